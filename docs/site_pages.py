@@ -23,7 +23,8 @@ NAV = {
     "Begin": ("index.md", "quickstart.md", "howto/read-report.md", "glossary.md", "gallery.md",
               "notebooks/first-run.md", "notebooks/own-images.md", "tutorial.md", "faq.md"),
     "How to": (
-        "howto/settings.md", "howto/own-data.md", "howto/any-benchmark.md", "howto/choose.md",
+        "howto/settings.md", "howto/own-data.md", "howto/any-benchmark.md", "howto/open-answers.md",
+        "howto/choose.md",
         "howto/own-prompt.md",
         "howto/server.md", "howto/laptop.md", "howto/cluster.md", "howto/offline.md",
         "howto/doctor.md",

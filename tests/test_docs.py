@@ -66,7 +66,7 @@ ELSEWHERE = {
     ),
 }
 # These are about files of their own and are therefore run by what NOT_HERE would leave out.
-OWN_FILES = ("own-data.md", "any-benchmark.md")
+OWN_FILES = ("own-data.md", "any-benchmark.md", "open-answers.md")
 FEW = "2"  # items a task: evaluations of the pages are cut to these
 
 
@@ -211,7 +211,7 @@ def test_a_pages_commands_run(
 def prepare(page: Path, folder: Path) -> None:
     """What a page takes for granted: the files that it shows, and its reader's images."""
     write_files(page, folder)
-    if page.name == "own-data.md":
+    if page.name in ("own-data.md", "open-answers.md"):
         for number, name in enumerate(("a.png", "b.png")):
             (folder / "photos" / name).write_bytes(make_png(number, (32, 32)))
     if page.name == "any-benchmark.md":

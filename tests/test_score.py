@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mubench_gen.scores.score import Score, score
+from mubench_gen.scores.score import score
+from mubench_gen.scores.tally import Score
 from mubench_gen.storage.records import Record
 
 from .conftest import Here

@@ -61,7 +61,8 @@ if TYPE_CHECKING:
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.runs.studies import StoredStudy, load_study
-    from mubench_gen.scores.score import Score, Scores
+    from mubench_gen.scores.score import Scores
+    from mubench_gen.scores.tally import Score
     from mubench_gen.storage.records import Record
     from mubench_gen.types import (
         Answer,
@@ -98,7 +99,8 @@ _HOMES = {
     "compare.protocols": ("paper_compat",),
     "parser": ("parse_answer",),
     "report.figures.drawing": ("Drawing",),
-    "scores.score": ("Score", "Scores"),
+    "scores.score": ("Scores",),
+    "scores.tally": ("Score",),
     "storage.records": ("Record",),
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy", "load_study"),

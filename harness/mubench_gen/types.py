@@ -32,6 +32,15 @@ Status = Literal[
 ]
 Control = Literal["none", "blind", "shuffled"]
 Pooling = Literal["mean", "maximum"]
+Form = Literal["option", "several", "number", "text", "boxes"]  # of what a question asks for
+OPEN_FORMS: tuple[Form, ...] = ("several", "number", "text")
+FORM_WORDS: Mapping[Form, str] = {
+    "option": "one option",
+    "several": "several options",
+    "number": "a number",
+    "text": "a short text",
+    "boxes": "boxes",
+}
 
 
 TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image that was
@@ -252,11 +261,48 @@ class Polygon:
 
 
 @dataclass(frozen=True, slots=True)
+class RightSet:
+    """The options that are all right, as sorted indices; at least one."""
+
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RightNumber:
+    """The right number. An answer is right within `tolerance`, both ends included: so much of
+    `unit`, or, where it is `relative`, that share of `value`. `unit` is empty for a bare number.
+    """
+
+    value: float
+    tolerance: float = 0.0
+    relative: bool = False
+    unit: str = ""
+
+    @property
+    def words(self) -> str:
+        """It as people write it: "12.5 µm ± 0.5"."""
+        said = f"{self.value:.12g} {self.unit}".rstrip()
+        if not self.tolerance:
+            return said
+        room = self.tolerance * (100 if self.relative else 1)
+        return f"{said} ± {room:.12g}{'%' if self.relative else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class RightText:
+    """The texts of which each is a right answer; the first is the one to show."""
+
+    accepted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A multiple-choice question about one image. `gold` is an index into `options`.
 
     Where `boxes` is given, boxes are asked for and these are the right ones; `text` and the
     one option then name what is in them. `draw` makes the shown image from the row's.
+    Where `right` is given, the answer is open: several of the options, or a number or a text
+    without options; `gold` then means nothing, and is -1.
     """
 
     name: str
@@ -265,6 +311,19 @@ class Question:
     gold: int
     boxes: tuple[Box, ...] | None = None
     draw: Callable[[Image], Image] | None = None
+    right: RightSet | RightNumber | RightText | None = None
+
+    @property
+    def form(self) -> Form:
+        """What it asks for."""
+        if self.boxes is not None:
+            return "boxes"
+        if self.right is None:
+            return "option"
+        return _FORMS[type(self.right)]
+
+
+_FORMS: dict[type, Form] = {RightSet: "several", RightNumber: "number", RightText: "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +364,8 @@ class Task:
     templates as `task.NAME`; `sha256` digests the definition; `tags` name the subsets that
     it belongs to; `expected` is what its published data has (questions, options); `aliases` are
     pairs of an option's text and the further words that mean it, for reading replies;
-    `cluster` is the field by which its items were drawn, none: the image.
+    `cluster` is the field by which its items were drawn, none: the image. `answer` is what it asks
+    for, None: what the rows say; `tolerance` and `unit` are those of numbers whose rows name none.
     """
 
     name: str
@@ -320,6 +380,9 @@ class Task:
     expected: Mapping[str, Any] = field(default_factory=dict)
     aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
     cluster: str = ""
+    answer: Form | None = None
+    tolerance: float | str | None = None
+    unit: str = ""
 
     def asks(self, dataset: str) -> bool:
         """Whether the task is about the data set of that name."""

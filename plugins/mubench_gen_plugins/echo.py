@@ -46,7 +46,8 @@ class Echo(mubench_gen.GenerativeModel):
         number = draw(request)
         if number / 2**32 < self.options.fail:
             raise ValueError("echo was told to fail")
-        label = request.labels[number % len(request.labels)]
+        labels = request.labels or tuple(map(str, range(1, 101)))  # no options: it is a number
+        label = labels[number % len(labels)]
         texts = {"label": label, "sentence": f"The answer is {label}.", "option": request.text}
         return Reply(texts[self.options.style], finish_reason="stop")
 

@@ -21,10 +21,9 @@ class Options(mubench_gen.Options):
 def sample(number: int, record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """A record under the names of lm-evaluation-harness's samples_*.jsonl."""
     prompt, options = exports.prompt_of(record), record["options"]
-    choice, gold = record["choice"], record["gold"]
-    boxes = record.get("boxes")
-    target = json.dumps(boxes["gold"]) if boxes else options[gold]
-    answer = "" if choice is None else options[choice]
+    choice, boxes = record["choice"], record.get("boxes")
+    target = json.dumps(boxes["gold"]) if boxes else " | ".join(exports.right_of(record))
+    answer = exports.answer_of(record)
     scores = record["scores"]
     replies = [record["reply"]] if scores is None else [[s, i == choice]
                                                         for i, s in enumerate(scores)]  # fmt: skip
@@ -41,6 +40,7 @@ def sample(number: int, record: Mapping[str, Any], run: Mapping[str, Any]) -> di
             **exports.set_of(record),
             "choices": options,
             **record["meta"],
+            **exports.form_of(record),
         },
         "target": target,
         "arguments": {"gen_args_0": {"arg_0": prompt}},

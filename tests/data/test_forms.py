@@ -203,7 +203,7 @@ FAULTS = {
     "equal options": ({"options": ["a", "b", "a "]}, "two options are the same: 'a'"),
     "an answer out of range": ({"answer": "D"}, "column answer: 'D' is neither"),
     "no answer": ({"answer": None}, "column answer: None .*hidden or missing"),
-    "several answers": ({"answer": ["A", "B"]}, "column answer: several answers"),
+    "one of several answers": ({"answer": ["A", "Z"]}, "column answer: 'Z' is neither"),
     "no question": ({"question": " "}, "column question: a text is needed"),
 }
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart
 from mubench_gen.storage.records import Record
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +72,7 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
     clusters = clusters_of_items(clustering)
     columns = [array("q") for _ in range(7)]
     for cell, record in placed(parts):
-        if cell is None or is_box_record(record):
+        if cell is None or is_apart(record):
             continue
         item = items.setdefault(record["item"], len(items))
         for one in clusters:

@@ -20,7 +20,6 @@ from mubench_gen.ablation.grid import (
     variants,
 )
 from mubench_gen.console.notes import note
-from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
 from mubench_gen.host.card import ModelCard
 from mubench_gen.host.client import HostedModel
@@ -31,6 +30,8 @@ from mubench_gen.plan.ray_options import split_cluster
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.scores.item_clusters import check_of_items
+from mubench_gen.tasks.forms import form_of
+from mubench_gen.types import FORM_WORDS
 
 _OF_CHATS = ("labels", "system", "image", "shots")
 
@@ -146,10 +147,14 @@ def _check_kind(axes: StudySettings, card: ModelCard) -> None:
 
 
 def _check_parts(parts: Sequence[Part], grids: Sequence[Grid]) -> None:
-    if any(task.question.split("/")[0] == BOXES for part in parts for task in part.plan.tasks):
-        raise SettingError(
-            "A study needs questions with options: leave out the tasks that ask for boxes."
-        )
+    for part in parts:
+        for task in part.plan.tasks:
+            form = form_of(task, part.plan.dataset)
+            if form != "option":
+                raise SettingError(
+                    "A study compares answers to questions with one right option: leave out the "
+                    f"task {task.name!r}, which asks for {FORM_WORDS[form]} (--tasks)."
+                )
     folders = [part.folder for part in parts]
     twice = sorted({part.plan.name for part in parts if folders.count(part.folder) > 1})
     if twice:

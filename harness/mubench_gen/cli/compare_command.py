@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from mubench_gen.compare.groups import Side
     from mubench_gen.scores.joint import Adjust
 
+_RIGHT = {
+    "option": "accuracy",
+    "several": "accuracy of several options",
+    "number": "accuracy of numbers",
+    "text": "accuracy of short texts",
+}
 _MOST_NAMED = 8  # rows in a note
 _EXAMPLES = """
 \b
@@ -123,7 +129,7 @@ def command(
     been found.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.compare.comparison import compare
+    from mubench_gen.compare.comparison import compare_all
     from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
@@ -145,7 +151,7 @@ def command(
     loaded = load_by_protocol(runs_in(runs), protocol, cluster=cluster)
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
-        found = compare(
+        found = compare_all(
             loaded,
             pairs="all" if all_pairs else "base" if base_pairs else "first",
             intersection=intersection,
@@ -192,11 +198,14 @@ def _show(found: Comparison, missing: Sequence[str]) -> None:
         title="What is compared",
         right=(2, 3, 4, 5),
     )
-    _show_pairs(found, found.differences, "accuracy", Shares())
+    _show_pairs(found, found.differences, _RIGHT[found.form], Shares())
     _show_overall(found, found.overall, "")
     for one in found.metrics.values():
         _show_pairs(found, one.differences, one.chosen.metric.title, one.chosen.shown)
         _show_overall(found, one.overall, f" in {one.chosen.metric.title}")
+    for other in found.apart.values():
+        _show_pairs(other, other.differences, _RIGHT[other.form], Shares())
+        _show_overall(other, other.overall, f" in the {_RIGHT[other.form]}")
     for line in (*_notes(found), *map(printable, missing)):
         say(line)
 

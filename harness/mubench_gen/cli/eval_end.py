@@ -64,6 +64,8 @@ def note_next(runs: Sequence[Run]) -> None:
 
 def _pooled(run: Run) -> str:
     """The headline of a run, with what it must be held against."""
+    from mubench_gen.report.open_tables import OPEN_TITLES
+
     scores = run.scores
     pooled, boxes = scores.pooled, scores.boxes.get("pooled")
     told = []
@@ -78,6 +80,13 @@ def _pooled(run: Run) -> str:
             f"boxes: GRIT score {percent(boxes.grit)} % ({interval(boxes.ci95)}) of {boxes.n:,} "
             "items"
         )
+    for form, groups in scores.open.items():
+        score = groups["pooled"].score
+        if score.n:
+            told.append(
+                f"{OPEN_TITLES[form].partition(',')[0]}: {percent(score.accuracy)} % right "
+                f"({interval(score.ci95)}) of {score.n:,} items"
+            )
     if scores.n_errors:
         told.append(f"{scores.n_errors:,} failed")
     return "; ".join(told) + "." if told else "no item has an answer."

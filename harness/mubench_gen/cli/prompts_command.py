@@ -105,6 +105,7 @@ def show(
     from mubench_gen.runs.recorder import plain_message
     from mubench_gen.tasks.samples import samples, tasks_of
     from mubench_gen.tasks.task import load_tasks
+    from mubench_gen.types import FORM_WORDS, OPEN_FORMS
 
     prompt = load_prompt(name, pairs(prompt_set))
     dataset = open_dataset(data, outside=allow_outside, mapping=map_pairs(mapping))
@@ -112,6 +113,13 @@ def show(
     sample = next(islice(samples(found[:1], dataset), item, None), None)
     if sample is None:
         raise SettingError(f"--item {item}: the task {task!r} has fewer questions in {data!r}.")
+    form = sample.question.form
+    if (prompt.settings.asks == "open") != (form in OPEN_FORMS):
+        asked = "an open answer" if prompt.settings.asks == "open" else "one of the options"
+        raise SettingError(
+            f"The prompt {name!r} asks for {asked}, and the task {task!r} for {FORM_WORDS[form]}: "
+            f"name another task, or the prompt {'letter' if form == 'option' else 'open'}."
+        )
     order = item_orders(prompt.settings.order, sample.question.options, seed=0, item=sample.id)[0]
     rendered = render(prompt, sample, order)
     messages = [plain_message(message) for message in rendered.messages]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.derived import Derived
 from mubench_gen.data.recast import RECAST
+from mubench_gen.data.right_answers import answer_in_words
 from mubench_gen.prompts.oversized import largest
 from mubench_gen.prompts.render import load_prompt, render
 from mubench_gen.tasks.matching import default_prompts, with_recasts
@@ -31,9 +32,7 @@ def questions_as_asked(dataset: Dataset, task: Task | None) -> Iterator[str]:
         shown = render(load_prompt(name), sample, tuple(range(len(sample.question.options))))
         parts = [part for message in shown.messages for part in message.content]
         lines = [one.text if isinstance(one, Text) else f"[image {one.name}]" for one in parts]
-        question = sample.question
-        boxes = None if question.boxes is None else f"{len(question.boxes)} boxes"
-        gold = f"right: {boxes or question.options[question.gold]}"
+        gold = f"right: {answer_in_words(sample.question)}"
         yield "\n".join([f"{row.key}, as the prompt {name!r} shows it:", *lines, gold])
 
 

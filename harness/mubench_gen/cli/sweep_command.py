@@ -41,8 +41,8 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
-        "--exclude", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg", "--plan",
-        "--json",
+        "--exclude", "--missing", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg",
+        "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}

@@ -5,6 +5,7 @@ They take about twenty bytes per record, and the text of each item's id once.
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.label_mass import LabelMassTally
-from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
+from mubench_gen.scores.open_answers import asked_form
 from mubench_gen.storage.records import Record
+from mubench_gen.types import Form
 
 Codes = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -32,12 +34,13 @@ UNREAD = "\0unread"  # as a metric: which replies name no option
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One run's answers, arrays with one entry per record, without items that ask for boxes.
+    """One run's answers, arrays with one entry per record, without items of other forms.
 
     `item`, `variant` (prompt, read-out, order and repeat), `image` (as it was shown) and `answer`
     (the right option's original position and the number of options) are codes that all runs of
     one reading share; `right` is 1, 0 or ERROR; `unread` is 1 where a reply names no option.
-    `measured` holds further metrics by their keys, NaN for a missing value.
+    `apart`: how many records ask for another form of answer. `measured` holds further metrics by
+    their keys, NaN for a missing value.
     """
 
     run: Run
@@ -48,7 +51,7 @@ class Outcomes:
     right: npt.NDArray[np.int8]
     unread: npt.NDArray[np.int8]
     contradictions: int
-    boxes: int
+    apart: int
     measured: Mapping[str, Values]
 
     def values(self, metric: str | None) -> Values:
@@ -76,8 +79,8 @@ class Outcomes:
 
     @property
     def recorded(self) -> int:
-        """The number of records, with failed items and items that ask for boxes."""
-        return len(self.right) + self.boxes
+        """The number of records, with failed items and items of other forms."""
+        return len(self.right) + self.apart
 
     @property
     def finished(self) -> bool:
@@ -122,14 +125,16 @@ def read_outcomes(
     metrics: Sequence[ChosenMetric] = (),
     watch: Sequence[Sequence[Callable[[Record], None]]] = (),
     content: ByContent | None = None,
+    form: Form = "option",
 ) -> Reading:
     """Read the runs. Raises SettingError if no record has one of the fields, MetricError if a
     metric fails.
 
     `watch`: for each run, what else is to see its records, in the order of the arrays. `content`:
-    what names the items of imported runs, made here if it is not given.
+    what names the items of imported runs, made here if it is not given. `form`: what the items ask
+    for that are read; those of other forms are counted.
     """
-    items, variants, images = _Index(), _Index(), _Index()
+    items, variants, images, opened = _Index(), _Index(), _Index(), _Index()
     clustering = runs[0].clustering
     clusters = clusters_of_items(clustering)
     grouped = {field: array("q") for field in fields}
@@ -144,11 +149,11 @@ def read_outcomes(
         columns = [array("q") for _ in range(4)]
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
-        contradictions = boxes = 0
+        contradictions = apart = 0
         mass = LabelMassTally()
         for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
-            if is_box_record(record):
-                boxes += 1
+            if asked_form(record) != form:
+                apart += 1
                 continue
             for see in watching:
                 see(record)
@@ -161,8 +166,7 @@ def read_outcomes(
                 known |= field_names(record) if item < 1_000 else set()
             for one in clusters:
                 one.add(item, record, shown=shown)
-            order, gold = record["order"], record["gold"]
-            answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
+            answer = _right_answer(record) if form == "option" else opened(_open_answer(record))
             image = images(image_of(record))
             row = item, variants(record["id"][len(name) :]), image, answer
             for column, code in zip(columns, row, strict=True):
@@ -189,7 +193,7 @@ def read_outcomes(
                 _small(rights),
                 _small(unread),
                 contradictions,
-                boxes,
+                apart,
                 {m.key: np.array(v, np.float64) for m, v in zip(metrics, measured, strict=True)},
             )
         )
@@ -204,6 +208,22 @@ def read_outcomes(
         clusters=ItemClusters.of(clusters),
         notes=(*content.notes, *notes),
     )
+
+
+def _right_answer(record: Record) -> int:
+    """The right option's original place and the number of options, as one number."""
+    order, gold = record["order"], record["gold"]
+    place: int = order[gold] if gold < len(order) else gold
+    return place * 1_000 + len(record["options"])
+
+
+def _open_answer(record: Record) -> str:
+    """What is right of an open answer, with options by their original places."""
+    told = record["open"]
+    gold = told["gold"]
+    if told["form"] == "several":
+        gold = sorted(record["order"][place] for place in gold)
+    return json.dumps([gold, told.get("tolerance"), told.get("relative"), told.get("unit")])
 
 
 def values_of(

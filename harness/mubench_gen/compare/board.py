@@ -18,10 +18,15 @@ from mubench_gen.compare.groups import label_runs
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.joint import Adjust
+from mubench_gen.types import FORM_WORDS, OPEN_FORMS
 
 Standing = Literal["leads", "tied", "behind", ""]
 
 POOLED, GROUPS, TASKS, BOXES = "pooled", "groups", "tasks", "boxes"
+APART: dict[str, str] = {  # parts that are in no accuracy of single choice, and their headings
+    BOXES: "boxes, GRIT score",
+    **{form: f"{FORM_WORDS[form]}, right as a whole" for form in OPEN_FORMS},
+}
 _GROUPS = ("coarse", "fine", "cognition", "localization")
 
 
@@ -78,7 +83,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A group of items. part: "pooled", "groups" (of tasks), "tasks", "boxes" or a field's name;
+    """A group of items. part: "pooled", "groups" (of tasks), "tasks", of APART or a field's name;
     group: the group of a task. cells: one for each entrant, in their order.
     """
 
@@ -130,7 +135,7 @@ def _heading(row: Row) -> str:
         return ""
     if row.part in (GROUPS, TASKS):
         return row.group or "tasks"
-    return "boxes, GRIT score" if row.part == BOXES else f"by {row.part}"
+    return APART.get(row.part, f"by {row.part}")
 
 
 def group_order(group: str) -> tuple[int, str]:

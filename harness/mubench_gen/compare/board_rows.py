@@ -30,10 +30,14 @@ from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.scores.localization import BoxScore, is_box_record
+from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.metadata import ABSENT
-from mubench_gen.scores.score import Score, Scores
+from mubench_gen.scores.open_answers import is_apart
+from mubench_gen.scores.open_score import OpenScore
+from mubench_gen.scores.score import Scores
+from mubench_gen.scores.tally import Score
 from mubench_gen.storage.records import Record
+from mubench_gen.types import OPEN_FORMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +150,27 @@ def _shared(reading: Reading, labels: Sequence[str]) -> _Shared:
     names = None
     if there.any() or len(ranked) == 1:
         names = frozenset(reading.items[at] for at in np.flatnonzero(there).tolist())
-        names |= _shared_boxes(runs)
+        names |= _shared_apart(runs)
     return _Shared(ranked, there, values, names, differences_in_words(found, labels))
 
 
-def _shared_boxes(runs: Sequence[Outcomes]) -> frozenset[str]:
-    """The items that ask for boxes, of which every run that has any has these."""
+def _shared_apart(runs: Sequence[Outcomes]) -> frozenset[str]:
+    """The items that are counted apart, of which every run that has any has these."""
     several = [
         frozenset(
             record["item"]
             for record in run.run.outcomes()
-            if is_box_record(record) and record["status"] != "error"
+            if is_apart(record) and record["status"] != "error"
         )
         for run in runs
-        if run.boxes
+        if run.apart
     ]
     return frozenset.intersection(*several) if several else frozenset()
 
 
 def _scored(outcomes: Outcomes, read: BoardReading, shared: _Shared) -> _Scored:
     run, names = outcomes.run, shared.names
-    if not outcomes.boxes and (names is None or shared.there[outcomes.item].all()):
+    if not outcomes.apart and (names is None or shared.there[outcomes.item].all()):
         n_errors, tally = outcomes.errors, read.tallies[str(run.dir)]
         return _Scored(run.scores, tally.scores(), outcomes.recorded - n_errors, n_errors)
     tally = BreakdownTally((GROUP, *read.fields), run.clustering)
@@ -177,7 +181,7 @@ def _scored(outcomes: Outcomes, read: BoardReading, shared: _Shared) -> _Scored:
         for record in records:
             failed[record["status"] == "error"] += 1
             if names is None or record["item"] in names:
-                if not is_box_record(record):
+                if not is_apart(record):
                     tally.add(with_group(record, read.groups))
                 yield record
 
@@ -192,6 +196,8 @@ def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
         value = scored[at].scores.pooled.accuracy
         boxes = scored[at].scores.boxes.get(POOLED)
         value = boxes.grit if value is None and boxes is not None else value
+        opened = next(iter(scored[at].scores.open.values()), {}).get(POOLED)
+        value = opened.score.accuracy if value is None and opened is not None else value
         return at not in ranked, -1.0 if value is None else -value - 1
 
     return sorted(range(len(scored)), key=headline)
@@ -242,6 +248,13 @@ def _rows(
     for name in dict.fromkeys(name for one in scored for name in one.scores.boxes):
         cells = tuple(_box_cell(one.scores.boxes.get(name)) for one in scored)
         yield Row(BOXES, name, titles.get(name, ""), "", None, None, cells)
+    for form in OPEN_FORMS:
+        of_form = [one.scores.open.get(form, {}) for one in scored]
+        for name in dict.fromkeys(name for found in of_form for name in found):
+            shown = [found.get(name) for found in of_form]
+            chance = _first(one.score.chance for one in shown if one is not None)
+            cells = tuple(map(_open_cell, shown))
+            yield Row(form, name, titles.get(name, ""), "", chance, None, cells)
 
 
 def _row(
@@ -268,6 +281,12 @@ def _row(
 
 def _box_cell(found: BoxScore | None) -> Cell:
     return Cell(0, None, None) if found is None else Cell(found.n, found.grit, found.ci95)
+
+
+def _open_cell(found: OpenScore | None) -> Cell:
+    if found is None:
+        return Cell(0, None, None)
+    return Cell(found.score.n, found.score.accuracy, found.score.ci95)
 
 
 def _first(values: Iterable[float | None]) -> float | None:

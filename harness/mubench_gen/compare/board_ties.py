@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Reading, Values
-from mubench_gen.compare.board import BOXES, GROUPS, POOLED, TASKS, Board, Row, Standing
+from mubench_gen.compare.board import APART, GROUPS, POOLED, TASKS, Board, Row, Standing
 from mubench_gen.compare.differences import Difference, Group, adjusted, row_of
 from mubench_gen.compare.differences import Row as Test
 
@@ -32,7 +32,7 @@ def tested(
     """
     images, tests, best = reading.clusters.codes, list[Test](), dict[tuple[str, str], int]()
     for row in board.rows:
-        if row.part == BOXES or len(board.ranked) < 2:
+        if row.part in APART or len(board.ranked) < 2:
             continue
         items = np.flatnonzero(there & _items(reading, row, groups))
         tried = [at for at in board.ranked if row.cells[at].value is not None]

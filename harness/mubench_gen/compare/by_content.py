@@ -6,6 +6,7 @@ answer are the same texts, and image and question too, as far as both runs have 
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,6 +166,8 @@ def _known(record: Record, run: Run) -> _Known:
 def _key(record: Record) -> Key:
     options = [_plain(option) for option in record["options"]]
     gold = record["gold"]
+    if gold is None:  # an open answer
+        return tuple(sorted(options)), json.dumps(record["open"]["gold"])
     return tuple(sorted(options)), options[gold] if 0 <= gold < len(options) else ""
 
 

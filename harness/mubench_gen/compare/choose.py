@@ -16,6 +16,7 @@ from typing import Any, Literal
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.anytime import anytime_interval, images_to_decide
 from mubench_gen.scores.interval import clustered_interval
+from mubench_gen.scores.open_answers import is_apart
 from mubench_gen.storage.records import Record
 
 Verdict = Literal["first", "second", "equal", "open"]
@@ -99,6 +100,8 @@ class _Answers:
         self.errors = 0
         self._classes: dict[str, list[Record]] = defaultdict(list)
         for record in run.outcomes():
+            if is_apart(record):
+                continue
             if record["status"] == "error":
                 self.errors += 1
                 continue

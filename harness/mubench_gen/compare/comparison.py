@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import DRAWS, Adjust
 from mubench_gen.scores.metadata import check_facts
 from mubench_gen.scores.metrics import ChosenMetric
+from mubench_gen.types import OPEN_FORMS, Form
 
 _SHOWN = 8
 
@@ -63,7 +64,8 @@ class Comparison:
     items: the number of compared items; items_in_any: of items in any run. accepted: obstacles
     that the user chose to ignore. notes: what else differs. metrics: the comparisons in
     further metrics, by their keys. clustered: the field that items are clustered by, or both of
-    two; noun: what one cluster is called.
+    two; noun: what one cluster is called. form: what the compared items ask for; apart: the
+    comparisons of items with open answers, by their form, beside these.
     """
 
     sides: tuple[Side, ...]
@@ -80,6 +82,8 @@ class Comparison:
     metrics: Mapping[str, MetricComparison] = field(default_factory=dict)
     clustered: str = IMAGE
     noun: str = IMAGE
+    form: Form = "option"
+    apart: Mapping[str, Comparison] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         from mubench_gen.report.notebook import comparison_html
@@ -99,6 +103,8 @@ class Comparison:
             "clustered": self.clustered,
             "adjust": self.adjust,
             **({} if self.margin is None else {"margin": self.margin}),
+            **({} if self.form == "option" else {"form": self.form}),
+            **({"apart": {k: c.as_dict() for k, c in self.apart.items()}} if self.apart else {}),
             "seed": self.seed,
             "draws": self.draws,
             "confidence": 0.95,
@@ -125,6 +131,7 @@ def compare(
     asked: Collection[int] = (),
     pool: bool = True,
     seed: int = 0,
+    form: Form = "option",
 ) -> Comparison:
     """Compare two runs or more on the items that they share.
 
@@ -135,7 +142,8 @@ def compare(
     (`scores.joint.adjust`). `margin`: the difference that does not matter, a share above 0, by
     which each difference in accuracy is judged. `asked`: the indices of the runs that the
     question is about, whose differences are then a family of their own. `pool`: estimate tasks
-    from all tasks together, too. Raises RunFolderError if the runs are not
+    from all tasks together, too. `form`: what the items ask for that are compared; see
+    `compare_all` for several forms. Raises RunFolderError if the runs are not
     comparable, unless `intersection` (or, if they are only unfinished, `unfinished`) is set:
     then the items that they share are compared.
     """
@@ -148,7 +156,7 @@ def compare(
     fields = tuple(dict.fromkeys(("task", "dataset", *by)))
     if group is not None:
         check_facts([group], [run.manifest for run in runs])
-    reading = read_outcomes(runs, fields, metrics)
+    reading = read_outcomes(runs, fields, metrics, form=form)
     found = comparability(reading, labels)
     accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
     sides, members = sides_of(reading, labels, group)
@@ -189,7 +197,33 @@ def compare(
         metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
         clustered=clusters.by,
         noun=clusters.noun,
+        form=form,
     )
+
+
+def forms_in(runs: Sequence[Run]) -> list[Form]:
+    """What items of all these runs ask for, by their manifests: one option first, without boxes."""
+    found = [
+        {str(task.get("asks", "option")) for task in (run.manifest.get("tasks") or {}).values()}
+        or {"option"}
+        for run in runs
+    ]
+    shared = set[str].intersection(*found) if found else set[str]()
+    forms: list[Form] = [form for form in ("option", *OPEN_FORMS) if form in shared]
+    return forms or ["option"]
+
+
+def compare_all(
+    runs: Sequence[Run], *, metrics: Sequence[ChosenMetric] = (), **settings: Any
+) -> Comparison:
+    """As `compare`, with a comparison of its own for each form of answer that all runs ask for.
+
+    The first of them, of single choice where there is any, has the others as `apart`.
+    """
+    first, *others = forms_in(runs)
+    found = compare(runs, metrics=metrics, form=first, **settings)
+    apart: dict[str, Comparison] = {form: compare(runs, form=form, **settings) for form in others}
+    return replace(found, apart=apart) if apart else found
 
 
 def _clustered_apart(runs: Sequence[Run]) -> list[str]:

@@ -70,9 +70,9 @@ def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
     notes += reading.notes
     changed, questions = _changed(reading)
     obstacles += questions
-    boxes = sum(run.boxes for run in runs)
-    if boxes:
-        notes.append(f"{boxes:,} records ask for boxes and are not compared")
+    apart = sum(run.apart for run in runs)
+    if apart:
+        notes.append(f"{apart:,} records ask for another form of answer, and are not among these")
     return Comparability(
         obstacles=tuple(obstacles),
         unfinished=tuple(unfinished),

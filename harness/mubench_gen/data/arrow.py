@@ -92,6 +92,7 @@ class ArrowDataset:
         index = maker.make()
         self._repeated = index.repeated
         self.questions = index.questions
+        self.forms = index.forms
 
     @cached_property
     def digest(self) -> str:

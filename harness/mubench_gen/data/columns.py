@@ -25,6 +25,7 @@ _SHARED = 5  # columns that another table may have by chance
 _UNREAD = frozenset({"image", *REGIONS})
 _INDEXED = ("dataset", "stain", "image_id")
 _QUESTION_KEYS = ("question", "options", "answer_idx")
+_OPEN_KEYS = ("question", "answer")  # of one that asks for a number or a text
 
 
 def text_columns(schema: Any) -> list[str]:
@@ -169,7 +170,8 @@ def _differing(schema: Any) -> list[str]:
         if kinds.is_null(field.type):
             continue  # no row has this question
         lacking = [k for k in _QUESTION_KEYS if not _has(field.type, k)]
-        if lacking:
+        is_open = "options" in lacking and all(_has(field.type, k) for k in _OPEN_KEYS)
+        if lacking and not is_open and not _has_set(field.type):
             found.append(f"questions.{field.name} has no {', '.join(lacking)}")
     return found
 
@@ -190,6 +192,14 @@ def _is_bytes(kind: Any) -> bool:
     import pyarrow.types as kinds
 
     return bool(kinds.is_binary(kind) or kinds.is_large_binary(kind))
+
+
+def _has_set(kind: Any) -> bool:
+    """Whether a question's type has options of which a list of texts are right."""
+    import pyarrow.types as kinds
+
+    there = all(_has(kind, key) for key in ("question", "options", "answer"))
+    return there and bool(kinds.is_list(kind.field(kind.get_field_index("answer")).type))
 
 
 def _has(kind: Any, key: str) -> bool:

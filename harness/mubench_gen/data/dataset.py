@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from mubench_gen.types import Row, Task
+from mubench_gen.types import Form, Row, Task
 
 
 def has_several_images(dataset: object) -> bool:
     """Whether a row of the data set may have several images; True where that is not known."""
     return bool(getattr(dataset, "has_several_images", True))
+
+
+def forms_of(dataset: object) -> Mapping[tuple[str, str], Form]:
+    """What questions ask for, by (data set, question); one option where nothing is known."""
+    found: Mapping[tuple[str, str], Form] = getattr(dataset, "forms", {})
+    return found
 
 
 class Dataset(Protocol):

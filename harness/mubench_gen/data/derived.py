@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.dataset import Dataset, has_several_images
-from mubench_gen.types import Task
+from mubench_gen.data.dataset import Dataset, forms_of, has_several_images
+from mubench_gen.types import Form, Task
 
 
 class Derived:
@@ -39,6 +39,10 @@ class Derived:
     @property
     def has_several_images(self) -> bool:
         return has_several_images(self._dataset)
+
+    @property
+    def forms(self) -> Mapping[tuple[str, str], Form]:
+        return forms_of(self._dataset)
 
     @property
     def image_folder(self) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.data.columnar import validity
 from mubench_gen.data.schema import QUESTION_IS_GIVEN_BY, dataset_name, no_dataset
 from mubench_gen.errors import DataError
+from mubench_gen.types import Form
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`repeated[i]`: 1 if an earlier row has the key of row i. `questions`: rows by (set, name)."""
+    """`repeated[i]`: 1 if an earlier row has the key of row i. `questions`: rows by (set, name),
+    `forms`: what they ask for."""
 
     repeated: array[int]
     questions: dict[tuple[str, str], int]
+    forms: dict[tuple[str, str], Form]
 
 
 class IndexMaker:
@@ -37,6 +41,7 @@ class IndexMaker:
         self._repeated = array("b")
         self._asked: Counter[tuple[str, int]] = Counter()
         self._bits: dict[str, int] = {}
+        self._forms: dict[str, Form] = {}
 
     def add(self, path: Path, first: int, batch: Any) -> None:
         """`first` is the number of the batch's first row in its file."""
@@ -46,7 +51,7 @@ class IndexMaker:
         for key in zip(names, batch.column("image_id").to_pylist(), strict=True):
             self._repeated.append(key in self._keys)
             self._keys.add(key)
-        self._asked.update(zip(names, self._masks(batch.column("questions")), strict=True))
+        self._asked.update(zip(names, self._masks(path, batch.column("questions")), strict=True))
 
     def make(self) -> Index:
         found: Counter[tuple[str, str]] = Counter()
@@ -54,9 +59,19 @@ class IndexMaker:
             for question, bit in self._bits.items():
                 if mask >> bit & 1:
                     found[name, question] += n
-        return Index(self._repeated, dict(sorted(found.items())))
+        forms = {pair: self._forms[pair[1]] for pair in found}
+        return Index(self._repeated, dict(sorted(found.items())), forms)
 
-    def _masks(self, questions: Any) -> list[int]:
+    def _note_form(self, path: Path, name: str, cells: Any, given: NDArray[np.bool_]) -> None:
+        form = form_of_column(cells, given)
+        if form is None or (given.any() and self._forms.setdefault(name, form) != form):
+            raise DataError(
+                f"{path}, column questions.{name}: some rows ask for one form of answer and "
+                "others for another (one option, several, a number, a text). Give each form a "
+                "question name of its own."
+            )
+
+    def _masks(self, path: Path, questions: Any) -> list[int]:
         """For each row, a bit for each question that it has."""
         import numpy as np
 
@@ -64,7 +79,9 @@ class IndexMaker:
         masks = np.zeros(len(questions), dtype=np.int64)
         for i, field in enumerate(questions.type):
             bit = self._bits.setdefault(field.name, len(self._bits))
-            masks |= (whole & _given(questions.field(i))).astype(np.int64) << bit
+            given = whole & _given(questions.field(i))
+            self._note_form(path, field.name, questions.field(i), given)
+            masks |= given.astype(np.int64) << bit
         found: list[int] = masks.tolist()
         return found
 
@@ -97,3 +114,31 @@ def _given(cells: Any) -> NDArray[np.bool_]:
     places = [cells.type.get_field_index(name) for name in QUESTION_IS_GIVEN_BY]
     children = [validity(cells.field(i)) for i in places if i >= 0]
     return valid & np.logical_or.reduce(children) if children else valid
+
+
+def form_of_column(cells: Any, given: NDArray[np.bool_]) -> Form | None:
+    """What a column of questions asks for, by its types; None where rows with and without options
+    are mixed."""
+    import pyarrow.types as kinds
+
+    if not kinds.is_struct(cells.type):
+        return "option"
+    types = {field.name: field.type for field in cells.type}
+    if _is(kinds.is_list, types.get("answer_idx")):
+        return "several"
+    lacks = given.copy()  # rows that have neither options nor the number of one
+    for name in ("options", "answer_idx"):
+        if name in types:
+            lacks &= ~validity(cells.field(cells.type.get_field_index(name)))
+    if not lacks.any():
+        listed = _is(kinds.is_list, types.get("answer")) and "answer_idx" not in types
+        return "several" if listed else "option"
+    if not lacks[given].all():
+        return None
+    answer = types.get("answer")
+    numeric = _is(kinds.is_integer, answer) or _is(kinds.is_floating, answer)
+    return "number" if numeric or "tolerance" in types else "text"
+
+
+def _is(kind: Callable[[Any], bool], of: Any) -> bool:
+    return of is not None and kind(of)

@@ -20,7 +20,7 @@ from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import Stamp, stamp_of
-from mubench_gen.types import Row, Task
+from mubench_gen.types import FORM_WORDS, Form, Question, Row, Task
 
 
 class Images(Protocol):
@@ -60,6 +60,7 @@ class JsonlDataset:
         self.has_several_images = False
         self.tasks: Sequence[Task] = ()
         self.questions: dict[tuple[str, str], int] = Counter()
+        self.forms: dict[tuple[str, str], Form] = {}
         self._alike = Alike(path)
         self.images = images or ImageFiles(path.parent, outside=outside)
         self._policy = policy
@@ -153,8 +154,19 @@ class JsonlDataset:
         if row.key in seen:
             self._repeated.add(row.index)
         seen.add(row.key)
-        for question in row.questions:
-            self.questions[row.dataset, question] += 1
+        for question in row.questions.values():
+            self._note_form(row, question)
+            self.questions[row.dataset, question.name] += 1
+
+    def _note_form(self, row: Row, question: Question) -> None:
+        known = self.forms.setdefault((row.dataset, question.name), question.form)
+        if known != question.form:
+            raise DataError(
+                f"{self._where(row.index)} (image_id {row.image_id}), column "
+                f"questions.{question.name}: asks for {FORM_WORDS[question.form]}, where earlier "
+                f"rows ask for {FORM_WORDS[known]}. Give questions of this kind a name of their "
+                "own, and a task of that name."
+            )
 
     def number_of(self, index: int) -> int:
         """The number of a row, as messages have it."""

@@ -27,6 +27,7 @@ _NOT_FACTS = frozenset(
     {"id", "image", "images", "question", "options", "answer", "task", "caption", "image_id",
      "captions", "questions", "bbox", "polygon"}
 )  # fmt: skip
+_OF_OPEN = ("form", "tolerance", "unit")  # parts of a question without options
 _STARTS = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"II", ".tif"), (b"MM", ".tif"),
            (b"GIF8", ".gif"), (b"BM", ".bmp"), (b"RIFF", ".webp"))  # fmt: skip
 
@@ -173,12 +174,7 @@ def _row(
         raise DataError(f"{where}, column task: a text is needed, found {task!r:.80}.")
     options = columns.get("options")
     options = list(options) if isinstance(options, (list, tuple)) else options
-    answer = columns.get("answer")
-    if isinstance(answer, str) and isinstance(options, list):
-        if options.count(answer) != 1:
-            raise DataError(f"{where}, column answer: {answer!r} is not one of {options}.")
-        answer = options.index(answer)
-    cell = {"question": columns.get("question"), "options": options, "answer_idx": answer}
+    cell = {"question": columns.get("question"), **_answer(columns, options, where)}
     return {
         "image_id": identity,
         "images": images,
@@ -188,6 +184,27 @@ def _row(
         "questions": {task: cell},
         "captions": _captions(task, columns.get("caption"), options, where),
     }
+
+
+def _answer(columns: Mapping[str, Any], options: Any, where: str) -> dict[str, Any]:
+    """The options with the right one, or several; without options a number, or accepted texts."""
+    answer = columns.get("answer")
+    if options is None and answer is not None:
+        given = {name: columns.get(name) for name in _OF_OPEN}
+        return {"answer": answer, **{k: value for k, value in given.items() if value is not None}}
+    if isinstance(options, list) and isinstance(answer, (list, tuple)):
+        several = [_index_of(one, options, where) for one in answer]
+        return {"options": options, "answer_idx": several}
+    return {"options": options, "answer_idx": _index_of(answer, options, where)}
+
+
+def _index_of(answer: Any, options: Any, where: str) -> Any:
+    """The index of an answer that is given as its option's text; others as they are."""
+    if not isinstance(answer, str) or not isinstance(options, list):
+        return answer
+    if options.count(answer) != 1:
+        raise DataError(f"{where}, column answer: {answer!r} is not one of {options}.")
+    return options.index(answer)
 
 
 def _captions(task: str, caption: Any, options: Any, where: str) -> dict[str, Any]:
@@ -206,6 +223,8 @@ def _facts(columns: Mapping[str, Any], where: str) -> dict[str, Any]:
         for key, value in columns.items()
         if key not in _NOT_FACTS and value not in (None, "")
     }
+    if columns.get("options") is None:
+        found = {key: value for key, value in found.items() if key not in _OF_OPEN}
     odd = next((key for key in found if not isinstance(found[key], (str, int, float))), None)
     if odd is not None:
         raise DataError(f"{where}, column {odd}: a text or number is needed, "

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from mubench_gen.data.image_columns import is_image_column
 from mubench_gen.data.regions import LazyList, boxes_of, polygons_of
+from mubench_gen.data.right_answers import form_in, open_question, right_set
 from mubench_gen.errors import DataError, QuestionError
 from mubench_gen.prompts.image_places import numbered
 from mubench_gen.types import Image, Question, Row
@@ -176,22 +177,36 @@ def _question(name: str, cell: Any, where: str, images: int) -> Question:
     where = f"{where}, column questions.{name}"
     if not isinstance(cell, dict):
         raise DataError(f"{where}: an object is needed, found {cell!r:.80}.")
-    options, text = _options(cell, where), cell.get("question")
+    form = form_in(cell, where)
+    asks_options = form in ("option", "several")
+    options = _options(cell, where) if asks_options else ()
+    text = cell.get("question")
     if not isinstance(text, str) or not text:
         raise DataError(f"{where}.question: a text is needed, found {text!r}.")
+    gold, right = -1, None
+    if form == "several":
+        right = right_set(cell, options, where)
+    elif asks_options:
+        gold = _gold(cell, options, where)
+    try:
+        text, *shown = numbered((text, *options), images)
+    except QuestionError as error:
+        raise DataError(f"{where}: {error}.") from None
+    if not asks_options:
+        return open_question(name, cell, form, text, where)
+    if len(set(shown)) != len(shown):
+        raise DataError(f"{where}.options: two options are the same: {list(options)}.")
+    return Question(name=name, text=text, options=tuple(shown), gold=gold, right=right)
+
+
+def _gold(cell: Mapping[str, Any], options: tuple[str, ...], where: str) -> int:
     gold = _index(cell.get("answer_idx"), len(options), where)
     answer = cell.get("answer")
     if answer is not None and answer != options[gold]:
         raise DataError(
             f"{where}: answer_idx {gold} is {options[gold]!r}, but answer is {answer!r}."
         )
-    try:
-        text, *shown = numbered((text, *options), images)
-    except QuestionError as error:
-        raise DataError(f"{where}: {error}.") from None
-    if len(set(shown)) != len(shown):
-        raise DataError(f"{where}.options: two options are the same: {list(options)}.")
-    return Question(name=name, text=text, options=tuple(shown), gold=gold)
+    return gold
 
 
 def _options(cell: Mapping[str, Any], where: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _VARIANTS = ("_0", "_1")  # of a question's captions
 _NO_NUMBER = -1
+UNCOUNTED = -1  # options of an open question
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def check_batch(batch: Any) -> Checked:
             if cell is not None and fine.any():
                 fine &= _captions(cell, counts, gold)
         sound &= fine | ~given
+        counts = np.where(counts > 0, counts, UNCOUNTED)
         options[field.name] = np.where(given, counts, 0)
     return Checked(sound, options)
 

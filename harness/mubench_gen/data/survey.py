@@ -22,7 +22,7 @@ from mubench_gen.data.schema import check_row
 from mubench_gen.data.sound_rows import check_batch, has_image
 from mubench_gen.storage.paths import cache_folder
 from mubench_gen.storage.scratch import Scratch, sweep
-from mubench_gen.types import Row, Task
+from mubench_gen.types import Question, Row, Task
 
 _ROWS_TOGETHER = 2048
 
@@ -127,12 +127,17 @@ def _looked_at(dataset: Dataset) -> Iterator[_Part]:
     in_files = dataset.image_files is not None
     for row in dataset:
         check_row(row)
-        asked = [
-            (name, None if one.boxes is not None else len(one.options), 1)
-            for name, one in row.questions.items()
-        ]
+        asked = [(name, _guesses(one), 1) for name, one in row.questions.items()]
         images = [one.name for one in row.images] if in_files else [row.image_id]
         yield _Part(row.dataset, 1, images, [row.meta.get("license")], asked)
+
+
+def _guesses(question: Question) -> int | None:
+    """Of how many answers a guess takes one; None where they cannot be counted."""
+    n = len(question.options)
+    if question.form == "several":
+        return int(2**n) - 1
+    return n if question.form == "option" else None
 
 
 def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
@@ -161,7 +166,11 @@ def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
                 len(at),
                 [images[place] for place in at],
                 [licences[place] for place in at],
-                [(q, n, rows) for (one, q, n), rows in asked.items() if one == name and n],
+                [
+                    (q, n if n > 0 else None, rows)
+                    for (one, q, n), rows in asked.items()
+                    if one == name and n
+                ],
             )
 
 

@@ -18,7 +18,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.estimand import Estimand, estimands
 from mubench_gen.scores.estimate import share_estimate, weightiest
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart
 
 REPEATS = 400
 LEAST, MOST = 0.93, 0.975  # of the intervals that should hold the truth
@@ -88,7 +88,7 @@ def _design(run: Run) -> _Design:
     task, right = array("q"), array("d")
     clustering = run.clustering
     for record in run.outcomes():
-        if record["status"] != "error" and not is_box_record(record):
+        if record["status"] != "error" and not is_apart(record):
             clusters.extend(clustering(record))
             task.append(tasks.setdefault(record["task"], len(tasks)))
             right.append(bool(record["correct"]))

@@ -13,6 +13,7 @@ from mubench_gen.plan.request import RequestContext, make_request
 from mubench_gen.prompts.orders import ONE_ORDER, item_orders
 from mubench_gen.prompts.oversized import check_size, largest, too_long, unrendered
 from mubench_gen.prompts.render import Prompt, render
+from mubench_gen.tasks.forms import form_of
 from mubench_gen.tasks.matching import fits, readouts_for
 from mubench_gen.tasks.samples import count, samples
 from mubench_gen.types import Failure, Readout, RenderedPrompt, Request, Sample, WorkedExample
@@ -90,16 +91,16 @@ def planned(plan: Plan) -> int:
     specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
     if plan.row_mask is None and all(spec in ONE_ORDER for spec in specs):
         limit = plan.settings.limit
-        counts = [(task.question, count(task, plan.dataset)) for task in plan.tasks]
+        counts = [(form_of(task, plan.dataset), count(task, plan.dataset)) for task in plan.tasks]
         items = sum(
             (n if limit is None else min(n, limit))
-            * sum(fits(prompt, question) for prompt in plan.prompts)
-            * len(readouts_for(plan.readouts, question))
-            for question, n in counts
+            * sum(fits(prompt, form) for prompt in plan.prompts)
+            * len(readouts_for(plan.readouts, form))
+            for form, n in counts
         )
         return items * plan.settings.repeats
     return plan.settings.repeats * sum(
-        len(readouts_for(plan.readouts, sample.question.name))
+        len(readouts_for(plan.readouts, sample.question.form))
         for sample in samples_of(plan)
         for _ in _shown(plan, sample)
     )
@@ -130,7 +131,7 @@ def _rendered(
 
 
 def _readouts(plan: Plan, sample: Sample, prompt: Prompt) -> Sequence[Readout]:
-    readouts = readouts_for(plan.readouts, sample.question.name)
+    readouts = readouts_for(plan.readouts, sample.question.form)
     if plan.selection is None:
         return readouts
     cells = plan.selection.cells.get(sample.id, frozenset())
@@ -139,7 +140,7 @@ def _readouts(plan: Plan, sample: Sample, prompt: Prompt) -> Sequence[Readout]:
 
 def _shown(plan: Plan, sample: Sample) -> Iterator[tuple[Prompt, tuple[int, ...]]]:
     for prompt in plan.prompts:
-        if not fits(prompt, sample.question.name):
+        if not fits(prompt, sample.question.form):
             continue
         spec = plan.settings.orders or prompt.settings.order
         options = sample.question.options

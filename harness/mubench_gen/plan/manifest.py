@@ -24,7 +24,8 @@ from mubench_gen.plan.sources import CommandLine
 from mubench_gen.scores.protocols.files import load_protocols
 from mubench_gen.storage.run_folder import FORMAT
 from mubench_gen.tasks.few_shot import Shots
-from mubench_gen.types import Task
+from mubench_gen.tasks.forms import form_of
+from mubench_gen.types import OPEN_FORMS, Form, Task
 
 _PACKAGES = (
     "torch",
@@ -62,7 +63,7 @@ def make_manifest(
             "checkpoint": plan.weights.settings,
             **_beside(plan),
         },
-        "tasks": {task.name: _facts(task) for task in plan.tasks},
+        "tasks": {task.name: _facts(task, form_of(task, plan.dataset)) for task in plan.tasks},
         **named_files(plan.settings),
         **_protocols(plan),
         **_aliases(plan),
@@ -110,10 +111,11 @@ def _thinking(given: str | None) -> dict[str, Any]:
     return {} if thinking is None else {"thinking": given, "thinking_tokens": thinking.room}
 
 
-def _facts(task: Task) -> dict[str, str]:
+def _facts(task: Task, form: Form) -> dict[str, str]:
     """What the manifest says of a task."""
     own = {"cluster": task.cluster} if task.cluster else {}
-    return {"title": task.title, "group": task.group, **own}
+    apart = {"asks": form} if form in OPEN_FORMS else {}
+    return {"title": task.title, "group": task.group, **own, **apart}
 
 
 def _beside(plan: Plan) -> dict[str, Any]:

@@ -33,12 +33,14 @@ from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 from mubench_gen.storage.digests import watched
 from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
+from mubench_gen.tasks.forms import check_declared, form_of
 from mubench_gen.tasks.matching import (
     answerable_tasks,
     check_first,
     check_images,
     check_pairs,
     default_prompts,
+    tasks_for,
     tasks_to_ask,
     with_recasts,
 )
@@ -176,13 +178,15 @@ def _planned(
         dataset = _opened(settings, policy)
     tasks = tasks_to_ask(load_tasks(settings.tasks, dataset), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
-    tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
+    tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks), dataset)
     _check_boxes_stay(tasks, policy)
     default = () if settings.prompt else default_prompts(tasks, spec.kind, dataset)
     prompts = _prompts(settings, default, variants)
     _check_kinds(prompts, card)
     readouts = _readouts(settings, card)
-    check_pairs(prompts, tasks, readouts)
+    tasks = tasks_for(prompts, tasks, dataset, named=bool(settings.tasks))
+    check_declared(tasks, dataset)
+    check_pairs(prompts, tasks, readouts, dataset)
     check_first(prompts, tasks, dataset)
     images = check_images(tasks, dataset, spec, card.label, settings.control)
     shard = None if settings.shard is None else parse_shard(settings.shard)
@@ -274,7 +278,7 @@ def _shots(
     most = max(prompt.settings.shots for prompt in prompts)
     if not most:
         return None
-    asking = [task for task in tasks if task.question.split("/")[0] != BOXES]
+    asking = [task for task in tasks if form_of(task, dataset) == "option"]
     shots = Shots(
         asking,
         dataset,

@@ -38,7 +38,7 @@ def item_orders(
     come back where an item has no more.
     """
     n = len(options)
-    if spec == "given":
+    if spec == "given" or not n:
         return [tuple(range(n))]
     kind, k = _split(spec)
     free = movable(options)

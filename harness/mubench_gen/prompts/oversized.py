@@ -48,7 +48,7 @@ def unrendered(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> Render
         options=tuple(o if len(o) <= _SHOWN else o[:_SHOWN] + "…" for o in options),
         labels=make_labels(alphabet, len(order)),
         order=order,
-        gold=order.index(sample.question.gold),
+        gold=-1 if sample.question.right is not None else order.index(sample.question.gold),
         max_tokens=prompt.settings.max_tokens,
         box_format=prompt.settings.boxes,
     )

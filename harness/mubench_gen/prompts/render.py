@@ -32,7 +32,9 @@ from mubench_gen.prompts.sandbox import TemplateFault
 from mubench_gen.prompts.settings import PromptSettings, read_settings
 from mubench_gen.types import (
     Message,
+    Question,
     RenderedPrompt,
+    RightNumber,
     Sample,
     Task,
     Text,
@@ -109,7 +111,7 @@ def render(
         options=tuple(sample.question.options[i] for i in order),
         labels=variables["labels"],
         order=order,
-        gold=order.index(sample.question.gold),
+        gold=-1 if sample.question.right is not None else order.index(sample.question.gold),
         max_tokens=prompt.settings.max_tokens,
         box_format=prompt.settings.boxes,
         pooling=prompt.settings.pooling,
@@ -136,6 +138,7 @@ def _variables(
         for i, (label, text) in enumerate(zip(labels, options, strict=True))
     ]
     return {
+        **_of_open(sample.question),
         "question": places.signed(sample.question.text),
         "options": shown,
         "labels": labels,
@@ -143,6 +146,14 @@ def _variables(
         "image": places.rest,
         "images": places.each,
     }
+
+
+def _of_open(question: Question) -> dict[str, str]:
+    """What the template of an open answer sees beside the question."""
+    if question.right is None:
+        return {}
+    unit = question.right.unit if isinstance(question.right, RightNumber) else ""
+    return {"form": question.form, "unit": unit}
 
 
 def _system(
@@ -235,6 +246,7 @@ def _digest(own: TemplateFile, settings: PromptSettings, others: Mapping[str, Te
     # Prompts keep the digest that they had before there were these settings.
     unused = {"shots", "answer"} if not settings.shots else set()
     unused |= {"pooling"} if settings.pooling == "mean" else set()
+    unused |= {"asks"} if settings.asks == "option" else set()
     parts = [own.body, settings.model_dump_json(exclude=unused)]
     for name, source in sorted(others.items()):
         parts += [name, source.body]

@@ -40,6 +40,9 @@ class PromptSettings(BaseModel):
     ensemble: bool = Field(
         False, description="each line of a caption prompt is a caption; embeddings are averaged"
     )
+    asks: Literal["option", "open"] = Field(
+        "option", description="option, or open: several options, a number or a text, as form says"
+    )
     boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
     shots: int = Field(0, ge=0, le=32, description="worked examples before the question")
     answer: str = Field(
@@ -90,8 +93,13 @@ def _check(settings: PromptSettings) -> None:
             f"pooling = {settings.pooling}: only a caption prompt, for models that compare "
             "images with texts, pools similarities"
         )
-    if settings.shots and (settings.kind != "chat" or settings.boxes):
-        what = "captions" if settings.kind != "chat" else "boxes"
+    if settings.asks == "open" and (settings.kind != "chat" or settings.boxes):
+        raise SettingError("asks = open: only a prompt of a chat, without boxes, has open answers")
+    is_open = settings.asks == "open"
+    if settings.shots and (settings.kind != "chat" or settings.boxes or is_open):
+        what = (
+            "captions" if settings.kind != "chat" else "boxes" if settings.boxes else "open answers"
+        )
         raise SettingError(
             f"shots = {settings.shots}: worked examples are for prompts that ask a chat model "
             f"for an option; this one is of {what}"

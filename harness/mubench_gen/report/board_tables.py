@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mubench_gen.compare.board import BOXES, GROUPS, POOLED, Board, Cell, Entrant, Row
+from mubench_gen.compare.board import APART, GROUPS, POOLED, Board, Cell, Entrant, Row
 from mubench_gen.console.formats import Strong, TextTable
 from mubench_gen.console.numbers import ADJUSTED, interval, percent
 
@@ -126,7 +126,8 @@ def _count(row: Row) -> str:
 
 
 def _name(row: Row) -> str:
-    return f"{row.name} (boxes)" if row.part == BOXES and row.name == POOLED else row.name
+    apart = row.part in APART and row.name == POOLED
+    return f"{row.name} ({row.part})" if apart else row.name
 
 
 def _cell(cell: Cell, brief: bool = False) -> str:

@@ -24,6 +24,7 @@ from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.plugins.offered import offered
 from mubench_gen.plugins.registry import Plugin, Plugins, check_options
 from mubench_gen.report.metric_table import flat_columns, flat_scores, metric_table
+from mubench_gen.report.open_tables import OPEN_COLUMNS, OPEN_TITLES, open_cells
 from mubench_gen.report.text import (
     BOX_COLUMNS,
     ScoreRow,
@@ -38,6 +39,7 @@ from mubench_gen.runs.results import Run, breakdowns_of
 from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.measured import Measured, rows_of
 from mubench_gen.scores.metrics import ChosenMetric
+from mubench_gen.scores.open_score import SET_DETAILS
 from mubench_gen.scores.score import Scores
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ _SHARES = (
 )  # fmt: skip
 TIDY = ("run", "plugin", "model", "data", "prompt", "control", "finished", "part", "name",
         *_COUNTS, *_SHARES)  # fmt: skip
+_OPEN_DETAILS = (*SET_DETAILS, "median_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,10 @@ def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
             boxes = [box_cells(name, score) for name, score in scores.boxes.items()]
             words = f"{title(manifest)}: boxes, GRIT score in %"
             found.append(TextTable(words, BOX_COLUMNS, [boxes]))
+        for form, groups in scores.open.items():
+            lines = [open_cells(name, score) for name, score in groups.items()]
+            words = f"{title(manifest)}: {OPEN_TITLES[form]}"
+            found.append(TextTable(words, OPEN_COLUMNS[form], [lines]))
         if (table := metric_table(one.metrics, title(manifest))) is not None:
             found.append(table)
     return found
@@ -161,7 +168,7 @@ def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
 def tidy_rows(runs: Sequence[Reported]) -> list[dict[str, Any]]:
     """A row per run and group of items, keyed by the names in TIDY; None for a missing value.
 
-    Four columns per metric follow.
+    Those of open answers follow where there are any, and four columns per metric.
     """
     columns = tidy_columns(runs)
     return [{**dict.fromkeys(columns), **blanked(row)} for one in runs for row in _tidy(one)]
@@ -170,7 +177,8 @@ def tidy_rows(runs: Sequence[Reported]) -> list[dict[str, Any]]:
 def tidy_columns(runs: Sequence[Reported]) -> list[str]:
     """The columns of the tidy table of these runs."""
     keys = dict.fromkeys(key for one in runs for key in one.metrics.metrics)
-    return [*TIDY, *(column for key in keys for column in flat_columns(key))]
+    opened = _OPEN_DETAILS if any(one.scores.open for one in runs) else ()
+    return [*TIDY, *opened, *(column for key in keys for column in flat_columns(key))]
 
 
 def tidy_frame(runs: Sequence[Reported]) -> pandas.DataFrame:
@@ -232,6 +240,11 @@ def _tidy(one: Reported) -> list[dict[str, Any]]:
                 "answered": box.statuses.get("answered", 0.0) if box.n else None,
             }
         )  # fmt: skip
+    rows += [
+        {**of_run, **_score(ScoreRow(form, name, one.score)), **one.details}
+        for form, groups in scores.open.items()
+        for name, one in groups.items()
+    ]
     return rows
 
 

@@ -8,7 +8,8 @@ from mubench_gen.console.numbers import Shares, interval, p_value, percent
 from mubench_gen.scores.calibration import Calibration
 from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.headline import Against, Headline
-from mubench_gen.scores.score import Score, Scores
+from mubench_gen.scores.score import Scores
+from mubench_gen.scores.tally import Score
 
 _SHOWN = 6  # tasks named in a sentence
 _BASELINES = {"chance": "chance", "majority": "the majority baseline"}

@@ -11,13 +11,15 @@ from mubench_gen.console.outlet import printable
 from mubench_gen.console.tables import Line, Sheet, as_sheet, fit, width_of_stdout
 from mubench_gen.report.inference_notes import calibration_note, inference_notes
 from mubench_gen.report.metric_table import metric_table
+from mubench_gen.report.open_tables import open_notes, open_sheet
 from mubench_gen.runs.results import Run, breakdowns_of
 from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.option_order import Circular
-from mubench_gen.scores.score import Controls, Score, Scores
+from mubench_gen.scores.score import Controls, Scores
+from mubench_gen.scores.tally import Score
 
 COLUMNS = (
     "", "n", "accuracy", "95 % CI", "answered", "of answered", "chance", "majority", "corrected",
@@ -129,6 +131,7 @@ def print_scores(
     sheets = [sheet(run, scores, by)] if _has_questions(scores) else []
     if scores.boxes:
         sheets.append(box_sheet(run, scores))
+    sheets += [open_sheet(run.manifest, form, groups) for form, groups in scores.open.items()]
     if (table := metric_table(measured, title(run.manifest))) is not None:
         sheets.append(as_sheet(table))
     for one in sheets:
@@ -142,7 +145,8 @@ def print_scores(
 
 
 def _has_questions(scores: Scores) -> bool:
-    return bool(scores.pooled.n or scores.pooled.n_errors or not scores.boxes)
+    apart = scores.boxes or scores.open
+    return bool(scores.pooled.n or scores.pooled.n_errors or not apart)
 
 
 def sheet(run: Run, scores: Scores, by: Breakdown | None) -> Sheet:
@@ -200,6 +204,8 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
     told += inference_notes(scores)
     told += _contrastive_notes(scores)
     told += _sibling_notes(scores)
+    for form, groups in scores.open.items():
+        told += open_notes(form, groups["pooled"])
     if scores.nearly_constant:
         told.append(constant_note(scores))
     if scores.n_errors:

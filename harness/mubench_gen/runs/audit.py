@@ -24,7 +24,8 @@ from statistics import NormalDist, covariance, fmean, variance
 from mubench_gen.console.outlet import csv_cell, from_csv_cell
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.score import ScoreTally, counted
+from mubench_gen.scores.open_answers import is_apart
+from mubench_gen.scores.tally import ScoreTally, counted
 from mubench_gen.storage.records import Record
 
 COLUMNS = ("id", "question", "options", "reply", "label")
@@ -216,7 +217,7 @@ def _half_width(interval: tuple[float, float] | None) -> float:
 def _strata(records: Iterable[Record]) -> dict[str, list[Record]]:
     strata: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        if record["status"] != "error" and record["reply"] is not None:
+        if record["status"] != "error" and record["reply"] is not None and not is_apart(record):
             strata[f"{record['status']} {record['rule'] or ''}".strip()].append(record)
     small = [name for name, members in strata.items() if len(members) < _SMALL]
     rest = [record for name in small for record in strata.pop(name)]

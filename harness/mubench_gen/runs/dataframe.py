@@ -49,7 +49,10 @@ def to_frame(records: Iterable[Record]) -> pandas.DataFrame:
         _append(columns, record, size)
         _append(facts, record["meta"], size)
         size += 1
-    series = {name: _column(values, size, DTYPES.get(name)) for name, values in columns.items()}
+    kinds = dict(DTYPES)
+    if any(gold is None for gold in columns["gold"]):  # open answers are right in another way
+        kinds["gold"] = "Int64"
+    series = {name: _column(values, size, kinds.get(name)) for name, values in columns.items()}
     for name, values in facts.items():
         free = name if name not in columns else f"meta.{name}"
         series[free] = _column(values, size, None, typed=True)

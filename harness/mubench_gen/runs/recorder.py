@@ -20,6 +20,15 @@ from mubench_gen.plugins.extension import Unread
 from mubench_gen.runs.traces import fields_beside, looked_at, stored_beside
 from mubench_gen.scores.label_mass import label_mass
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
+from mubench_gen.scores.open_answers import (
+    OpenReading,
+    asks_open,
+    by_judge,
+    is_unmatched,
+    read_open,
+    unmatched,
+    unread_open,
+)
 from mubench_gen.storage.digests import digest_or_none
 from mubench_gen.storage.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -63,6 +72,7 @@ class Recorder:
         self._model = model
         self._judge = judge
         self._read: dict[str, Answer] = {}  # by the rules or the judge, before it is recorded
+        self._opened: dict[str, OpenReading] = {}  # likewise
         self._in_flight: dict[str, list[Item]] = {}
         self._waiting = 0
         self._ready: list[Record] = []
@@ -146,8 +156,12 @@ class Recorder:
         return None
 
     def _record(self, item: Item, response: Response, *, flush: bool = True) -> None:
+        opened: OpenReading | None = None
         if asks_boxes(item.rendered):
             response, answer, boxes = _read_boxes(response, item.rendered)
+        elif asks_open(item.rendered):
+            opened = self._opened.pop(item.id, None) or _read_open(response, item.rendered)
+            answer, boxes = opened.answer, None
         else:
             read = self._read.pop(item.id, None)
             answer = read or read_answer(response, item.readout, item.rendered)
@@ -158,6 +172,9 @@ class Recorder:
         record |= _rare_fields(response, answer) | looked_at(response, item.rendered.sample)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
+        if opened is not None:
+            correct = None if response.error is not None else opened.correct
+            record |= {"gold": None, "correct": correct, "open": opened.fields}
         mass = label_mass(record)
         if mass is not None:
             record["label_mass"] = float(f"{mass:.6g}")
@@ -167,7 +184,7 @@ class Recorder:
         if response.error is not None:
             self._errors += 1
             self._tell(item, response.error)
-        elif boxes is None:
+        elif boxes is None and opened is None:
             self._scored += 1
             self._right += bool(record["correct"])
         if flush and (len(self._ready) >= _FLUSH or time.monotonic() - self._flushed >= _AGE):
@@ -181,12 +198,22 @@ class Recorder:
         for item, response in responses:
             if asks_boxes(item.rendered):
                 continue
+            if asks_open(item.rendered):
+                reading = self._opened[item.id] = _read_open(response, item.rendered)
+                if is_unmatched(reading, response.reply):
+                    items.append(item)
+                    unread.append(unmatched(_unread(item, response), reading))
+                continue
             answer = self._read[item.id] = read_answer(response, item.readout, item.rendered)
             if is_unread(answer, response.reply):
                 items.append(item)
                 unread.append(_unread(item, response))
         for item, judged in zip(items, self._judge.read(unread), strict=True):
-            if judged is not None:
+            if judged is None:
+                continue
+            if item.id in self._opened:
+                self._opened[item.id] = by_judge(self._opened[item.id], judged)
+            else:
                 self._read[item.id] = judged
 
     def _tell_conversion(self, image: Image) -> None:
@@ -231,6 +258,12 @@ def _read_boxes(
         except ImageError as error:
             response = replace(response, error=Failure(type(error).__name__, str(error)))
     return response, Answer("error"), unread_boxes(rendered)
+
+
+def _read_open(response: Response, rendered: RenderedPrompt) -> OpenReading:
+    if response.error is not None:
+        return OpenReading(Answer("error"), unread_open(rendered), correct=False)
+    return read_open(response, rendered)
 
 
 def _rare_fields(response: Response, answer: Answer) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record, reread_boxes
 from mubench_gen.scores.measured import Measured
 from mubench_gen.scores.metrics import ChosenMetric
+from mubench_gen.scores.open_answers import is_open_record, reread_open
 from mubench_gen.scores.score import Scores
 from mubench_gen.storage.records import Record, RecordFile
 from mubench_gen.storage.run_folder import RECORDS, locked
@@ -36,7 +37,8 @@ class ChangedAnswer:
     @property
     def matters(self) -> bool:
         """Whether the answer itself changed, not the rule or place that it was found by."""
-        return any(self.before[f] != self.after[f] for f in ("status", "choice"))
+        fields = ("status", "choice", "open")
+        return any(self.before.get(field) != self.after.get(field) for field in fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _read_again(
             yield record
             continue
         again = _again(record, known, strict=strict)
-        if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "alias", "boxes")):
+        if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "alias", "boxes", "open")):
             changes.append(ChangedAnswer(record, again))
         yield again
 
@@ -110,6 +112,8 @@ def _read_again(
 def _again(record: Record, known: Vocabularies, *, strict: bool) -> Record:
     if is_box_record(record):
         return _boxes(record)
+    if is_open_record(record):
+        return _open(record, known)
     answer = _answer(record, known)
     if strict and not is_strict(answer.rule):
         answer = Answer("none" if answer.status == "answered" else answer.status)
@@ -135,6 +139,21 @@ def _answer(record: Record, known: Vocabularies) -> Answer:
 def _boxes(record: Record) -> Record:
     answer, boxes = reread_boxes(record)
     return {**record, "status": answer.status, "rule": answer.rule, "boxes": boxes}
+
+
+def _open(record: Record, known: Vocabularies) -> Record:
+    found = reread_open(record, known.get(record["task"], ()))
+    if is_judged(record["rule"]) and not found.correct:
+        return record  # a judge read what the rules still do not match
+    answer = found.answer
+    return {
+        **record,
+        "status": answer.status,
+        "rule": answer.rule,
+        "span": None if answer.span is None else list(answer.span),
+        "correct": found.correct,
+        "open": found.fields,
+    }
 
 
 def _answered(record: Record, answer: Answer) -> Record:

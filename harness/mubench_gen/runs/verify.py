@@ -12,17 +12,20 @@ from typing import Any
 
 from mubench_gen._version import __version__
 from mubench_gen.errors import MubenchError, describe
+from mubench_gen.parser.judge import is_judged
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.installed import CHECKS, Outcome, some
 from mubench_gen.runs.kept_images import IMAGES
 from mubench_gen.runs.rescore import rescore
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_open_record, judged
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Pass, Record, stored_lines
 from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, is_sealed, settings_hash
 from mubench_gen.storage.user_files import read_json
+from mubench_gen.types import Answer
 
 _ROUNDED = 1e-9
 
@@ -119,12 +122,29 @@ def _faults(record: Record, run: Run) -> Iterator[str]:
         yield "failed and has an answer"
     if failed or is_box_record(record):
         return
+    if is_open_record(record):
+        yield from _open_faults(record)
+        return
     if record["correct"] != (record["choice"] == record["gold"]):
         yield "`correct` does not fit the choice and the right answer"
     if (record["status"] == "answered") != (record["choice"] is not None):
         yield f"has the status {record['status']} and the choice {record['choice']}"
     if record["choice"] is not None and not 0 <= record["choice"] < len(record["options"]):
         yield "chooses an option that it does not have"
+
+
+def _open_faults(record: Record) -> Iterator[str]:
+    """What contradicts itself in the record of an open answer."""
+    found, is_answered = record["open"]["found"], record["status"] == "answered"
+    if record["choice"] is not None:
+        yield "has an open answer and chooses an option"
+    if is_answered != (found is not None):
+        yield f"has the status {record['status']} and the answer {found!r:.40}"
+    answer = Answer(record["status"])
+    if not is_judged(record["rule"]) and (
+        record["correct"] != judged(answer, record["open"], found).correct
+    ):
+        yield "`correct` does not fit the answer and the right one"
 
 
 def _scores(run: Run) -> Check:

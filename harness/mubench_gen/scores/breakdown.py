@@ -9,9 +9,9 @@ from itertools import repeat
 
 from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.clusters import Clustering
-from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
-from mubench_gen.scores.score import Score, ScoreTally, counted
+from mubench_gen.scores.open_answers import is_apart
+from mubench_gen.scores.tally import Score, ScoreTally, counted
 from mubench_gen.storage.records import Record
 
 Breakdown = Mapping[str, Mapping[str, Score]]  # field → value → score
@@ -90,7 +90,7 @@ def breakdowns(
     for records, clustering in zip(several, clusterings or repeat(None), strict=False):
         tally = BreakdownTally(fields, clustering)
         for record in records:
-            if not is_box_record(record):
+            if not is_apart(record):
                 tally.add(record)
         tallies.append(tally)
     check_tallies(tallies)

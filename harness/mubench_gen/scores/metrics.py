@@ -20,12 +20,18 @@ from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import offered
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart, is_open_record
 from mubench_gen.storage.columns import LEFT_OUT
 from mubench_gen.storage.records import Record
 
 
 def _of_choices(record: Mapping[str, Any], value: float) -> float | None:
-    return None if is_box_record(record) else value
+    return None if is_apart(record) else value
+
+
+def _of_open(record: Mapping[str, Any], name: str) -> float | None:
+    """A number of an open answer, None for other items and answers without it."""
+    return record["open"].get(name) if is_open_record(record) else None
 
 
 BUILT_IN = (
@@ -40,6 +46,10 @@ BUILT_IN = (
     Metric(
         "grit", "GRIT", lambda r: r["boxes"]["score"] if is_box_record(r) else None,
         bounds=(0, 1), percent=True,
+    ),
+    Metric("set-f1", "F1 of the options", lambda r: _of_open(r, "f1"), bounds=(0, 1), percent=True),
+    Metric(
+        "number-error", "absolute error", lambda r: _of_open(r, "off"), higher_is_better=False,
     ),
     Metric(
         "looked", "looked at the right place", lambda r: r.get("looked"),

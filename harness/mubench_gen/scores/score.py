@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,16 +12,7 @@ from typing import Any, NamedTuple
 from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.agreement import Agreement
 from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
-from mubench_gen.scores.clusters import (
-    BY_IMAGE,
-    IMAGE,
-    Clustering,
-    Clusters,
-    counts_of,
-    of_answered,
-    of_items,
-    share_of_kinds,
-)
+from mubench_gen.scores.clusters import BY_IMAGE, IMAGE, Clustering, Clusters
 from mubench_gen.scores.headline import (
     Against,
     Headline,
@@ -32,8 +22,11 @@ from mubench_gen.scores.headline import (
 )
 from mubench_gen.scores.label_mass import LabelMass, LabelMassTally
 from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
+from mubench_gen.scores.open_answers import is_open_record
+from mubench_gen.scores.open_score import OpenScore, OpenTallies
 from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.siblings import Siblings
+from mubench_gen.scores.tally import Counted, Score, ScoreTally, counted
 from mubench_gen.scores.truncation import Truncation, TruncationTally
 from mubench_gen.storage.records import Record
 
@@ -47,41 +40,6 @@ _INFERENCE = (
     "cautions",
     "chance_p",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The scores of one group of items; shares are between 0 and 1, None if n is 0.
-
-    n: items without errors. accuracy: unanswered counted as wrong. accuracy_answered: among
-    the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.
-    chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
-    image or what else was asked for. statuses: the share of each status among n. answered_ci95,
-    corrected_ci95: of the two other accuracies. clusters: the images, or what else; worth: as
-    many that weigh the same; size: as many independent items; cautions: why the intervals may
-    not hold; chance_p: of the test that the accuracy is at chance. accuracy_strict and
-    answered_strict: where only the rules of `parser.strictness` count, and what others read is
-    unanswered.
-    """
-
-    n: int
-    n_errors: int
-    accuracy: float | None
-    accuracy_answered: float | None
-    bounds: tuple[float, float] | None
-    chance: float | None
-    chance_corrected: float | None
-    ci95: tuple[float, float] | None
-    statuses: Mapping[str, float]
-    answered_ci95: tuple[float, float] | None = None
-    corrected_ci95: tuple[float, float] | None = None
-    clusters: int = 0
-    worth: float | None = None
-    size: float | None = None
-    cautions: tuple[str, ...] = ()
-    chance_p: float | None = None
-    accuracy_strict: float | None = None
-    answered_strict: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +63,9 @@ class Scores:
     macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
     boxes, calibration and circular: of the items that ask for boxes (which are in nothing
     else), that have probabilities, and that were asked under several orders; "pooled" and by
-    task. truncation: of the options that a contrastive model truncated; None if it read all.
-    agreement: of every two read-outs. headline: micro and macro accuracies with intervals, and
+    task. open: of the items with open answers (which are in nothing else), by form and then in
+    the same way. truncation: of the options that a contrastive model truncated; None if it read
+    all. agreement: of every two read-outs. headline: micro and macro accuracies with intervals, and
     against baselines. clustered: the fields that items are clustered by; clustered_by: the same in
     words, with those of the tasks. nearly_constant: items without errors whose picture was.
     label_mass: of the items that were read by `logprob`.
@@ -120,6 +79,7 @@ class Scores:
     readouts: Mapping[str, Score]
     controls: Mapping[str, Controls]  # by task, and "pooled"
     boxes: Mapping[str, BoxScore] = field(default_factory=dict)
+    open: Mapping[str, Mapping[str, OpenScore]] = field(default_factory=dict)
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     truncation: Truncation | None = None
     circular: Mapping[str, Circular] = field(default_factory=dict)
@@ -132,13 +92,16 @@ class Scores:
 
     @property
     def n(self) -> int:
-        """The number of items without errors, including those that ask for boxes."""
-        return self.pooled.n + (self.boxes["pooled"].n if self.boxes else 0)
+        """The number of items without errors, including those that are counted apart."""
+        boxes = self.boxes["pooled"].n if self.boxes else 0
+        return self.pooled.n + boxes + sum(one["pooled"].score.n for one in self.open.values())
 
     @property
     def n_errors(self) -> int:
         """The number of items with errors, which count in no score."""
-        return self.pooled.n_errors + (self.boxes["pooled"].n_errors if self.boxes else 0)
+        boxes = self.boxes["pooled"].n_errors if self.boxes else 0
+        apart = sum(one["pooled"].score.n_errors for one in self.open.values())
+        return self.pooled.n_errors + boxes + apart
 
     def _repr_html_(self) -> str:
         from mubench_gen.report.notebook import scores_html
@@ -164,6 +127,11 @@ class Scores:
         }
         if self.boxes:
             plain["boxes"] = {name: asdict(score) for name, score in self.boxes.items()}
+        if self.open:
+            plain["open"] = {
+                form: {name: one.as_dict() for name, one in groups.items()}
+                for form, groups in self.open.items()
+            }
         if self.calibration:
             plain["calibration"] = {name: asdict(c) for name, c in self.calibration.items()}
         if self.truncation is not None:
@@ -193,86 +161,6 @@ def _plain(score: Score) -> dict[str, Any]:
 def _inference(score: Score) -> dict[str, Any]:
     """How well the numbers of one group are known."""
     return {name: getattr(score, name) for name in _INFERENCE}
-
-
-class Counted(NamedTuple):
-    """A record as tallies count it: (status, right, options, strict), what it adds to the counts
-    of its clusters (0 for an error), and their hashes (`Clustering`)."""
-
-    kind: tuple[str, bool, int, bool]
-    counts: int
-    clusters: Sequence[int]
-
-
-def counted(
-    status: str, right: bool, options: int, clusters: Sequence[int], *, strict: bool = True
-) -> Counted:
-    """A record as tallies count it. strict: whether its rule is one of `parser.strictness`."""
-    counts = 0 if status == "error" else counts_of(right=right, answered=status == "answered")
-    return Counted((status, right, options, strict), counts, clusters)
-
-
-class ScoreTally:
-    """Counts of one group of records, in memory that grows neither with them nor the images.
-
-    The score is bitwise the same for any order of the records.
-    """
-
-    __slots__ = ("clusters", "kinds")
-
-    def __init__(self, ways: int = 1) -> None:
-        self.kinds: Counter[tuple[str, bool, int, bool]] = Counter()
-        self.clusters = [Clusters() for _ in range(ways)]
-
-    def add(self, record: Counted) -> None:
-        kind, counts, clusters = record
-        self.kinds[kind] += 1
-        if counts:
-            for way, cluster in enumerate(clusters):
-                self.clusters[way].put(cluster, counts)
-
-    def score(self, noun: str = "image") -> Score:
-        """The score; `noun` is what a cluster is called."""
-        statuses, options, errors, right = Counter[str](), Counter[int](), 0, 0
-        firm = firm_right = 0
-        for (status, is_right, count, strict), k in self.kinds.items():
-            if status == "error":
-                errors += k
-                continue
-            statuses[status] += k
-            options[count] += k
-            right += is_right * k
-            firm += strict * (status == "answered") * k
-            firm_right += strict * is_right * k
-        n, answered = statuses.total(), statuses["answered"]
-        if not n:
-            return Score(0, errors, None, None, None, None, None, None, {})
-        accuracy, chance = right / n, math.fsum(k / c for c, k in options.items()) / n
-        kinds = [table.kinds() for table in self.clusters]
-        whole = share_of_kinds(list(map(of_items, kinds)), noun)
-        told = None
-        if answered:
-            told = whole if answered == n else share_of_kinds(list(map(of_answered, kinds)), noun)
-        return Score(
-            n=n,
-            n_errors=errors,
-            accuracy=accuracy,
-            accuracy_answered=right / answered if answered else None,
-            bounds=(accuracy, (right + n - answered) / n),
-            chance=chance,
-            chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
-            ci95=whole.ci95,
-            statuses={status: k / n for status, k in sorted(statuses.items()) if k},
-            answered_ci95=None if told is None else told.ci95,
-            corrected_ci95=corrected_ends(whole.ci95, chance),
-            clusters=whole.clusters,
-            worth=whole.worth,
-            size=whole.size,
-            cautions=whole.cautions,
-            chance_p=whole.differs_from(chance),
-            accuracy_strict=firm_right / n,
-            answered_strict=firm / n,
-        )
 
 
 class GroupTallies:
@@ -367,7 +255,7 @@ def score(
     """
     clustering = clustering or Clustering()
     groups, headline = GroupTallies(clustering.ways), HeadlineTally(clustering.ways)
-    places, boxes = AnswerPositions(), BoxTallies(clustering)
+    places, boxes, opened = AnswerPositions(), BoxTallies(clustering), OpenTallies(clustering)
     new = partial(CalibrationTally, clustering.ways)
     sureness, truncation = defaultdict[str, CalibrationTally](new), TruncationTally()
     siblings, nearly_constant, mass = Siblings(), 0, LabelMassTally()
@@ -376,6 +264,9 @@ def score(
             nearly_constant += 1
         if is_box_record(record):
             boxes.add(record)
+            continue
+        if is_open_record(record):
+            opened.add(record)
             continue
         status, gold, options = record["status"], record["gold"], record["options"]
         right, numbers = bool(record["correct"]), clustering(record)
@@ -411,6 +302,7 @@ def score(
         readouts=readouts,
         controls=places.controls(),
         boxes=boxes.scores(),
+        open=opened.scores(noun),
         calibration=_calibrations(sureness),
         truncation=truncation.truncation(),
         circular=siblings.circular(),

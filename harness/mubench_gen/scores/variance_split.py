@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart
 from mubench_gen.storage.records import Record
 
 
@@ -44,7 +44,7 @@ def variance_split(records: Iterable[Record]) -> VarianceSplit | None:
     """
     answers: dict[str, dict[str, list[float]]] = {}
     for record in records:
-        if record["status"] != "error" and not is_box_record(record):
+        if record["status"] != "error" and not is_apart(record):
             of_item = answers.setdefault(record["item"], {})
             of_item.setdefault(record["prompt"], []).append(float(bool(record["correct"])))
     prompts = sorted({prompt for of_item in answers.values() for prompt in of_item})

@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
 from mubench_gen.data.dataset import Dataset, has_several_images
-from mubench_gen.data.recast import BOXES, RECAST, RecastDataset
+from mubench_gen.data.recast import RECAST, RecastDataset
 from mubench_gen.errors import SettingError
 from mubench_gen.model import ModelSpec
 from mubench_gen.prompts.image_places import is_image
 from mubench_gen.prompts.oversized import largest
 from mubench_gen.prompts.render import Prompt, render
+from mubench_gen.tasks.forms import form_of
 from mubench_gen.tasks.samples import no_partner, samples
-from mubench_gen.types import Control, Kind, Readout, Row, Task
+from mubench_gen.types import FORM_WORDS, OPEN_FORMS, Control, Form, Kind, Readout, Row, Task
 
 _DEFAULT_PROMPT = "paper"  # of generative models
 _OWN_CAPTIONS, _MADE_CAPTIONS = "caption", "caption-question"  # of contrastive ones
 _LOOKED_AT = 500  # rows, about
 _DEFAULT_FOR_BOXES = "detect-json"
+_DEFAULT_FOR_OPEN = "open"
 
 
 def tasks_to_ask(tasks: Sequence[Task], *, named: bool) -> list[Task]:
@@ -28,17 +30,23 @@ def tasks_to_ask(tasks: Sequence[Task], *, named: bool) -> list[Task]:
     return [task for task in tasks if named or task.question not in RECAST]
 
 
-def answerable_tasks(kind: Kind, tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that a model of this kind can answer: a contrastive one gives no boxes."""
-    chosen = [task for task in tasks if kind == "generative" or task.question != BOXES]
+def answerable_tasks(kind: Kind, tasks: Sequence[Task], dataset: Dataset) -> list[Task]:
+    """The tasks that a model of this kind can answer: a contrastive one chooses an option."""
+    if kind == "generative":
+        return list(tasks)
+    forms = {task.name: form_of(task, dataset) for task in tasks}
+    chosen = [task for task in tasks if forms[task.name] == "option"]
     left_out = [task.name for task in tasks if task not in chosen]
     if left_out and not chosen:
+        form = forms[left_out[0]]
+        more = "Its recasts as multiple choice (…-which-box, …-count) are for every model."
         raise SettingError(
-            f"The task {left_out[0]!r} asks for boxes, which a contrastive model cannot give. "
-            "Its recasts as multiple choice (…-which-box, …-count) are for every model."
+            f"The task {left_out[0]!r} asks for {FORM_WORDS[form]}, which a contrastive model "
+            f"cannot give. {more if form == 'boxes' else 'Take a generative model for it.'}"
         )
     if left_out:
-        log(f"Left out, as a contrastive model gives no boxes: {', '.join(left_out)}.")
+        words = " or ".join(sorted({FORM_WORDS[forms[name]] for name in left_out}))
+        log(f"Left out, as a contrastive model cannot give {words}: {', '.join(left_out)}.")
     return chosen
 
 
@@ -54,9 +62,13 @@ def default_prompts(tasks: Sequence[Task], kind: Kind, dataset: Dataset) -> tupl
     """The prompts of a run that names none."""
     if kind == "contrastive":
         return (_caption_prompt(tasks, dataset),)
-    boxes = [task for task in tasks if task.question == BOXES]
-    plain = (_DEFAULT_PROMPT,) if len(boxes) < len(tasks) else ()
-    return plain + ((_DEFAULT_FOR_BOXES,) if boxes else ())
+    forms = {form_of(task, dataset) for task in tasks}
+    defaults = (
+        (_DEFAULT_PROMPT, "option" in forms),
+        (_DEFAULT_FOR_BOXES, "boxes" in forms),
+        (_DEFAULT_FOR_OPEN, not forms.isdisjoint(OPEN_FORMS)),
+    )
+    return tuple(name for name, is_needed in defaults if is_needed)
 
 
 def _caption_prompt(tasks: Sequence[Task], dataset: Dataset) -> str:
@@ -94,16 +106,18 @@ def without_captions(tasks: Sequence[Task], dataset: Dataset) -> set[str]:
 
 
 def check_first(prompts: Sequence[Prompt], tasks: Sequence[Task], dataset: Dataset) -> None:
-    """Render the first question of the data by each prompt, before a model is loaded.
+    """Render the first question of the data for each prompt, before a model is loaded.
 
     DefinitionError says what a template lacks.
     """
-    first = next(samples(tasks, dataset), None)
-    if first is None or largest(first, ()) is not None:  # its own item says what is wrong with it
-        return
-    for prompt in prompts:
-        if fits(prompt, first.question.name):
-            render(prompt, first, tuple(range(len(first.question.options))))
+    for fitting in dict.fromkeys(_asks(prompt) for prompt in prompts):
+        of_kind = [task for task in tasks if _kind(form_of(task, dataset)) == fitting]
+        first = next(samples(of_kind, dataset), None) if of_kind else None
+        if first is None or largest(first, ()) is not None:  # its own item says what is wrong
+            continue
+        for prompt in prompts:
+            if _asks(prompt) == fitting:
+                render(prompt, first, tuple(range(len(first.question.options))))
 
 
 def check_images(
@@ -157,34 +171,81 @@ def _no_captions(task: Task, row: Row, label: str) -> str:
     )
 
 
-def fits(prompt: Prompt, question: str) -> bool:
-    """Whether a prompt asks for what the question (its name) is about: boxes, or an option."""
-    return bool(prompt.settings.boxes) == (question.split("/")[0] == BOXES)
+def fits(prompt: Prompt, form: Form) -> bool:
+    """Whether a prompt asks for what a question is about: boxes, one option, or an open answer."""
+    return _asks(prompt) == _kind(form)
 
 
-def readouts_for(readouts: Sequence[Readout], question: str) -> Sequence[Readout]:
-    """The read-outs of a question: boxes are read from a reply alone."""
-    return ("parse",) if question.split("/")[0] == BOXES else readouts
+def _asks(prompt: Prompt) -> str:
+    return "boxes" if prompt.settings.boxes else prompt.settings.asks
+
+
+def _kind(form: Form) -> str:
+    return "open" if form in OPEN_FORMS else form
+
+
+def readouts_for(readouts: Sequence[Readout], form: Form) -> Sequence[Readout]:
+    """The read-outs of a question: all but one option is read from a reply alone."""
+    return readouts if form == "option" else ("parse",)
+
+
+def tasks_for(
+    prompts: Sequence[Prompt], tasks: Sequence[Task], dataset: Dataset, *, named: bool
+) -> list[Task]:
+    """The tasks that these prompts ask; those with open answers are left out where no prompt is for
+    them, unless the user named them."""
+    forms = {task.name: form_of(task, dataset) for task in tasks}
+    left_out = [
+        name
+        for name, form in forms.items()
+        if form in OPEN_FORMS and not any(fits(prompt, form) for prompt in prompts)
+    ]
+    if named or not left_out or len(left_out) == len(tasks):
+        return list(tasks)
+    words = " or ".join(sorted({FORM_WORDS[forms[name]] for name in left_out}))
+    log(
+        f"Left out, as no prompt given asks for {words}: {', '.join(left_out)}. Add --prompt open "
+        "to ask them too."
+    )
+    return [task for task in tasks if task.name not in left_out]
 
 
 def check_pairs(
-    prompts: Sequence[Prompt], tasks: Sequence[Task], readouts: Sequence[Readout]
+    prompts: Sequence[Prompt],
+    tasks: Sequence[Task],
+    readouts: Sequence[Readout],
+    dataset: Dataset,
 ) -> None:
-    """SettingError if a task has no prompt, a prompt no task, or boxes could not be read."""
-    for task in tasks:
-        if not any(fits(prompt, task.question) for prompt in prompts):
-            boxes = task.question == BOXES
+    """SettingError if a task has no prompt, a prompt no task, or answers could not be read."""
+    forms = {task.name: form_of(task, dataset) for task in tasks}
+    for name, form in forms.items():
+        if not any(fits(prompt, form) for prompt in prompts):
+            words = "one of its options" if form == "option" else FORM_WORDS[form]
             raise SettingError(
-                f"The task {task.name!r} asks for {'boxes' if boxes else 'one of its options'}; "
-                f"no prompt given does. {'Add one of detect-…' if boxes else 'Add another'}: "
-                "`mubench-gen prompts` lists them."
+                f"The task {name!r} asks for {words}; no prompt given does. "
+                f"{_ADD[_kind(form)]}: `mubench-gen prompts` lists them."
             )
     for prompt in prompts:
-        if not any(fits(prompt, task.question) for task in tasks):
-            boxes_or_option = "boxes" if prompt.settings.boxes else "one of the options"
+        if not any(fits(prompt, form) for form in forms.values()):
             raise SettingError(
-                f"The prompt {prompt.name!r} asks for {boxes_or_option}; no task given does. "
-                "`mubench-gen tasks localization` lists those that ask for boxes."
+                f"The prompt {prompt.name!r} asks for {_WORDS[_asks(prompt)]}; no task given does. "
+                f"{_SEE[_asks(prompt)]}"
             )
-    if any(task.question == BOXES for task in tasks) and "parse" not in readouts:
-        raise SettingError("Boxes are read from a reply: add --readout parse.")
+    for name, form in forms.items():
+        if form != "option" and "parse" not in readouts:
+            what = "Boxes are" if form == "boxes" else f"The task {name!r}: {FORM_WORDS[form]} is"
+            raise SettingError(f"{what} read from a reply: add --readout parse.")
+
+
+_ADD = {"boxes": "Add one of detect-…", "open": "Add --prompt open", "option": "Add another"}
+_WORDS = {
+    "boxes": "boxes",
+    "open": "several options, a number or a text",
+    "option": "one of the options",
+}
+_OF_BOXES = "`mubench-gen tasks localization` lists those that ask for boxes."
+_SEE = {
+    "boxes": _OF_BOXES,
+    "option": _OF_BOXES,
+    "open": "Those that do have open answers: docs/howto/open-answers.md.",
+}

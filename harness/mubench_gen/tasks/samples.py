@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DataError, did_you_mean
+from mubench_gen.tasks.forms import as_declared
 from mubench_gen.tasks.task import matches
 from mubench_gen.types import Control, Image, Question, Row, Sample, Task
 
@@ -87,6 +88,7 @@ def make_sample(
     name: str, task: Task, row: Row, question: Question, images: Sequence[Image]
 ) -> Sample:
     """The sample with these images of its row, or of another; about boxes, with the first alone."""
+    question = as_declared(task, row, question)
     first, others = (images[0], tuple(images[1:])) if images else (None, ())
     if first is not None and question.draw is not None:
         first, others = question.draw(first), ()

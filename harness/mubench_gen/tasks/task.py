@@ -11,10 +11,11 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mubench_gen.data.dataset import Dataset
-from mubench_gen.errors import DefinitionError, did_you_mean
+from mubench_gen.data.right_answers import tolerance_of
+from mubench_gen.errors import DataError, DefinitionError, did_you_mean
 from mubench_gen.parser.vocabulary import shared_aliases
 from mubench_gen.plugins import task_packages as packaged
 from mubench_gen.prompts.toml_files import (
@@ -55,6 +56,13 @@ class TaskFile(BaseModel):
     cluster: str = Field(
         "", description="the field by which its items were drawn: slide, donor; none: the image"
     )
+    answer: Literal["option", "several", "number", "text"] | None = Field(
+        None, description="what it asks for, where rows do not say: option, several, number, text"
+    )
+    tolerance: float | str | None = Field(
+        None, description='of a number, where rows name none: 0.5 in its unit, or "10%" of it'
+    )
+    unit: str = Field("", description="of a number, where rows name none: µm, %, cells")
     expected: dict[Literal["questions", "options", "approximate"], int] = Field(
         default_factory=dict, description="what the published data has, for the listing"
     )
@@ -70,6 +78,17 @@ class TaskFile(BaseModel):
         for alias, option, other in shared_aliases(list(aliases.items())):
             raise ValueError(f"{alias!r} means both {option!r} and {other!r}; leave it out")
         return aliases
+
+    @model_validator(mode="after")
+    def _of_numbers(self) -> TaskFile:
+        for key, given in (("tolerance", self.tolerance), ("unit", self.unit)):
+            if given not in (None, "") and self.answer not in (None, "number"):
+                raise ValueError(f"{key} is of numbers, and answer is {self.answer!r}")
+        try:
+            tolerance_of(self.tolerance, "tolerance")
+        except DataError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 def _dateless(value: Any) -> Any:

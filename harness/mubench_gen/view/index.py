@@ -21,6 +21,7 @@ from mubench_gen.report.html.gallery import (
 )
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import found_in_words, is_open_record, right_in_words
 from mubench_gen.storage.index import new_database
 from mubench_gen.storage.records import (
     Pass,
@@ -169,13 +170,15 @@ class Index:
         choice, reply, error = record["choice"], record["reply"], record["error"]
         said = f"{error['type']}: {error['message']}" if error else reply or ""
         answer = NO_ANSWER if choice is None else record["order"][choice]
-        asked_boxes = is_box_record(record)
+        asked_boxes, said_open = is_box_record(record), ""
+        if is_open_record(record) and record["status"] == "answered":
+            answer, said_open = 0, found_in_words(record)
         unscored = asked_boxes or record["correct"] is None
         batch.records.append(
             (
                 run, hash(record["id"]), item, offset, STATUSES.index(record["status"]),
                 None if unscored else int(record["correct"]), None if asked_boxes else answer,
-                None if choice is None else options[answer], sureness(record),
+                said_open or (None if choice is None else options[answer]), sureness(record),
                 batch.text(_messages(record)), batch.text(said),
             )
         )  # fmt: skip
@@ -207,7 +210,7 @@ class Index:
             (
                 item, len(self._known), self._key(record["item"]), record["task"],
                 record["dataset"], meta.get("modality"), gold,
-                options[gold] if gold < len(options) else "", record["image_sha256"],
+                _right_text(record, options, gold), record["image_sha256"],
                 batch.text("\n".join(words)),
             ),
         )  # fmt: skip
@@ -218,6 +221,13 @@ class Index:
             if not self.database.execute("SELECT 1 FROM items WHERE key = ?", (key,)).fetchone():
                 return key
         raise AssertionError
+
+
+def _right_text(record: Record, options: Sequence[str], gold: int) -> str:
+    """What is right, as text."""
+    if is_open_record(record):
+        return right_in_words(record)
+    return options[gold] if gold < len(options) else ""
 
 
 class _Batch:

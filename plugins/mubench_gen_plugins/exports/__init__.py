@@ -44,13 +44,17 @@ def set_of(record: Record) -> dict[str, list[str]]:
 
 
 def scored(run: Any) -> Iterator[Record]:
-    """The records with a truth value: without failed items and those that ask for boxes."""
-    return (r for r in run.records() if r["status"] != "error" and r["correct"] is not None)
+    """The records with a right option: without failed items, boxes, and open answers."""
+    return (r for r in run.records() if _has_option(r))
+
+
+def _has_option(record: Record) -> bool:
+    return record["correct"] is not None and record.get("open") is None
 
 
 def left_out(one: Any) -> int:
-    """How many records of a run have no truth value."""
-    return sum(r["correct"] is None for r in one.run.outcomes())
+    """How many records of a run have no right option to be written."""
+    return sum(not _has_option(r) for r in one.run.outcomes())
 
 
 def told_left_out(one: Any) -> list[str]:
@@ -58,7 +62,41 @@ def told_left_out(one: Any) -> list[str]:
     count = left_out(one)
     if not count:
         return []
-    return [f"{count:,} items have no truth value (they failed, or ask for boxes): left out."]
+    return [
+        f"{count:,} items have no right option (they failed, or ask for boxes or an open answer): "
+        "left out."
+    ]
+
+
+def right_of(record: Record) -> list[str]:
+    """The texts that are right: of one option, of all right ones, of a number or a short text."""
+    told = record.get("open")
+    if told is None:
+        return [str(record["options"][record["gold"]])]
+    if told["form"] == "several":
+        return [str(record["options"][place]) for place in told["gold"]]
+    if told["form"] == "number":
+        return [f"{told['gold']:.12g} {told['unit']}".strip()]
+    return list(map(str, told["gold"]))
+
+
+def form_of(record: Record) -> dict[str, str]:
+    """What an open answer is, so that it is not taken for single choice where it is read again."""
+    told = record.get("open")
+    return {} if told is None else {"asks": told["form"]}
+
+
+def answer_of(record: Record) -> str:
+    """What the reply was read as, "" for nothing."""
+    told = record.get("open")
+    if told is None:
+        return chosen_text(record)
+    found = told["found"]
+    if found is None:
+        return ""
+    if told["form"] == "several":
+        return ", ".join(str(record["options"][place]) for place in found)
+    return f"{found:.12g} {told['unit']}".strip() if told["form"] == "number" else str(found)
 
 
 def chosen_text(record: Record) -> str:

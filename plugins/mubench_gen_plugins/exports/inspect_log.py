@@ -44,7 +44,6 @@ def log_of(one: Any, options: Options) -> Any:
         EvalConfig,
         EvalDataset,
         EvalLog,
-        EvalMetric,
         EvalResults,
         EvalScore,
         EvalSpec,
@@ -56,12 +55,18 @@ def log_of(one: Any, options: Options) -> Any:
     settings, sampling = manifest["settings"], manifest.get("sampling") or {}
     seen: dict[str, int] = defaultdict(int)
     shown = dict(map(_attachment, one.run.images() if options.images else ()))
-    samples = [_sample(record, seen, shown) for record in exports.scored(one.run)]
-    pooled = one.scores.pooled
-    metrics = {"accuracy": EvalMetric(name="accuracy", value=pooled.accuracy or 0.0)}
-    stderr = exports.stderr(pooled.ci95)
-    if stderr is not None:
-        metrics["stderr"] = EvalMetric(name="stderr", value=stderr)
+    samples = [
+        _sample(record, seen, shown)
+        for record in one.run.records()
+        if record["correct"] is not None
+    ]
+    groups = {"mubench-gen": one.scores.pooled}
+    groups |= {f"mubench-gen {form}": of["pooled"].score for form, of in one.scores.open.items()}
+    scores = [
+        EvalScore(name=name, scorer=name, metrics=_metrics(group))
+        for name, group in groups.items()
+        if group.n or name == "mubench-gen"
+    ]
     return EvalLog(
         status="success",
         eval=EvalSpec(
@@ -80,19 +85,30 @@ def log_of(one: Any, options: Options) -> Any:
                 "readout": settings.get("readout"),
                 "control": settings.get("control"),
                 "seed": manifest.get("seed"),
-                "left_out": exports.left_out(one),
+                "left_out": sum(r["correct"] is None for r in one.run.outcomes()),
             },
         ),
         results=EvalResults(
             total_samples=len(samples),
             completed_samples=len(samples),
-            scores=[EvalScore(name="mubench-gen", scorer="mubench-gen", metrics=metrics)],
+            scores=scores,
         ),
         stats=EvalStats(
             started_at=exports.started(manifest), completed_at=exports.started(manifest)
         ),
         samples=samples,
     )
+
+
+def _metrics(group: Any) -> dict[str, Any]:
+    """The accuracy of a group of items, and its standard error where it is known."""
+    from inspect_ai.log import EvalMetric
+
+    found = {"accuracy": EvalMetric(name="accuracy", value=group.accuracy or 0.0)}
+    stderr = exports.stderr(group.ci95)
+    if stderr is not None:
+        found["stderr"] = EvalMetric(name="stderr", value=stderr)
+    return found
 
 
 def _attachment(image: Image) -> tuple[str, str]:
@@ -111,13 +127,22 @@ def _sample(record: Record, seen: dict[str, int], shown: Mapping[str, str]) -> A
     messages = [_message(message, shown) for message in record["messages"]]
     digests = [part.get("sha256") for m in record["messages"] for part in m["content"]]
     attached = {digest: shown[digest] for digest in digests if digest in shown}
-    choice, span = record["choice"], record["span"]
+    choice, span, told = record["choice"], record["span"], record.get("open")
+    scorer = "mubench-gen" if told is None else f"mubench-gen {told['form']}"
+    target: str | list[str] = exports.right_of(record)
+    answer: str | None = exports.answer_of(record) or None
+    if told is None or told["form"] == "several":  # options have letters
+        right = [record["gold"]] if told is None else told["gold"]
+        named = ([] if choice is None else [choice]) if told is None else told["found"] or []
+        letters = [ascii_uppercase[place] for place in right]
+        target = letters[0] if told is None else letters
+        answer = ",".join(ascii_uppercase[place] for place in named) or None
     output = ModelOutput.from_content(
         str(record["model"]), reply, "max_tokens" if record["finish_reason"] == "length" else "stop"
     )
     score = Score(
         value="C" if record["correct"] else "I",
-        answer=None if choice is None else ascii_uppercase[choice],
+        answer=answer,
         explanation=reply,
         metadata={"status": record["status"], "rule": record["rule"], "span": span},
     )
@@ -125,17 +150,18 @@ def _sample(record: Record, seen: dict[str, int], shown: Mapping[str, str]) -> A
         id=record["item"],
         epoch=seen[record["item"]],
         input=messages,
-        choices=list(map(str, record["options"])),
-        target=ascii_uppercase[record["gold"]],
+        choices=list(map(str, record["options"])) or None,
+        target=target,
         messages=[*messages, ChatMessageAssistant(content=reply)],
         output=output,
-        scores={"mubench-gen": score},
+        scores={scorer: score},
         attachments=attached,
         metadata={
             **{
                 name: record[name] for name in ("id", "task", "dataset", "image_id", "image_sha256")
             },
             **exports.set_of(record),
+            **exports.form_of(record),
             "prompt": record["prompt"],
             **record["meta"],
         },

@@ -2,7 +2,7 @@
 
 The public copy (ryandcunha/mmbu, 77,358 rows) has no answers and cannot be scored. The tables with
 answers are the authors' own: they are read from a folder that they gave, all *closed*.tsv in it.
-Questions with several right options are left out.
+Questions with several right options are a task of their own.
 
 Read in public copies: the columns and the form of options and answers in the owners' code
 (dcunhrya/MMBU-vlm-eval src/vqa_dataset.py and src/dataset_check/test_dataset.py @910f3e1), what the
@@ -22,7 +22,8 @@ from mubench_gen import DataError, DataSet
 
 from .readers import without_letters
 
-_SEVERAL = re.compile(r"\W*[A-Z](\W+[A-Z])+\W*")
+_LETTERS = re.compile(r"\W*[A-Z](\W+[A-Z])*\W*")
+_LETTER = re.compile(r"[A-Z]")
 
 
 def rows(place: Path) -> Iterator[dict[str, Any]]:
@@ -32,21 +33,24 @@ def rows(place: Path) -> Iterator[dict[str, Any]]:
     for table in tables:
         with table.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file, delimiter="\t"):
-                if not _SEVERAL.fullmatch(row["answer"].upper()):
-                    yield _row(row, place, table.stem)
+                yield _row(row, place, table.stem)
 
 
 def _row(row: dict[str, str], place: Path, table: str) -> dict[str, Any]:
     image = place / row["image_path"]
     if not image.resolve().is_relative_to(place.resolve()):
         raise DataError(f"{table}, index {row['index']}: {image} is not in {place}.")
-    letter = re.fullmatch(r"\W*([A-Z])\W*", row["answer"].upper())
+    said = row["answer"].upper()
+    letters = _LETTER.findall(said) if _LETTERS.fullmatch(said) else []
+    places = [ord(letter) - ord("A") for letter in letters]
+    task = {"task": "mmbu-several"} if len(places) > 1 else {}
     return {
         "id": f"{table}-{row['index']}",
         "image": image,
         "question": row["question"],
         "options": without_letters(ast.literal_eval(row["options"])),
-        "answer": ord(letter[1]) - ord("A") if letter else row["answer"],
+        "answer": places if len(places) > 1 else places[0] if places else row["answer"],
+        **task,
         "modality": row["metadata_modality"],
         "source_dataset": row.get("dataset"),
     }
@@ -54,9 +58,17 @@ def _row(row: dict[str, str], place: Path, table: str) -> dict[str, Any]:
 
 DATA_SET = DataSet(
     "mmbu",
-    "MMBU: biomedical images, closed questions with one answer",
+    "MMBU: biomedical images, closed questions",
     rows,
-    tasks={"mmbu": {"title": "MMBU, closed", "group": "mmbu", "question": "mmbu"}},
+    tasks={
+        "mmbu": {"title": "MMBU, closed", "group": "mmbu", "question": "mmbu"},
+        "mmbu-several": {
+            "title": "MMBU, several answers",
+            "group": "mmbu",
+            "question": "mmbu-several",
+            "answer": "several",
+        },
+    },
     licence="not stated",
     citation="arXiv:2606.06696",
     on_request=(

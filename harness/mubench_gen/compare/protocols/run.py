@@ -11,7 +11,7 @@ from typing import Any
 from mubench_gen.compare.protocols.reading import group_of
 from mubench_gen.errors import SettingError
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart
 from mubench_gen.scores.protocols.asked import cannot_read, reservations
 from mubench_gen.scores.protocols.files import OURS, Protocol, load_protocol
 from mubench_gen.scores.protocols.rules import read
@@ -66,7 +66,7 @@ class ProtocolRun(Run):
         return (self._read(record) for record in records if self._counts(record))
 
     def _counts(self, record: Record) -> bool:
-        return not is_box_record(record) and not self._why_not(record)
+        return not is_apart(record) and not self._why_not(record)
 
     def _read(self, record: Record) -> Record:
         if record["status"] == "error":

@@ -15,6 +15,14 @@ from typing import IO, Any
 
 from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
 from mubench_gen.data.forms.cells import is_missing, text_of
+from mubench_gen.data.forms.open_answers import (
+    FormsSeen,
+    form_of_row,
+    number_in,
+    open_cell,
+    several_in,
+    texts_in,
+)
 from mubench_gen.data.forms.parts import (
     PLACE,
     Offered,
@@ -33,6 +41,7 @@ from mubench_gen.data.forms.tables import Table, TableRow
 from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.types import Form
 
 OWN_TASK = "classification"
 
@@ -48,6 +57,7 @@ class _Waiting:
     options: Sequence[Offered] = ()
     answer: Any = None
     images: Sequence[NamedImage] = ()
+    form: Form | None = None
     task: str = ""
     dataset: str = ""
     caption: str = ""
@@ -86,6 +96,7 @@ class Questions:
         self._owners: dict[str, Sequence[NamedImage]] = {}
         self._ids: Counter[str] = Counter()
         self._splits: Counter[str] = Counter()
+        self._forms = FormsSeen()
         self._hidden = self._rows = 0
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -94,7 +105,8 @@ class Questions:
             self._read(waiting)
             if self._hidden == self._rows:
                 raise DataError(self._no_answers())
-            way = self._answers.way(self._wishes.choices.get("answer_as"))
+            wanted = self._wishes.choices.get("answer_as")
+            way = self._answers.way(wanted) if self._forms.have_options else ""
             self._tell(way)
             waiting.seek(0)
             made = self._made(waiting, way)
@@ -124,11 +136,11 @@ class Questions:
         found = _Waiting(row.where)
         try:
             found.question = question_of(row, roles)
-            found.options = options_in(row, roles)
-            found.answer = cells.get(roles.answer)
-            self._note_answer(found)
-            found.images = self._images(row, number)
             found.task = task_of(row, roles, self.task)
+            found.form = form_of_row(row, roles, self._wishes.choices.get("asks"))
+            found.answer = cells.get(roles.answer)
+            self._take_answer(found, row)
+            found.images = self._images(row, number)
             found.caption = caption_of(row, roles)
             found.dataset = dataset_of(row, roles)
         except DataError as error:
@@ -139,6 +151,27 @@ class Questions:
         found.facts = facts_of(row, roles)
         return found
 
+    def _take_answer(self, found: _Waiting, row: TableRow) -> None:
+        """Note the row's answer and what it asks for; a number or a text is kept as it is meant."""
+        if found.form in ("number", "text"):
+            if is_missing(found.answer):
+                self._note_answer(found)
+            number = found.form == "number"
+            found.answer = number_in(row, self.roles) if number else texts_in(row, self.roles)
+            self._forms.note(found.task, found.form)
+            return
+        found.options = options_in(row, self.roles)
+        self._note_answer(found)
+        declared = found.form == "several"
+        several = None
+        if found.form != "option":
+            several = several_in(found.answer, found.options, declared=declared)
+        if several is not None:
+            found.answer, found.form = several, "several"
+        self._note_options(found)
+        undeclared = several is not None and not declared
+        self._forms.note(found.task, found.form or "option", undeclared=undeclared)
+
     def _note_answer(self, found: _Waiting) -> None:
         if is_hidden(found.answer):
             self._hidden += 1
@@ -146,13 +179,17 @@ class Questions:
                 f"{found.where}, column {self.roles.answer}: {found.answer!r} is neither an option "
                 "nor its label: the answer is hidden or missing. Write it, or leave the row out."
             )
-        if isinstance(found.answer, list) and len(found.answer) > 1:
+
+    def _note_options(self, found: _Waiting) -> None:
+        answer = found.answer
+        if found.form != "several" and isinstance(answer, list) and len(answer) > 1:
             raise DataError(
-                f"{found.where}, column {self.roles.answer}: several answers, "
-                f"{found.answer!r:.60}; a question with one right option is needed."
+                f"{found.where}, column {self.roles.answer}: several answers, {answer!r:.60}, "
+                "where one is asked for. Leave one, or take --map asks=option away."
             )
         row = found.where.removeprefix(f"{self.path}, ")
-        self._answers.note(row, found.answer, found.options)
+        for one in answer if found.form == "several" else [answer]:
+            self._answers.note(row, one, found.options)
 
     def _images(self, row: TableRow, number: int) -> Sequence[NamedImage]:
         columns = self.roles.images
@@ -192,15 +229,13 @@ class Questions:
         """A row as columns of the schema. DataError where something is wrong with it."""
         if row.fault is not None:
             raise DataError(row.fault)
-        gold = chosen(readings(row.answer, row.options), way)
-        if gold is None:
-            raise DataError(self._no_option(row, way))
         texts = [option.text for option in row.options]
+        form, task = self._forms.asked(row.task, row.form)
         names = [shown.name for shown in self._resolved(row)]
         cells = [{"bytes": None, "path": name} for name in names]
         dataset = row.dataset or self.name
         license_name = {} if self._license is None else {"license": self._license}
-        question = {"question": row.question, "options": texts, "answer_idx": gold}
+        question = {"question": row.question, **self._right(row, form, way)}
         captions = [row.caption.replace(PLACE, text) for text in texts]
         columns = {
             "image_id": row.id,
@@ -208,8 +243,8 @@ class Questions:
             "dataset": dataset,
             **license_name,
             **row.facts,
-            "questions": {row.task: question},
-            "captions": {f"{row.task}_0": {"options": captions}} if row.caption else {},
+            "questions": {task: question},
+            "captions": {f"{task}_0": {"options": captions}} if row.caption and texts else {},
         }
         first, *others = (open_image(name, bytes, StandardPolicy()) for name in names)
         more = tuple(others)
@@ -224,9 +259,20 @@ class Questions:
                 more_images=more,
             )
         )
-        self.tasks[row.task] = row.task
+        self.tasks[task] = task
         self._ids[f"{dataset}/{row.id}"] += 1
         return columns
+
+    def _right(self, row: _Waiting, form: Form, way: str) -> dict[str, Any]:
+        """The options and the right answer of a row, as the schema has them."""
+        if form not in ("option", "several"):
+            return open_cell(row.answer)
+        given = row.answer if row.form == "several" else [row.answer]
+        right = [chosen(readings(one, row.options), way) for one in given]
+        if None in right:
+            raise DataError(self._no_option(row, given[right.index(None)], way))
+        texts = [option.text for option in row.options]
+        return {"options": texts, "answer_idx": right if form == "several" else right[0]}
 
     def _resolved(self, row: _Waiting) -> Iterator[NamedImage]:
         """The row's images, with those of other rows in place of their numbers."""
@@ -244,10 +290,10 @@ class Questions:
                 )
             yield from images
 
-    def _no_option(self, row: _Waiting, way: str) -> str:
+    def _no_option(self, row: _Waiting, answer: Any, way: str) -> str:
         told = WAYS.get(way, MIXED)
         return (
-            f"{row.where}, column {self.roles.answer}: {row.answer!r:.60} is neither one of the "
+            f"{row.where}, column {self.roles.answer}: {answer!r:.60} is neither one of the "
             f"options {[one.text for one in row.options]!r:.200} nor the letter of one, as the "
             f"column is read by {told}. Mend the answer, or say how it is meant: --map answer_as="
             f"{'|'.join(one for one in WAYS if one != way)}."
@@ -267,18 +313,17 @@ class Questions:
             self.told.append(f"split: {names}; --map only=NAME takes one")
         if self._describes_itself:
             return
-        roles = self.roles
-        options = (
-            f"column {roles.options}"
-            if roles.options
-            else "columns " + ", ".join(name for _, name in roles.series)
-        )
+        roles, meant = self.roles, WAYS.get(way, MIXED) if way else ""
+        series = ", ".join(name for _, name in roles.series)
+        options = f"column {roles.options}" if roles.options else f"columns {series}"
+        if not roles.options and not series:
+            options = "none"
         counted = ", ".join(f"{n:,} {kind}" for kind, n in self._pictures.kinds.items())
         self.told += [
             *self._table.told,
-            f"question: column {roles.question}" + (f", after {roles.hint}" if roles.hint else ""),
+            f"question: column {roles.question}{f', after {roles.hint}' if roles.hint else ''}",
             f"options: {options}",
-            f"answer: column {roles.answer}, {WAYS.get(way, MIXED)}",
+            f"answer: column {roles.answer}, {self._forms.told(meant)}",
             f"image: column {'+'.join(roles.images)} ({counted})",
             f"id: {'column ' + roles.id if roles.id else 'the image, or the number of the row'}",
         ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mubench_gen.data.forms.cells import label_of
 from mubench_gen.data.image_columns import image_columns
+from mubench_gen.data.right_answers import known_form
 from mubench_gen.errors import DataError, SettingError, did_you_mean
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -32,11 +33,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "caption": ("caption",),
     "task": ("task",),
     "dataset": ("dataset",),
+    "form": ("answer_form",),
+    "tolerance": ("tolerance",),
+    "unit": ("unit",),
 }  # fmt: skip
 # How something is read, which no column says.
-CHOICES = ("answer_as", "separator", "encoding", "sheet", "only", "folder", "names", "name")
+CHOICES = ("asks", "answer_as", "separator", "encoding", "sheet", "only", "folder", "names", "name")
 _ONLY_AS_ASKED = ("caption", "task")  # unless the table is of the form of one's own images
-_OWN_COLUMNS = frozenset({"question", "options", "answer"})  # and image, or image_1, …
+_OWN_COLUMNS = frozenset({"question", "answer"})  # and image, or image_1, …
+_OR_OPEN = frozenset({"options", "tolerance", "answer_form"})  # and one of these
 _OWN_SUFFIXES = (".csv", ".jsonl", ".xlsx")
 _SERIES = re.compile(r"(?:option|choice|opt|answer_choice|candidate|option_text)_?([a-z]|\d{1,2})")
 _IMAGES = re.compile(r"(?:image|img|picture|figure)_?(\d{1,2})(?:_path)?")
@@ -81,13 +86,16 @@ class Roles:
     caption: str | None = None
     task: str | None = None
     dataset: str | None = None
+    form: str | None = None
+    tolerance: str | None = None
+    unit: str | None = None
     unused: tuple[str, ...] = ()
 
     def used(self) -> set[str]:
         """All columns that have a part."""
         plain = (
             self.question, self.answer, self.options, self.id, self.hint, self.split,
-            self.caption, self.task, self.dataset,
+            self.caption, self.task, self.dataset, self.form, self.tolerance, self.unit,
         )  # fmt: skip
         series = (name for _, name in self.series)
         return {*filter(None, plain), *series, *self.images, *self.second_images}
@@ -101,7 +109,7 @@ def plain(name: str) -> str:
 def is_own(path: Path, columns: Sequence[str]) -> bool:
     """Whether a table is of the form of one's own images."""
     named = set(columns) >= _OWN_COLUMNS and bool(image_columns(columns))
-    return named and path.suffix.lower() in _OWN_SUFFIXES
+    return named and not _OR_OPEN.isdisjoint(columns) and path.suffix.lower() in _OWN_SUFFIXES
 
 
 def roles_of(path: Path, columns: Sequence[str], wishes: Wishes, *, own: bool = False) -> Roles:
@@ -129,7 +137,12 @@ def roles_of(path: Path, columns: Sequence[str], wishes: Wishes, *, own: bool = 
         labels = _labels(named["options"])
         options, series = None, tuple(zip(labels, named["options"], strict=True))
     question, answer = found("question"), found("answer")
-    if question is None or answer is None or not (options or series):
+    asks = known_form(wishes.choices["asks"], "--map asks") if "asks" in wishes.choices else None
+    form = found("form")
+    has_numbers = asks == "number" or form is not None or not (options or series)
+    of_numbers = {part: found(part) if has_numbers else None for part in ("tolerance", "unit")}
+    is_open = asks in ("number", "text") or form or of_numbers["tolerance"]
+    if question is None or answer is None or not (options or series or is_open):
         raise DataError(_lacking(path, columns, question, options or series, answer))
     images, second = _image_columns(columns, plains, named.get("image"))
     if not images:
@@ -140,6 +153,8 @@ def roles_of(path: Path, columns: Sequence[str], wishes: Wishes, *, own: bool = 
     return Roles(
         question, answer, options, series, images, second,
         **{part: found(part) for part in ("id", "hint", "split", "caption", "task", "dataset")},
+        **of_numbers,
+        form=form,
         unused=_unused(plains, question, answer, options),
     )  # fmt: skip
 
@@ -203,6 +218,12 @@ def _unused(
     return tuple(dict.fromkeys(n for n in named if n not in (question, answer, options)))
 
 
+_OPEN = (
+    " If the answers are numbers or short texts, which have no options, type --map asks=number or "
+    "--map asks=text."
+)
+
+
 def _lacking(
     path: Path, columns: Sequence[str], question: object, options: object, answer: object
 ) -> str:
@@ -213,4 +234,5 @@ def _lacking(
         f"{path}: no column is known as {' or '.join(missing)}; there are: "
         f"{', '.join(columns)}. Say which it is: --map {typed} "
         "(options in a column each: --map options=FIRST+SECOND+…)."
+        f"{'' if options else _OPEN}"
     )

@@ -11,7 +11,7 @@ from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.report.figures.drawing import COLUMN, Drawing
 from mubench_gen.report.figures.matrix import Matrix, matrices
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart
 
 _NO_ANSWER = "no answer"
 _MOST_OPTIONS = 40  # of a matrix
@@ -83,7 +83,7 @@ def confusion(counts: Mapping[tuple[str, str], int], *, title: str) -> Matrix:
 def _confusions(run: Run) -> dict[str, Counter[tuple[str, str]]]:
     found: dict[str, Counter[tuple[str, str]]] = {}
     for record in run.outcomes():
-        if record["status"] != "error" and not is_box_record(record):
+        if record["status"] != "error" and not is_apart(record):
             options, choice = record["options"], record["choice"]
             answer = "" if choice is None else options[choice]
             pair = options[record["gold"]], answer

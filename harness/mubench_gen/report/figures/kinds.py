@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mubench_gen.compare.board import BOXES, GROUPS, POOLED, TASKS, Board, Row, boards
+from mubench_gen.compare.board import APART, BOXES, GROUPS, POOLED, TASKS, Board, Row, boards
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
@@ -128,7 +128,7 @@ def board_heatmap(board: Board, *, width: float = COLUMN) -> Drawing:
 
 def _dots(sources: Sources) -> Drawing:
     board = sources.board()
-    rows = None if sources.by is None else [row for row in board.rows if row.part != BOXES]
+    rows = None if sources.by is None else [row for row in board.rows if row.part not in APART]
     return board_dots(board, rows, width=sources.width)
 
 

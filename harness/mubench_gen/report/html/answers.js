@@ -2,11 +2,11 @@
 
 function answer(source, data, item, run, record, told, number) {
   const { strings, records, runs } = data, status = data.statuses[records.status[record]];
-  const right = records.right[record], boxes = data.boxes[record];
+  const right = records.right[record], boxes = data.boxes[record], open = data.open[record], answered = answerOf(data, record) >= 0;
   const order = data.orders[records.order[record]];
   const words = boxes ? `GRIT ${boxes.score === null ? "–" : (100 * boxes.score).toFixed(1)} %`
-    : status === "error" ? "error" : right === 1 ? "right" : records.choice[record] < 0 ? `unanswered: ${status.replaceAll("_", " ")}` : "wrong";
-  const kind = boxes || status === "error" || records.choice[record] < 0 ? "open" : right ? "right" : "wrong";
+    : status === "error" ? "error" : right === 1 ? "right" : !answered ? `unanswered: ${status.replaceAll("_", " ")}` : "wrong";
+  const kind = boxes || status === "error" || !answered ? "open" : right ? "right" : "wrong";
   const mark = { right: "✓", wrong: "✗", open: status === "error" ? "!" : "–" }[kind];
   const how = [`prompt ${strings[records.prompt[record]]}`, `read-out ${strings[records.readout[record]]}`, `status ${status.replaceAll("_", " ")}`];
   if (records.rule[record] >= 0) how.push(`rule ${strings[records.rule[record]]}`);
@@ -24,6 +24,7 @@ function answer(source, data, item, run, record, told, number) {
       el("span", { class: `verdict is-${kind}` }, el("b", { "aria-hidden": "true" }, mark), " ", words)),
     el("p", { class: "how" }, how.join(" · ")),
     boxes ? "" : optionList(data, item, record),
+    open ? el("p", { class: "role" }, "Right: ", ...visible(strings[open[0]]), answered ? " · read as: " : "", ...(answered ? visible(strings[open[1]]) : [])) : "",
     data.error[record] !== undefined ? el("div", {}, el("p", { class: "role" }, "Error"), el("div", { class: "reply" }, ...visible(strings[data.error[record]]))) : "",
     steps(source, data, item, record), reply(data, record), other,
     told ? "" : el("details", {}, el("summary", {}, "The prompt as it was sent"), ...prompt(data, record)));
@@ -32,12 +33,14 @@ function answer(source, data, item, run, record, told, number) {
 function optionList(data, item, record) {
   const { strings, records } = data, order = data.orders[records.order[record]];
   const labels = data.labels[records.labels[record]], options = data.options[data.items.options[item.number]];
-  const gold = data.items.gold[item.number], scores = data.scores[record];
-  return el("ol", { class: "options", "aria-label": "Options as shown" }, ...order.map((original, place) => el("li", { class: original === gold ? "gold" : null },
+  const gold = data.items.gold[item.number], scores = data.scores[record], open = data.open[record];
+  const golds = open ? open[2] ?? [] : [gold], chosen = open ? open[3] ?? [] : [records.choice[record]];
+  if (!order.length) return "";
+  return el("ol", { class: "options", "aria-label": "Options as shown" }, ...order.map((original, place) => el("li", { class: golds.includes(original) ? "gold" : null },
     el("span", { class: "label" }, strings[labels[place]] ?? ""), el("span", {}, ...visible(strings[options[original]])),
     el("span", { class: "tags" }, scores ? el("i", { title: "score of this option" }, scores[place] === null ? "−∞" : String(scores[place])) : "",
-      original === gold ? el("span", { class: "tag-gold" }, "★ right option") : "",
-      original === records.choice[record] ? el("span", { class: "tag-chosen" }, "● chosen") : ""))));
+      golds.includes(original) ? el("span", { class: "tag-gold" }, "★ right option") : "",
+      chosen.includes(original) ? el("span", { class: "tag-chosen" }, "● chosen") : ""))));
 }
 
 function reply(data, record) {

@@ -67,8 +67,7 @@ function showGallery(context, source, open) {
   const heading = ({ data }, item) => el("span", { class: "task" },
     `${data.strings[data.items.task[item.number]]} · ${data.strings[data.items.dataset[item.number]]}`);
   const gold = ({ data }, item) => {
-    const row = item.number;
-    return el("span", { class: "gold" }, ...visible(data.strings[data.options[data.items.options[row]][data.items.gold[row]]]));
+    return el("span", { class: "gold" }, ...visible(data.strings[rightOf(data, item)]));
   };
   const questions = (page, group) => [
     el("span", { class: "task" }, page.data.strings[page.data.items.dataset[group[0].number]]),

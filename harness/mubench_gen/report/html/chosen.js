@@ -12,18 +12,18 @@ function chooseItems(data, items, state) {
   const results = (item, of) => of.map((run) => items.result(item, run)).filter(Boolean);
 
   const ofItem = (item) => {
-    const row = item.number, options = data.options[data.items.options[row]];
+    const row = item.number;
     return (!state.task || data.items.task[row] === code.task) && (!state.dataset || data.items.dataset[row] === code.dataset)
       && (!state.modality || metaOf(data, row).get("modality") === state.modality)
-      && (!state.gold || options[data.items.gold[row]] === code.gold) && (!texts || holds(data, item, texts, off));
+      && (!state.gold || rightOf(data, item) === code.gold) && (!texts || holds(data, item, texts, off));
   };
   const wanted = model === null ? new Set(runs) : new Set([model]);
   const ofRecord = (item) => {
     const options = data.options[data.items.options[item.number]];
     return item.records.some((r) => {
-      const status = statuses[records.status[r]], answered = records.choice[r] >= 0;
+      const status = statuses[records.status[r]], said = answerOf(data, r), answered = said >= 0;
       return wanted.has(records.run[r]) && (!state.status || status === state.status) && verdictFits(state.verdict, data, r)
-        && (!state.answer || (state.answer === "-" ? !answered && status !== "error" : answered && options[records.choice[r]] === code.answer));
+        && (!state.answer || (state.answer === "-" ? !answered && status !== "error" : answered && (data.open[r] ? said : options[said]) === code.answer));
     });
   };
   const agreement = {
@@ -60,7 +60,7 @@ const sum = (all, name) => all.reduce((total, one) => total + one[name], 0);
 function verdictFits(verdict, data, r) {
   const right = data.records.right[r], failed = data.statuses[data.records.status[r]] === "error";
   if (verdict === "right" || verdict === "wrong") return right === (verdict === "right" ? 1 : 0) && !data.boxes[r];
-  if (verdict === "unanswered") return right === 0 && data.records.choice[r] < 0 && !failed && !data.boxes[r];
+  if (verdict === "unanswered") return right === 0 && answerOf(data, r) < 0 && !failed && !data.boxes[r];
   return verdict !== "failed" || failed;
 }
 

@@ -20,12 +20,12 @@ function rowOf(data, item, record) {
   const { strings, records, items } = data, row = item.number, meta = metaOf(data, row);
   const options = data.options[items.options[row]].map((code) => strings[code]);
   const text = (code) => (code < 0 || code === undefined ? null : strings[code]);
-  const right = records.right[record];
+  const right = records.right[record], said = answerOf(data, record);
   return {
     run: data.runs[records.run[record]].label, item: item.key, task: strings[items.task[row]], dataset: strings[items.dataset[row]],
     modality: meta.get("modality") ?? null, image_id: meta.get("image_id") ?? null, prompt: text(records.prompt[record]),
-    readout: text(records.readout[record]), repeat: records.repeat[record], right_option: options[items.gold[row]] ?? null,
-    answer: records.choice[record] < 0 ? null : options[records.choice[record]], status: data.statuses[records.status[record]],
+    readout: text(records.readout[record]), repeat: records.repeat[record], right_option: text(rightOf(data, item)),
+    answer: said < 0 ? null : data.open[record] ? strings[said] : options[said], status: data.statuses[records.status[record]],
     correct: right < 0 ? null : right === 1, confidence: data.sure[record] ?? null, reply: text(records.reply[record]),
     error: text(data.error[record] ?? -1),
   };

@@ -11,6 +11,7 @@ import orjson
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.scores.calibration import confidence, probabilities_of
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import found_in_words, is_open_record, right_in_words
 from mubench_gen.storage.records import Record, images_shown, row_key
 
 STATUSES = (
@@ -55,7 +56,8 @@ class Gallery:
         self._item = {name: array("i") for name in _ITEM}
         self._record = {name: array("i") for name in _RECORD}
         self._sparse: dict[str, dict[int, Any]] = {
-            name: {} for name in ("error", "scores", "boxes", "cut", "sure", "sets", "steps")
+            name: {}
+            for name in ("error", "scores", "boxes", "open", "cut", "sure", "sets", "steps")
         }
         self.pictures: dict[str, set[str]] = {}
         self._picture_codes = Table()
@@ -82,6 +84,8 @@ class Gallery:
             self._sparse["sure"][number] = sure
         if is_box_record(record):
             self._sparse["boxes"][number] = _boxes(record["boxes"])
+        if is_open_record(record):
+            self._sparse["open"][number] = self._open(record)
         pictures = self._pictures(record)
         if len(pictures) > 1:
             self._sparse["sets"][number] = pictures
@@ -192,6 +196,18 @@ class Gallery:
                 found[-1] += [turn["boxes"], turn["image"] - 1, size]
         return found
 
+    def _open(self, record: Record) -> list[Any]:
+        """What is right and what the reply was read as, as texts; of several options their original
+        places too."""
+        told, order, found = record["open"], record["order"], record["open"]["found"]
+        texts = [
+            self._strings(right_in_words(record)),
+            _NONE if found is None else self._strings(found_in_words(record)),
+        ]
+        if told["form"] != "several":
+            return texts
+        return [*texts, [order[i] for i in told["gold"]], [order[i] for i in found or ()]]
+
     def _long(self, text: str) -> int:
         return self._strings(shown_reply(text, None, self._cap).text)
 
@@ -217,8 +233,10 @@ def original_options(record: Record) -> tuple[list[str], int]:
     original = [""] * len(options)
     for place, text in zip(order, options, strict=True):
         original[place] = text
-    gold: int = order[record["gold"]] if record["gold"] < len(order) else record["gold"]
-    return original, gold
+    gold: int | None = record["gold"]
+    if gold is None:  # an open answer
+        return original, _NONE
+    return original, order[gold] if gold < len(order) else gold
 
 
 def sureness(record: Record) -> float | None:

@@ -26,7 +26,7 @@ function makeItems(data, keys) {
     const times = new Map(), wrong = new Map();
     let sure = null;
     for (const r of counted) {
-      const answer = records.choice[r];
+      const answer = answerOf(data, r);
       times.set(answer, (times.get(answer) ?? 0) + 1);
       if (answer < 0 || records.right[r] === 1) continue;
       wrong.set(answer, (wrong.get(answer) ?? 0) + 1);
@@ -77,3 +77,15 @@ function picturesOf(data, item) {
 }
 
 const pictureNumber = (data, item) => item.records.map((r) => data.records.picture[r]).find((p) => p >= 0) ?? -1;
+
+// The number of what a record answers: an option's place, or the text of an open answer; -1 for none.
+function answerOf(data, record) {
+  const open = data.open[record];
+  return open ? (data.statuses[data.records.status[record]] === "answered" ? open[1] : -1) : data.records.choice[record];
+}
+
+// The number of the text that is right.
+function rightOf(data, item) {
+  const open = data.open[item.records[0]];
+  return open ? open[0] : data.options[data.items.options[item.number]][data.items.gold[item.number]];
+}

@@ -10,6 +10,7 @@ from typing import Any
 from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.study import RunStatistics
+from mubench_gen.report.open_tables import OPEN_COLUMNS, OPEN_TITLES, open_cells
 from mubench_gen.report.text import (
     CONTRADICTION,
     box_cells,
@@ -55,6 +56,14 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "parts": list(_parts(study)),
         "boxes": [
             [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
+        ],
+        "open": [
+            {
+                "title": OPEN_TITLES[form][:1].upper() + OPEN_TITLES[form][1:],
+                "columns": OPEN_COLUMNS[form],
+                "rows": [[printable(c) for c in open_cells(k, one)] for k, one in groups.items()],
+            }
+            for form, groups in scores.open.items()
         ],
         "notes": [number(note) for note in told],
         "provenance": list(_provenance(study.manifest)),

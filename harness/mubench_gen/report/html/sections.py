@@ -37,7 +37,7 @@ from mubench_gen.report.text import BOX_COLUMNS, constant_note
 from mubench_gen.runs.studies import studies_around
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
-from mubench_gen.scores.score import Score
+from mubench_gen.scores.tally import Score
 
 _PLOT = 1.2 * COLUMN  # inches
 _IN_A_PLOT = 24  # groups
@@ -122,9 +122,14 @@ class Sections:
 
     def _lead(self) -> str:
         data = dict.fromkeys(str(study.manifest["data"]["name"]) for study in self.studies)
-        tasks = {*self._names("tasks"), *self._names("boxes")} - {"pooled"}
+        tasks = {*self._names("tasks"), *self._names("boxes"), *self._open_tasks()} - {"pooled"}
         items = len(frozenset().union(*(study.items for study in self.studies)))
         return f"{printable(', '.join(data))}: {_many(items, 'item')}, {_many(len(tasks), 'task')}."
+
+    def _open_tasks(self) -> Iterator[str]:
+        for study in self.studies:
+            for groups in study.scores.open.values():
+                yield from groups
 
     def _warnings(self) -> Iterator[str]:
         for study in self.studies:

@@ -11,11 +11,12 @@ from typing import Any
 
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally
-from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metadata import facts_of
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.score import Score, Scores
+from mubench_gen.scores.open_answers import is_apart
+from mubench_gen.scores.score import Scores
+from mubench_gen.scores.tally import Score
 from mubench_gen.storage.records import Record
 
 _ALPHA = re.compile(r"@(?:base|[-\d.e]+)$")  # sweeps name their models FINETUNED@α
@@ -110,7 +111,7 @@ class _Tally:
         reply = record["reply"]
         if reply is not None:
             self.replies[hash(reply)] = len(reply)
-        if is_box_record(record):
+        if is_apart(record):
             return
         self.by.add(record)
         if record["status"] != "error":

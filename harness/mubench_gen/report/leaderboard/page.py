@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mubench_gen._version import __version__
-from mubench_gen.compare.board import BOXES, TASKS, Board, Entrant
+from mubench_gen.compare.board import APART, TASKS, Board, Entrant
 from mubench_gen.compare.board_words import some
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.boards import board_shown
@@ -17,7 +17,11 @@ from mubench_gen.report.leaderboard.conditions import FILTERS, conditions, proto
 from mubench_gen.scores.metadata import ABSENT
 
 _SCRIPTS = ("dom.js", "theme.js", "tables.js", "board.js")
-_LINKED = {TASKS: "task", BOXES: "task", "modality": "modality"}  # as the gallery filters
+_LINKED = {
+    TASKS: "task",
+    **dict.fromkeys(APART, "task"),
+    "modality": "modality",
+}  # as the gallery filters
 
 
 def page_of(admitted: Admitted) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.data.dataset import has_several_images
 from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.image_files import ImageFiles
+from mubench_gen.data.right_answers import answer_in_words
 from mubench_gen.errors import DataError, ImageError, UsageError
 from mubench_gen.images.formats import SUFFIXES
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder
@@ -191,7 +192,8 @@ def _drawn(count: int, most: int, seed: int) -> list[int]:
 def _questions(row: Row, names: Sequence[str]) -> Iterator[str]:
     for name in names:
         one = row.questions[name]
-        answer = f" ({' | '.join(one.options)}) → {one.options[one.gold]}" if one.options else ""
+        options = f" ({' | '.join(one.options)})" if one.options else ""
+        answer = f"{options} → {answer_in_words(one)}" if one.boxes is None else ""
         yield f"{name}: {one.text}{answer}"
 
 

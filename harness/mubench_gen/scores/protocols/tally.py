@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from mubench_gen.errors import DefinitionError, UsageError
 from mubench_gen.prompts.render import load_prompt
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_apart
 from mubench_gen.scores.protocols.definition import Asking, Chosen
 from mubench_gen.scores.protocols.files import Protocol
 from mubench_gen.scores.protocols.rules import RuleReading, read
@@ -88,7 +88,7 @@ def tally(
     counted = [selection(protocol, manifest, group_of) for protocol in protocols]
     curves = any(n.metric == "auc" for p in protocols for n in p.file.numbers.values())
     for record in records:
-        if is_box_record(record):
+        if is_apart(record):
             found.n_boxes += 1
         elif record["status"] == "error":
             found.n_errors += 1

@@ -13,6 +13,7 @@ from typing import Any
 
 from mubench_gen.parser.label_styles import make_labels
 from mubench_gen.runs.interchange.logs.log import NotAskedHere
+from mubench_gen.types import OPEN_FORMS
 
 _NO_OPTIONS = "without options"
 _NAMES = ("choices", "options", "candidates", "endings")
@@ -20,6 +21,12 @@ _QUESTIONS = ("question", "query", "problem", "input", "text")
 _ANSWERS = ("answer", "answer_idx", "label", "gold", "target", "answerKey")
 _LISTED = re.compile(r"^\s*[(\[]?([A-Za-z]|\d{1,2})[)\].:]\s*(\S.*?)\s*$", re.MULTILINE)
 _FIRST = ("A", "a", "1")
+
+
+def leave_out_open(facts: Mapping[str, Any]) -> None:
+    """NotAskedHere for an item that our own export marks as one with an open answer."""
+    if facts.get("asks") in OPEN_FORMS:
+        raise NotAskedHere("with open answers")
 
 
 def options_of(doc: Mapping[str, Any], prompt: str = "") -> tuple[str, ...]:

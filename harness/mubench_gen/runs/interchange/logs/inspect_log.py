@@ -128,6 +128,7 @@ def _items(path: Path, found: Mapping[str, Any], left_out: Counter[str]) -> Iter
 
 
 def _item(sample: Mapping[str, Any], about: Mapping[str, Any]) -> LoggedItem:
+    choices.leave_out_open(sample.get("metadata") or {})
     options = tuple(map(str, sample.get("choices") or ()))
     if len(options) < 2:
         raise NotAskedHere("without options")

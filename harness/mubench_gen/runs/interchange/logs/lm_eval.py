@@ -107,6 +107,7 @@ def _read(row: Mapping[str, Any], task: str) -> Iterator[LoggedItem]:
     doc = {} if short else row["doc"] if isinstance(row["doc"], dict) else {"text": row["doc"]}
     prompt = _prompt(row)
     scores = _scores(row)
+    choices.leave_out_open(doc)
     options = choices.options_of(doc, prompt)
     gold = choices.gold_of(doc, options, row["target"], by_index=scores is not None)
     if scores is not None and len(scores) != len(options):
