@@ -56,11 +56,13 @@ SINCE: dict[str, str] = {
         "0.2",
     ),
     "Run.images": "0.2",
+    "GenerativeModel.option_logprobs": "0.2",
     **dict.fromkeys(
         (
             "Drawing",
             "Kind",
             "Measures",
+            "PerLength",
             "Pooling",
             "Readout",
             "Record",
@@ -88,7 +90,7 @@ SECTIONS = {
         "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
         "Answer", "paper_compat", "Scores", "Score", "Drawing", "RunSettings",
     ),
-    "Names of types": ("Kind", "Readout", "Status", "Pooling", "Record", "Measures"),
+    "Names of types": ("Kind", "Readout", "Status", "Pooling", "PerLength", "Record", "Measures"),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
         "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
@@ -99,6 +101,7 @@ ALIASES = {
     "Kind": "What a model does: it writes, or it compares images with captions.",
     "Readout": "How an answer is had of a model.",
     "Status": "What became of an item.",
+    "PerLength": "By what the read-out `cloze` divides an option's log-probability.",
     "Pooling": "How the similarities of several images to a caption become one.",
     "Record": "A record of `records.jsonl`, by the names of its fields.",
     "Measures": "What a scorer returns: measures by name, of each group by name.",

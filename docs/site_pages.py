@@ -36,7 +36,7 @@ NAV = {
     ),
     "Data, tasks, scores": (
         "data.md", "parser.md", "scorers.md", "disagreement.md", "statistics.md", "analysis.md",
-        "ablations.md", "localization.md",
+        "ablations.md", "transforms.md", "localization.md",
     ),
     "Tasks": tuple(task_pages.names()),
     "Reference": ("api.md", "commands.md", "settings.md", "architecture.md", "scale.md",

@@ -34,7 +34,7 @@ def test_the_commands_parse(line: str) -> None:
 
 def test_the_grid_of_the_page_is_a_file_that_is_read(tmp_path: Path) -> None:
     (block,) = re.findall(
-        r"```toml[^\n]*\n(.*?)```", (DOCS / "ablations.md").read_text(), re.DOTALL
+        r'```toml title="grid.toml"\n(.*?)```', (DOCS / "ablations.md").read_text(), re.DOTALL
     )
     (tmp_path / "grid.toml").write_text(block)
     assert read_config(tmp_path / "grid.toml", StudySettings)["labels"] == ["A)", "1."]
@@ -42,5 +42,6 @@ def test_the_grid_of_the_page_is_a_file_that_is_read(tmp_path: Path) -> None:
 
 def test_every_axis_and_flag_is_named_on_the_page() -> None:
     text = (DOCS / "ablations.md").read_text()
-    for axis in ("prompt", "labels", "orders", "system", "image", "readout", "shots", "budget"):
+    axes = "prompt labels orders system image readout shots budget design"
+    for axis in axes.split():
         assert f"--{axis}" in text

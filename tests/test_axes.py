@@ -105,7 +105,7 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["image.max_pixel=1,2"], "Did you mean 'max_pixels'"),
         (["temperature=0,hot"], "temperature: .*got 'hot'"),
         (["temperature=0,-1"], "temperature: "),
-        (["control=none,blnd"], "choose none, blind or shuffled"),
+        (["control=none,blnd"], "choose none, blind, shuffled, mean or noise"),
         (["dtype=float16,int4"], "dtype: 'int4'"),
         (["temperature=0,0.0"], "0.0 is given twice .as 0 too"),
         (["prompt.max_tokens=8,08"], "08 is given twice .as 8 too"),

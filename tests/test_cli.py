@@ -166,7 +166,7 @@ def test_failed_items_are_exit_code_3_and_the_table_tells_them(here: Here, cells
         (("eval", "--plugin", "echo", "--readout", "similarity"), ["similarity", "parse, logprob"]),
         (("eval", "--plugin", "echo", "--readout", "pars"), ["'pars'", "choose parse"]),
         (("eval", "--plugin", "echo", "--orders", "cycle:3"), ["'cycle:3'", "cyclic:K"]),
-        (("eval", "--plugin", "echo", "--control", "blnd"), ["'blnd'", "blind or shuffled"]),
+        (("eval", "--plugin", "echo", "--control", "blnd"), ["'blnd'", "shuffled, mean or noise"]),
         (("eval", "--plugin", "echo", "--data", "dmo"), ["'dmo'", "'demo'"]),
         (("eval", "--plugin", "echo", "--trust-remote-code"), ["--revision", "40"]),
         (("eval", "--plugin", "echo", "--reuse", "nowhere"), ["nowhere", "no run folder"]),

@@ -186,7 +186,8 @@ def test_of_what_a_server_answered_32_are_asked_again_after_a_kill(
     killing, kills = Killing(every), 0
     with FakeServer(killing.behave) as server:
         command = [
-            "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data),
+            "eval", "--plugin", "openai", "--base-url", server.url,
+            "--no-preflight", "--data", str(data),
             "--run-dir", "r", "-o", f"engine.window={WINDOW}",
         ]  # fmt: skip
         for _ in range(1_000):
@@ -218,7 +219,8 @@ def test_a_slow_server_is_never_asked_again_what_it_answered_a_second_ago(
 
     with FakeServer(slow) as server:
         command = [
-            "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data),
+            "eval", "--plugin", "openai", "--base-url", server.url,
+            "--no-preflight", "--data", str(data),
             "--run-dir", "r", "-o", "engine.window=1",
         ]  # fmt: skip
         process = mubench.start(*command)

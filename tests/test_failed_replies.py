@@ -110,7 +110,8 @@ def naming(*names: str) -> Behaviour:
 
 def evaluated(here: Here, server: FakeServer, data: Path, *more: str) -> Outcome:
     return here(
-        "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data),
+        "eval", "--plugin", "openai", "--base-url", server.url,
+        "--no-preflight", "--data", str(data),
         "--run-dir", "r", "-o", "engine.window=1", *more,
     )  # fmt: skip
 

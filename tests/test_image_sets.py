@@ -364,7 +364,16 @@ def _cosines(row: Row) -> list[list[float]]:
 def test_a_server_gets_all_images_in_their_order(tmp_path: Path, here: Here) -> None:
     data = write_sets(tmp_path / "data")
     with FakeServer() as server:
-        given = ("--base-url", server.url, "--data", data, "--run-dir", "run", "-q")
+        given = (
+            "--base-url",
+            server.url,
+            "--no-preflight",
+            "--data",
+            data,
+            "--run-dir",
+            "run",
+            "-q",
+        )
         assert here("eval", "--plugin", "openai", *given).code == 0
         bodies = [body["messages"][-1]["content"] for body in server.bodies]
     records = mubench_gen.load_run("run").records()

@@ -105,7 +105,8 @@ def test_no_field_of_a_servers_answer_gives_the_key_away(
     said = " ".join(spelled(CANARY) for spelled in SPELLINGS.values())
     models = [{"id": "mock", "owned_by": said, "root": said, "max_model_len": 4096}]
     with FakeServer(of_server(raw), models=models) as server:
-        done = here("eval", "--plugin", "openai", "--base-url", server.url, "--data", data,
+        done = here("eval", "--plugin", "openai", "--base-url", server.url,
+                    "--no-preflight", "--data", data,
                     "--run-dir", "r", "-o", "engine.retries=0")  # fmt: skip
         assert len(server.bodies) == 4 * len(SPELLINGS), done.err
         assert {one["Authorization"] for one in server.headers} == {f"Bearer {CANARY}"}
@@ -325,7 +326,8 @@ def test_what_is_secret_in_a_command_is_in_no_file(
         return web.json_response(completion(ANSWER.format(CANARY)))
 
     with FakeServer(echoing) as server:
-        done = here("eval", "--plugin", "openai", "--base-url", server.url, "--data", cells,
+        done = here("eval", "--plugin", "openai", "--base-url", server.url,
+                    "--no-preflight", "--data", cells,
                     "--run-dir", "r", "-o", f"engine.body={body}")  # fmt: skip
     assert done.code == 0, done.err
     assert "reasoning_effort" in (tmp_path / "r/manifest.json").read_text("utf-8")

@@ -125,7 +125,7 @@ def test_every_shipped_prompt_renders_and_shows_every_option(sample: Sample, nam
     rendered = render(load_prompt(name), sample, GIVEN)
     text = "\n".join(t for message in rendered.messages for t in texts(message))
     if load_prompt(name).settings.kind == "chat":
-        assert all(option in text for option in OPTIONS)
+        assert all(option in text for option in OPTIONS) or name == "cloze"
         assert text.isprintable() or "\n" in text
         assert not text.endswith("\n") or name in ("microvqa-owner", "vlmevalkit")  # as theirs
     else:

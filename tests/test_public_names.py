@@ -13,7 +13,7 @@ NAMES = [
     "EngineFault",
     "Export", "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Metric",
     "Model", "ModelSpec",
-    "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
+    "MubenchError", "Options", "PerLength", "PluginError", "ReadText", "Reply", "Request", "Run",
     "RunFolderError", "Runtime", "Sampling", "Scoring", "Section", "SettingError", "StreamingModel",
     "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
     "hookimpl", "load_run", "load_study", "paper_compat", "parse_answer", "StoredStudy",

@@ -229,7 +229,7 @@ def test_what_is_answered_is_on_the_disk_while_the_rest_of_its_bundle_is_waited_
     folder = tmp_path / "run"
     records = folder / "records.jsonl"
     with FakeServer(all_but_one) as server:
-        words = ["--plugin", "openai", "--base-url", server.url, "--data", cells]
+        words = ["--plugin", "openai", "--base-url", server.url, "--no-preflight", "--data", cells]
         more = ["--tasks", "stain", "--run-dir", folder, "-o", "engine.actors=1"]
         process = start(on_ray(cluster, *words, *more))
         try:

@@ -38,7 +38,10 @@ def server() -> Iterator[FakeServer]:
 
 
 def evaluation(server: FakeServer, data: Path, *more: str) -> list[str]:
-    return ["eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data), *more]
+    return [
+        "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data),
+        "--no-preflight", *more,
+    ]  # fmt: skip
 
 
 def records(folder: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import json
 import socket
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,38 +157,6 @@ def test_an_image_that_is_answered_from_anothers_cache_is_a_fault(here: Here) ->
     assert outcome.code == 1
     assert findings(outcome)["images"]["state"] == "fault"
     assert "['C', 'C'] together" in findings(outcome)["images"]["found"]
-
-
-@pytest.mark.parametrize("is_stale", [True, False])
-def test_a_run_with_a_canary_ends_where_images_are_mixed_up(
-    here: Here, cells: Path, is_stale: bool
-) -> None:
-    seen: list[int] = []
-
-    async def behave(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
-        seen.append(1)
-        if "Which colour" not in json.dumps(body):
-            return said("A", body)
-        return said("C" if is_stale and len(seen) > 2 else letter_of(body), body)
-
-    with FakeServer(behave) as server:
-        outcome = here(
-            "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(cells),
-            "-o", "engine.canary=true",
-        )  # fmt: skip
-    assert outcome.code == (2 if is_stale else 0), outcome.err
-    assert ("The server mixes images up" in outcome.err) == is_stale
-    assert len(seen) == (4 if is_stale else 10)
-
-
-def test_a_canary_without_an_answer_ends_the_run(here: Here, cells: Path) -> None:
-    with FakeServer(always(400, json.dumps({"error": {"message": "bad image"}}))) as server:
-        outcome = here(
-            "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(cells),
-            "-o", "engine.canary=true",
-        )  # fmt: skip
-    assert outcome.code == 2
-    assert "engine.canary was not answered: the server refuses the request (400)" in outcome.err
 
 
 def test_a_server_that_does_not_answer_is_at_fault(here: Here) -> None:

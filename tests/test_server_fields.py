@@ -28,7 +28,7 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def evaluation(url: str, data: Path, *more: str) -> list[str]:
     return [
         "eval", "--plugin", "openai", "--base-url", url, "--data", str(data), "--run-dir", "r",
-        *more,
+        "--no-preflight", *more,
     ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def evaluation(servers: list[FakeServer], data: Path, *more: str) -> list[str]:
     urls = ",".join(server.url for server in servers)
     return [
         "eval", "--plugin", "openai", "--base-url", urls, "--data", str(data), "--run-dir", "r",
-        *more,
+        "--no-preflight", *more,
     ]  # fmt: skip
 
 

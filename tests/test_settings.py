@@ -69,7 +69,7 @@ def test_options_of_the_engine_are_told_from_the_plugins() -> None:
         ),
         (
             {"control": "blnd"},
-            "^Setting control: 'blnd' is .*; choose none, blind or shuffled.$",
+            "^Setting control: 'blnd' is .*; choose none, blind, shuffled, mean or noise.$",
         ),
         (
             {"orders": "cyclic"},

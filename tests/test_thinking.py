@@ -139,7 +139,10 @@ def test_a_thought_of_vllm_is_counted_where_its_mark_is_a_token() -> None:
 
 
 def evaluation(server: FakeServer, data: Path, *more: str) -> list[str]:
-    return ["eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data), *more]
+    return [
+        "eval", "--plugin", "openai", "--base-url", server.url, "--data", str(data),
+        "--no-preflight", *more,
+    ]  # fmt: skip
 
 
 def said(text: str, reason: str = "stop") -> Any:

@@ -268,7 +268,8 @@ def test_a_run_on_a_server_sends_the_transformed_pictures_alone(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with FakeServer() as server:
         done = here(
-            "eval", "--plugin", "openai", "--model", "mock", "--base-url", server.url, "--data",
+            "eval", "--plugin", "openai", "--model", "mock", "--base-url", server.url,
+            "--no-preflight", "--data",
             slides, "--image-set", "transform=grayscale", "--run-dir", "served",
         )  # fmt: skip
         assert done.code == 0, done.err

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         Image,
         Kind,
         Message,
+        PerLength,
         Pooling,
         Readout,
         Reply,
@@ -106,8 +107,8 @@ _HOMES = {
     "runs.studies": ("StoredStudy", "load_study"),
     "run": ("evaluate",),
     "types": (
-        "Answer", "Box", "Image", "Kind", "Message", "Pooling", "Readout", "Reply", "Request",
-        "Sampling", "Status", "Text", "Turn",
+        "Answer", "Box", "Image", "Kind", "Message", "PerLength", "Pooling", "Readout", "Reply",
+        "Request", "Sampling", "Status", "Text", "Turn",
     ),
 }  # fmt: skip
 find_moved_modules()
@@ -140,6 +141,7 @@ __all__ = [
     "MubenchError",
     "OpenedModel",
     "Options",
+    "PerLength",
     "PluginError",
     "Pooling",
     "ReadText",

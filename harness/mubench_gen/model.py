@@ -137,8 +137,12 @@ class GenerativeModel(Model):
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
-        scores = type(self).label_logprobs is not GenerativeModel.label_logprobs
-        return ("parse", "logprob") if scores else ("parse",)
+        found: list[Readout] = ["parse"]
+        if type(self).label_logprobs is not GenerativeModel.label_logprobs:
+            found.append("logprob")
+        if type(self).option_logprobs is not GenerativeModel.option_logprobs:
+            found.append("cloze")
+        return tuple(found)
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Reply | str]:
         """One reply per request, in the order of the requests, without the prompt."""
@@ -149,6 +153,14 @@ class GenerativeModel(Model):
 
         Optional. Normalised over the vocabulary, so that they sum to at most 1 when
         exponentiated; shape (len(requests), len(request.labels)).
+        """
+        raise NotImplementedError
+
+    def option_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[float, int]]]:
+        """For each request, for each of its `texts` (the options' own) the log-probability of that
+        text as the whole beginning of the reply, summed over its tokens, and their number.
+
+        Optional: offers the read-out `cloze`. Shape (len(requests), len(request.texts)) of pairs.
         """
         raise NotImplementedError
 

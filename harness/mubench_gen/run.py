@@ -21,6 +21,7 @@ from mubench_gen.host.serving import RunSetup
 from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.breaker import Breaker
 from mubench_gen.inference.flow import ask
+from mubench_gen.inference.preflight import check_doubts, open_preflight
 from mubench_gen.inference.request_limit import Allowance, announced
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.arguments import RunSettings
@@ -127,6 +128,8 @@ def _fewer_collections() -> Iterator[None]:
 
 def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str, Any]) -> None:
     total = manifest["planned"]
+    if plan.settings.preflight:
+        check_doubts(manifest["sessions"])
     progress.at(recorder.done, total)  # the rate counts from here
     open_requests = recorder.requests(items_of(plan, recorder))
     first = next(open_requests, None)
@@ -138,15 +141,26 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
         asked = _here if plan.cluster is None else _on_cluster
         known = recorder.failed_before if recorder.done else None
         breaker = Breaker(plan.settings.max_errors, known)
+        preflight = None
+        if plan.settings.preflight:
+            preflight = open_preflight(plan, allowed, manifest["sessions"])
+            requests = preflight.requests(requests)
         with closing(asked(plan, requests, folder, manifest)) as batches:
             try:
                 for batch in batches:
                     _check_files(plan, recorder.folder)
-                    recorder.answered(batch)
+                    own = batch if preflight is None else preflight.own(batch)
+                    if preflight is not None and preflight.told(manifest["sessions"][-1]):
+                        write_manifest(folder, manifest)
+                    recorder.answered(own)
                     progress.at(recorder.done, total, recorder.note)
-                    breaker.check(batch)
+                    breaker.check(own)
             finally:
                 recorder.flush()
+                if preflight is not None and preflight.told(manifest["sessions"][-1]):
+                    write_manifest(folder, manifest)
+        if preflight is not None:
+            recorder.answered(preflight.released())
         allowed.check()
     recorder.flush()
     progress.at(recorder.done, total, recorder.note)

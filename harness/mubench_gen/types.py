@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 Kind = Literal["generative", "contrastive"]
-Readout = Literal["parse", "choice", "logprob", "similarity"]
+Readout = Literal["parse", "choice", "logprob", "cloze", "similarity"]
 Status = Literal[
     "answered",
     "ambiguous",
@@ -30,7 +30,7 @@ Status = Literal[
     "none",
     "error",
 ]
-Control = Literal["none", "blind", "shuffled"]
+Control = Literal["none", "blind", "shuffled", "mean", "noise"]
 Pooling = Literal["mean", "maximum"]
 Form = Literal["option", "several", "number", "text", "boxes"]  # of what a question asks for
 OPEN_FORMS: tuple[Form, ...] = ("several", "number", "text")
@@ -41,6 +41,7 @@ FORM_WORDS: Mapping[Form, str] = {
     "text": "a short text",
     "boxes": "boxes",
 }
+PerLength = Literal["tokens", "characters", "none"]
 
 
 TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image that was
@@ -457,7 +458,8 @@ class RenderedPrompt:
     are as shown; `labels` are what a reply may name ("A", "b", "3", "iv"), bare.
     For a caption style, `messages` is one message of role "caption": the images, then one
     text an option; of role "captions" where such a text holds several captions, one a line.
-    `pooling`: how the similarities of several images to a caption become one.
+    `pooling`: how the similarities of several images to a caption become one; `cloze`: by what
+    length the log-probabilities of options' texts are divided.
     """
 
     sample: Sample
@@ -471,6 +473,7 @@ class RenderedPrompt:
     max_tokens: int
     box_format: str = ""  # the format that boxes are asked for in; empty: no boxes
     pooling: Pooling = "mean"
+    cloze: PerLength = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,7 +494,8 @@ class Request:
     the first image of the question and `more_images` are the others: a model is given several only
     where its `ModelSpec.max_images` allows them. `messages` say where each stands, and hold those
     of worked examples too. `pooling`: how a contrastive model's similarities of several images to
-    a caption become one.
+    a caption become one. For the read-out `cloze` `texts` are the options' own, and `per` says by
+    what length their log-probabilities are divided.
     """
 
     key: str
@@ -503,6 +507,7 @@ class Request:
     texts: tuple[str, ...] = ()
     more_images: tuple[Image, ...] = ()
     pooling: Pooling = "mean"
+    per: PerLength = "tokens"
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -38,9 +38,9 @@ def test_the_checkpoint_s_kind_decides_on_the_model() -> None:
     assert isinstance(open_checkpoint("transformers", contrastive, Runtime("")), ContrastiveModel)
 
 
-def test_generative_models_offer_three_read_outs() -> None:
+def test_generative_models_on_transformers_offer_four_read_outs() -> None:
     model = open_checkpoint("transformers", GENERATIVE, Runtime(""))
-    assert model.readouts == ("parse", "choice", "logprob")
+    assert model.readouts == ("parse", "choice", "logprob", "cloze")
 
 
 def test_ray_opens_no_model_by_itself() -> None:

@@ -18,8 +18,10 @@ from typing import Any
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
-from mubench_gen.images.transform import NONE
+from mubench_gen.images.transform import NONE, spread_out
 from mubench_gen.plan.settings import NOT_IDENTITY, Settings, joined, make_settings, validated
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.prompts.families import expanded
 from mubench_gen.prompts.settings import PromptSettings
 
 # Axes with a flag of their own, in the order of tables.
@@ -155,6 +157,15 @@ def _split(key: str, text: str) -> list[Any]:
 
 def _axis(given: str, texts: list[Any]) -> Axis:
     field, key, name = _setting(given)
+    if name == "transform":
+        plugins = Plugins()
+        texts = [
+            one
+            for text in texts
+            for one in (spread_out(text, plugins) if isinstance(text, str) else [text])
+        ]
+    if name == "prompt":
+        texts = expanded(map(str, texts))
     if name in NAMED:
         values = [_words(text) if isinstance(text, (bool, float)) else text for text in texts]
         seen: list[Any] = list(map(str, values))

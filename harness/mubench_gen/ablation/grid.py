@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from mubench_gen.ablation.axes import NAMED, Axis, conditions_of, read_axes
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.plan.settings import validated
+from mubench_gen.prompts.families import expanded
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.render import Prompt
 from mubench_gen.types import Readout
@@ -43,6 +44,7 @@ class StudySettings(BaseModel):
     shots: tuple[int, ...] = ()
     axis: tuple[Axis, ...] = ()
     budget: int | None = Field(None, ge=1)
+    design: str | None = None
 
     @field_validator("axis", mode="before")
     @classmethod
@@ -70,6 +72,14 @@ class StudySettings(BaseModel):
     @classmethod
     def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(value))
+
+    @field_validator("prompt")
+    @classmethod
+    def _families(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(dict.fromkeys(expanded(value)))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("shots")
     @classmethod
@@ -188,7 +198,7 @@ def check_size(axes: StudySettings) -> int:
             f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are allowed. {less}"
         )
     runs = math.prod(len(axis.values) for axis in run_axes(axes))
-    if runs > MOST_RUNS:
+    if runs > MOST_RUNS and axes.design is None:
         raise SettingError(
             f"The grid has {runs:,} runs per model ({factors}); at most {MOST_RUNS} are "
             f"allowed. {less}"

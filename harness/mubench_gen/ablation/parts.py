@@ -11,7 +11,9 @@ import numpy as np
 
 from mubench_gen.ablation.axes import Condition, conditions_of
 from mubench_gen.ablation.budget import by_item, draw
+from mubench_gen.ablation.design import Design, conditions_in
 from mubench_gen.ablation.grid import (
+    MOST_RUNS,
     Grid,
     StudySettings,
     make_grid,
@@ -51,10 +53,12 @@ class Part:
 
 
 def open_parts(
-    axes: StudySettings, given: Mapping[str, Any], plugins: Plugins
+    axes: StudySettings, given: Mapping[str, Any], plugins: Plugins, design: Design | None = None
 ) -> tuple[Grid, list[Part]]:
-    """The grid, and a part for each model and condition, ordered by model."""
+    """The grid, and a part for each model and condition (of a design: those that it asks), ordered
+    by model."""
     _check_constant(axes, given)
+    wanted = None if design is None else _wanted(design, axes)
     asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
     opened: dict[str, HostedModel] = {}  # a model that several runs ask is opened once
     parts = []
@@ -62,6 +66,8 @@ def open_parts(
         for plugin, model in _models(axes):
             named = {**asked, "plugin": plugin, "model": model}
             for number, condition in enumerate(conditions_of(run_axes(axes))):
+                if wanted is not None and number not in wanted:
+                    continue
                 settings = make_settings(condition.settings(named))
                 check_of_items(settings.cluster)
                 asks = shared_model(split_cluster(settings)[0], plugins, variants(axes), opened)
@@ -93,6 +99,28 @@ def within(budget: int, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
         selection = Selection(budget, by_item(items, cells, here))
         drawn.append(replace(part, plan=replace(part.plan, selection=selection)))
     return drawn
+
+
+def _wanted(design: Design, axes: StudySettings) -> set[int]:
+    wanted = conditions_in(design, axes)
+    if len(wanted) > MOST_RUNS:
+        raise SettingError(
+            f"The design has {len(wanted):,} runs per model; at most {MOST_RUNS} are allowed. "
+            "Leave levels out."
+        )
+    return wanted
+
+
+def designed(design: Design, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
+    """A model's parts restricted to the cells of a design, each asked about all items."""
+    items = [sample.id for sample in samples_of(parts[0].plan)]
+    found = []
+    for part in parts:
+        cells = [grid.cells[number] for number in design.cells]
+        here = frozenset((c.prompt, c.readout) for c in cells if c.condition == part.number)
+        selection = Selection(len(items) * len(cells), dict.fromkeys(items, here))
+        found.append(replace(part, plan=replace(part.plan, selection=selection)))
+    return found
 
 
 def _models(axes: StudySettings) -> list[tuple[str, str | None]]:

@@ -9,16 +9,18 @@ holds a run folder for each combination, such as temperature=0.7.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
+from mubench_gen.ablation.design import Design, make_design
+from mubench_gen.ablation.design_effects import DesignEffect, design_effects
 from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
-from mubench_gen.ablation.parts import Part, open_parts, within
+from mubench_gen.ablation.parts import Part, designed, open_parts, within
 from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.console.notes import note
@@ -28,6 +30,7 @@ from mubench_gen.errors import SettingError
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
@@ -62,6 +65,7 @@ class Study:
     settings: Mapping[str, Any]
     budget: int | None
     reuse: tuple[Path, ...]
+    design: Design | None = None
 
     @property
     def seed(self) -> int:
@@ -74,8 +78,9 @@ class Study:
 
     def fixed_settings(self) -> dict[str, Any]:
         """The settings that must be equal for the study to be resumed."""
+        chosen = {} if self.design is None else {"design": self.design.spec}
         return {
-            "settings": dict(self.settings),
+            "settings": {**self.settings, **chosen},
             "grid": self.grid.as_dict(),
             "models": [[p[0].plan.plugin.name, p[0].plan.spec.name] for p in self.models],
             "budget": self.budget,
@@ -95,7 +100,11 @@ def open_study(
     check_size(axes)
     if given.get("shard") is not None:
         raise SettingError("A study cannot be split into shards: --shard is for `eval`.")
-    grid, parts = open_parts(axes, given, plugins)
+    design = None
+    if axes.design is not None:
+        seed = make_settings({"plugin": "", "seed": given.get("seed")}).seed
+        design = make_design(axes, axes.design, seed)
+    grid, parts = open_parts(axes, given, plugins, design)
     study = Study(
         folder=folder or Path(),
         grid=grid,
@@ -107,6 +116,10 @@ def open_study(
     if axes.budget is not None:
         drawn = [within(axes.budget, model, study.grid) for model in study.models]
         study = replace(study, parts=tuple(part for model in drawn for part in model))
+    if design is not None:
+        drawn = [designed(design, model, study.grid) for model in study.models]
+        parts = [part for model in drawn for part in model]
+        study = replace(study, parts=tuple(parts), design=design)
     if folder is None:
         folder = Path("studies", f"ablate-{settings_hash(study.fixed_settings())}")
     return replace(study, folder=choose_folder(folder, fresh=fresh))
@@ -128,7 +141,8 @@ def surveys(study: Study) -> list[Survey]:
     others = [AnsweredKeys.from_file(path / RECORDS) for path in study.reuse]
     return [
         survey(
-            [part.plan for part in model],
+            {part.number: part.plan for part in model},
+            study.grid,
             cells=len(study.grid.cells),
             answered=[
                 *(AnsweredKeys.from_file(study.folder / part.folder / RECORDS) for part in model),
@@ -185,6 +199,7 @@ def run_study(
             tuple(runs),
             findings(study, runs, adjust=adjust),
             measured(study, runs),
+            _designed_effects(study, runs),
         )
         write_json(study.folder / STUDY, {**document, **result.as_dict()})
     return result
@@ -199,6 +214,7 @@ class StudyResult:
     runs: tuple[Run, ...]
     findings: Findings
     metrics: Mapping[str, Mapping[str, MetricFindings]]  # by model and key
+    designed: Mapping[str, Sequence[DesignEffect]] = field(default_factory=dict)  # by model
 
     @property
     def n_errors(self) -> int:
@@ -211,12 +227,30 @@ class StudyResult:
     def _repr_html_(self) -> str:
         return StoredStudy(self.study.folder)._repr_html_()
 
+    def _design(self) -> dict[str, Any]:
+        if self.study.design is None:
+            return {}
+        effects = {name: [asdict(one) for one in found] for name, found in self.designed.items()}
+        return {"design": {**self.study.design.as_dict(), "effects": effects}}
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "surveys": [asdict(one) for one in self.surveys],
             "results": self.findings.as_dict(),
             **({"metrics": as_document(self.metrics)} if any(self.metrics.values()) else {}),
+            **self._design(),
         }
+
+
+def _designed_effects(study: Study, runs: Sequence[Run]) -> dict[str, list[DesignEffect]]:
+    """The effects that a design estimates, by model."""
+    design = study.design
+    if design is None:
+        return {}
+    return {
+        model[0].plan.name: design_effects(design, study.grid, answers(study.grid, own))
+        for model, own in zip(study.models, _runs_of_models(study, runs), strict=True)
+    }
 
 
 def findings(study: Study, runs: Sequence[Run], *, adjust: Adjust = "maxt") -> Findings:
@@ -266,7 +300,8 @@ def _placed(
     """The records of each run, with the indices of its cells by prompt and read-out."""
     places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
     for place, cell in enumerate(grid.cells):
-        places[cell.condition][cell.prompt, cell.readout] = place
+        if cell.condition in places:  # of a design not all are asked
+            places[cell.condition][cell.prompt, cell.readout] = place
     return [(run.outcomes(needs), places[number]) for number, run in runs]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mubench_gen.ablation.costs import Costs, LevelCost
+from mubench_gen.ablation.grid import Grid
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import items_of, planned, samples_of
 from mubench_gen.plan.plan import Plan
@@ -28,7 +30,8 @@ class Survey:
     for a contrastive model the images. exact: False if requests and prefills are upper bounds.
     detectable: the smallest true difference between two cells that 80 % of such studies find at
     5 % if the cells answer a fifth of the items differently: for independent items of an image,
-    and for fully dependent ones.
+    and for fully dependent ones. tokens: about how many are read and written; levels: what each
+    level of each axis costs; neither is known where `exact` is False.
     """
 
     model: str
@@ -40,10 +43,15 @@ class Survey:
     prefills: int
     exact: bool
     detectable: tuple[float | None, float | None]
+    tokens: tuple[int, int] | None = None
+    levels: tuple[LevelCost, ...] = ()
 
 
-def survey(plans: Sequence[Plan], *, cells: int, answered: Sequence[AnsweredKeys]) -> Survey:
+def survey(
+    parts: Mapping[int, Plan], grid: Grid, *, cells: int, answered: Sequence[AnsweredKeys]
+) -> Survey:
     """Count what a model's plans ask, by rendering every prompt and hashing every image."""
+    plans = list(parts.values())
     items, images = set(), set()
     for sample in samples_of(plans[0]):
         items.add(sample.id)
@@ -54,7 +62,8 @@ def survey(plans: Sequence[Plan], *, cells: int, answered: Sequence[AnsweredKeys
     if drawn:
         each = sum(len(asked) for cells_of in drawn for asked in cells_of.values()) / cells
     sizes = max(1.0, each), max(1.0, min(len(images), each))
-    counted = _counted(plans, answered) if pairs <= _MOST_RENDERED else None
+    costs = Costs(grid, plans[0])
+    counted = _counted(parts, answered, costs) if pairs <= _MOST_RENDERED else None
     return Survey(
         model=plans[0].name,
         items=len(items),
@@ -65,6 +74,8 @@ def survey(plans: Sequence[Plan], *, cells: int, answered: Sequence[AnsweredKeys
         prefills=counted.prefills if counted is not None else pairs,
         exact=counted is not None,
         detectable=(detectable(sizes[0], DISCORDANCE), detectable(sizes[1], DISCORDANCE)),
+        tokens=costs.tokens if counted is not None else None,
+        levels=tuple(costs.by_level()) if counted is not None else (),
     )
 
 
@@ -75,17 +86,20 @@ class _Counts:
     prefills: int
 
 
-def _counted(plans: Sequence[Plan], answered: Sequence[AnsweredKeys]) -> _Counts:
+def _counted(parts: Mapping[int, Plan], answered: Sequence[AnsweredKeys], costs: Costs) -> _Counts:
     requests: dict[str, bool] = {}
     prefixes: set[tuple[str, bytes]] = set()
-    for plan in plans:
+    for condition, plan in parts.items():
         model = model_identity(plan)
         for item in items_of(plan):
             request = item.request
-            if request is None or request.key in requests:
+            if request is None:
+                continue
+            prefix = None if request.key in requests else _prefix(request)
+            costs.add((condition, item.rendered.prompt, item.readout), request, prefix)
+            if request.key in requests:
                 continue
             requests[request.key] = any(request.key in keys for keys in answered)
-            prefix = _prefix(request)
             if prefix is not None:
                 prefixes.add((model, prefix))
     return _Counts(len(requests), sum(requests.values()), len(prefixes))

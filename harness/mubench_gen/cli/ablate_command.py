@@ -13,10 +13,11 @@ from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import say, tell
+from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from mubench_gen.ablation.grid import StudySettings
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -30,6 +31,7 @@ Examples:
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
   mubench-gen ablate --config grid.toml --plan       how many requests?
+  mubench-gen ablate --config grid.toml --design 'main,prompt*image'   a fraction of the grid
   mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
 
 \b
@@ -48,13 +50,14 @@ grid.toml, every axis a list:
 The same command again resumes. Exit code 0: all done; 2: something to fix; 3: some items failed.
 """
 _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "readout", "shots",
-         "axis", "budget")  # fmt: skip
+         "axis", "budget", "design")  # fmt: skip
 
 
 _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
-        "--readout", "--shots", "--axis", "--budget", "--adjust", "--plan",
+        "--readout", "--shots", "--axis", "--budget", "--design", "--adjust", "--plan",
+        "--rate", "--preview",
     )
 }  # fmt: skip
 _SHARED = [
@@ -88,7 +91,7 @@ _SHARED = [
     "--system", multiple=True, metavar="TEXT", help='Axis: system prompts, a flag each; "": none.'
 )
 @click.option("--image", multiple=True, metavar="PLACES", help="Axis: image before, after the text")
-@setting_option("readout", help="Axis: parse, choice, logprob. [the model's first]")
+@setting_option("readout", help="Axis: parse, choice, logprob, cloze. [the model's first]")
 @click.option(
     "--shots",
     multiple=True,
@@ -109,11 +112,32 @@ _SHARED = [
     metavar="N",
     help="Ask each model N (item, cell) pairs and estimate the whole grid from them.",
 )
+@click.option(
+    "--design",
+    metavar="EFFECTS",
+    help="Ask a fraction of the grid: for main effects (main), and chosen pairs (prompt*image,…) "
+    "or all (two-way); with :N behind it N cells.",
+)
 @adjust_option
 @click.option(
-    "--plan", "planning", is_flag=True, help="Ask nothing: print how many requests it would take."
+    "--plan",
+    "--dry-run",
+    "planning",
+    is_flag=True,
+    help="Ask nothing: print how many requests it would take, by axis, and what it could find.",
 )
-@click.option("--dry-run", "planning_of_old", is_flag=True, hidden=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="With --plan: requests a second, for the hours.",
+)
+@click.option(
+    "--preview",
+    type=PATH,
+    metavar="FILE",
+    help="Ask nothing: write what a model sees under each condition, to a .png or .html file.",
+)
 @setting_options(*_SHARED)
 @setting_option("run_dir", "--study-dir", help="The study's folder. [studies/ID]")
 @setting_option("reuse", help="Take replies to equal requests from this run or study.")
@@ -128,7 +152,8 @@ def command(
     config: Path | None,
     as_json: bool,
     planning: bool,
-    planning_of_old: bool,
+    preview: Path | None,
+    rate: float | None,
     adjust: Adjust,
     **flags: Any,
 ) -> int:
@@ -143,19 +168,20 @@ def command(
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
+    from mubench_gen.cli.design_view import show_costs, show_design
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
 
-    if planning_of_old:
-        tell("--dry-run is called --plan, as in `eval`; the old name goes with version 1.")
     axis = table_of(flags.pop("axis"))
     gathered = gather(flags, config, StudySettings)
     given = dict(gathered.values)
     given["axis"] = {**given.get("axis", {}), **axis}
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
+    if preview is not None:
+        return _preview(preview, axes, given)
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
     with results_only():
@@ -172,7 +198,9 @@ def command(
             f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
             f"{_counted(len(found), 'model')}."
         )
-        asks = not (planning or planning_of_old)
+        asks = not planning
+        for line in study.design.lines() if study.design is not None and asks else ():
+            note(line)
         for one in found if asks else ():
             note(described(one))
         typed = gathered.command(["mubench-gen", *sys.argv[1:]])
@@ -184,15 +212,30 @@ def command(
 
         if as_json:
             print_json({**document, "surveys": [asdict(one) for one in found]})
+        for line in study.design.lines() if study.design is not None and not as_json else ():
+            say(line)
         for one in found if not as_json else ():
             say(described(one))
+            show_costs(one, rate)
         return 0
     if as_json:
         print_json({**document, **result.as_dict()})
     else:
         show(result, adjust)
+        show_design(result.designed)
     note(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
+
+
+def _preview(path: Path, axes: StudySettings, given: dict[str, Any]) -> int:
+    from mubench_gen.ablation import preview
+    from mubench_gen.plugins.registry import Plugins
+    from mubench_gen.report.preview.side_by_side import check_sheet_path, write_sheet_of
+
+    check_sheet_path(path)
+    write_sheet_of(preview.preview(axes, given, Plugins()), path)
+    say(str(path))
+    return 0
 
 
 def _counted(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = (
     "options", "prompt", "readout", "image_set", "engine", "base_url", "device", "dtype",
-    "batch_size", "max_tokens", "timeout", "in_process", "seed",
+    "batch_size", "max_tokens", "timeout", "preflight", "in_process", "seed",
 )  # fmt: skip
 _EXAMPLES = """
 \b

@@ -131,7 +131,7 @@ def command(
     given = dict(found.values)
     if config is not None:
         check_secrets(given, str(config))
-    names = _names(given.pop("plugin", ())) or [_plugin_of(given)]
+    names = _names(given.pop("plugin", ())) or [plugin_of_settings(given)]
     assumed = {"rate": rate, "gpus": gpus, "image_tokens": image_tokens}
     assumed = {k: v for k, v in {**assumed, "reply_tokens": reply_tokens}.items() if v is not None}
     wanted = {
@@ -165,7 +165,7 @@ def _names(plugin: Any) -> list[str]:
     )
 
 
-def _plugin_of(given: dict[str, Any]) -> str:
+def plugin_of_settings(given: dict[str, Any]) -> str:
     """The plugin of the model that is given without one."""
     from mubench_gen.console.notes import note
     from mubench_gen.errors import SettingError

@@ -188,8 +188,12 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
     ):
         if offered is not None:
             say(f"mubench-gen {flag} {plugin.name}")
+    from mubench_gen.plugins.listing import OWN
+
     for one in plugin.offers.transforms:
-        name = one.name if one.name == plugin.name else f"{one.name}@{plugin.name}"
+        is_shipped = plugin.distribution == OWN or one.name == plugin.name
+        name = one.name if is_shipped else f"{one.name}@{plugin.name}"
+        name += f":1-{len(one.severities)}" if one.severities else ""
         options = "".join(f":{p.name}={p.default}" for p in one.parameters if p.name != "seed")
         say(printable(f"mubench-gen eval --image-set transform={name}{options}  {one.description}"))
     for metric in plugin.offers.metrics:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.map_option import map_option
+from mubench_gen.cli.setting_options import setting_option, setting_options
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -15,6 +18,7 @@ Examples:
   mubench-gen prompts
   mubench-gen prompts show paper --task modality
   mubench-gen prompts show letter --task stain --prompt-set labels=1 --prompt-set image=after
+  mubench-gen prompts show paper --task stain --tokens --plugin tiny      as its tokens
   mubench-gen prompts protocols
   mubench-gen prompts protocols olmo-eval
 """
@@ -29,6 +33,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.prompts.families import family_names, read_family
     from mubench_gen.prompts.files import SUFFIX, prompt_names
     from mubench_gen.prompts.render import load_prompt
 
@@ -38,6 +43,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
             [{"name": p.name, "sha256": p.sha256, **p.settings.model_dump()} for p in prompts]
         )
         return
+    families = [(name, read_family(path)) for name, path in family_names().items()]
     print_table(
         ["prompt", "for", "labels", "max tokens", "what it is"],
         [
@@ -51,6 +57,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
             for p in prompts
         ],
         right=[3],
+    )
+    print_table(
+        ["family", "prompts", "made by", "what it is"],
+        [[name, str(len(one.members)), one.made, one.title] for name, one in families],
+        right=[1],
     )
     packages_view.show("prompts", SUFFIX)
 
@@ -82,6 +93,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
 )
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
 @map_option
+@click.option("--tokens", is_flag=True, help="Its tokens, by a checkpoint: --plugin, --model.")
+@setting_option("plugin", multiple=False, help="With --tokens: the plugin of the model.")
+@setting_options("model", "options", "revision", "trust_remote_code", "thinking")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
     name: str,
@@ -91,12 +105,15 @@ def show(
     item: int,
     allow_outside: bool,
     mapping: tuple[str, ...],
+    tokens: bool,
     as_json: bool,
+    **flags: Any,
 ) -> None:
-    """Print a prompt's rendered messages for one question of a task."""
+    """Print a prompt's rendered messages for one question of a task, or the tokens of them."""
     from itertools import islice
 
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.tokens_view import plain_tokens, print_tokens, tokens_of
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import map_pairs, pairs
@@ -107,6 +124,9 @@ def show(
     from mubench_gen.tasks.task import load_tasks
     from mubench_gen.types import FORM_WORDS, OPEN_FORMS
 
+    given = {flag: value for flag, value in flags.items() if value}
+    if given and not tokens:
+        raise SettingError(f"--{next(iter(given)).replace('_', '-')} is only for --tokens.")
     prompt = load_prompt(name, pairs(prompt_set))
     dataset = open_dataset(data, outside=allow_outside, mapping=map_pairs(mapping))
     found = tasks_of(load_tasks([task], dataset), dataset, wanted=[task])
@@ -123,6 +143,7 @@ def show(
     order = item_orders(prompt.settings.order, sample.question.options, seed=0, item=sample.id)[0]
     rendered = render(prompt, sample, order)
     messages = [plain_message(message) for message in rendered.messages]
+    as_tokens = tokens_of(rendered, given) if tokens else None
     if as_json:
         print_json(
             {
@@ -130,8 +151,12 @@ def show(
                 "sha256": prompt.sha256,
                 "item": sample.id,
                 "messages": messages,
+                **({} if as_tokens is None else {"tokens": plain_tokens(as_tokens)}),
             }
         )
+        return
+    if as_tokens is not None:
+        print_tokens(as_tokens)
         return
     numbers = {part.get("sha256"): "" for m in messages for part in m["content"]}
     if len(sample.images) > 1:

@@ -131,7 +131,9 @@ def _checks(path: Path, *, here: bool) -> Iterator[Check]:
     metavar="N",
     help="Ask N items alone, keep no run, and exit 1 if a reply differs.",
 )
-@setting_options("options", "data", "device", "batch_size", "timeout", "in_process", "run_dir")
+@setting_options(
+    "options", "data", "device", "batch_size", "timeout", "preflight", "in_process", "run_dir"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
     """Ask all of a run again, by the settings in its manifest, into a new folder."""

@@ -27,7 +27,7 @@ Decorator = Callable[[Any], Any]
 def setting_option(name: str, *aliases: str, **changed: Any) -> Decorator:
     """The option of a setting. `changed` overrides what is passed to `click.option`."""
     setting = OPTIONS[name]
-    kind: dict[str, Any] = {"is_flag": True, "default": None}
+    kind: dict[str, Any] = {"is_flag": True, "flag_value": not setting.off, "default": None}
     if setting.metavar:
         value = PATH if setting.type is Path else setting.type
         kind = {"type": value, "metavar": setting.metavar, "multiple": setting.many}
@@ -62,4 +62,5 @@ def few(*own: str) -> list[str]:
 
 
 def _flag(name: str) -> str:
-    return _SHORT.get(name, f"--{name.replace('_', '-')}")
+    off = "no-" if name in OPTIONS and OPTIONS[name].off else ""
+    return _SHORT.get(name, f"--{off}{name.replace('_', '-')}")

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from mubench_gen.compare.board import Board, Cell
 
 _SHOWN = 3
-_CONTROLS = {"blind": "Without the images", "shuffled": "With the images of other questions"}
+_CONTROLS = {
+    "blind": "Without the images",
+    "shuffled": "With the images of other questions",
+    "mean": "With the mean image of the data",
+    "noise": "With noise as images",
+}
 
 
 def lead(board: Board) -> tuple[str, ...]:

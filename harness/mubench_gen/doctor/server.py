@@ -9,9 +9,9 @@ from itertools import count
 from typing import Any
 
 from mubench_gen.doctor.finding import Finding, fine
-from mubench_gen.engines.server.canary import LABELS, QUESTION, ask_pair, question, short, square
 from mubench_gen.engines.server.generative import ServerGenerative
 from mubench_gen.errors import MubenchError, SettingError
+from mubench_gen.inference.canary import LABELS, QUESTION, ask_pair, question, short, square
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Image, Readout, Reply
 

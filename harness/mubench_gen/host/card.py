@@ -36,6 +36,7 @@ class ModelCard:
 
     The `source` of `spec` is a checkpoint, or the base class of a class that only the host
     knows. `size`: requests (or images) a batch; of a model that `streams`, requests in flight.
+    `canary`: whether it is a server, of which it is checked that it takes no image for another.
     `hosts`: how many processes run the model side by side. `secret`: options that are secret by
     their type; `secrets`: their values, which no output may show.
     """
@@ -48,6 +49,7 @@ class ModelCard:
     streams: bool = False
     announces: bool = False
     keeps_time: bool = False
+    canary: bool = False
     hosts: int = 1
     secret: frozenset[str] = frozenset()
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -86,6 +88,7 @@ def make_card(
         streams,
         bool(getattr(model, "announces", False)),
         bool(getattr(model, "keeps_time", False)),
+        bool(getattr(model, "canary", False)),
         int(getattr(model, "replicas", 1)),
         secret,
         secrets,

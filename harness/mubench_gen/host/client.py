@@ -36,6 +36,8 @@ class HostedModel:
         self.facts: Mapping[str, Any] = {}
         self.hardware: Mapping[str, Any] = {}
         self.alpha: Any = None
+        self.moves = False  # whether it is a sweep's
+        self.seen: dict[str, Any] = {}  # what it answered to questions that are not a run's
         self.deaths = 0
         self.hosts: list[LocalHost | HostProcess] = []
         self._shown: list[dict[str, str]] = []
@@ -77,7 +79,7 @@ class HostedModel:
 
     def move(self, alpha: Any) -> None:
         """Set where a sweep moves the weights at the next `load`."""
-        self.alpha = alpha
+        self.alpha, self.moves = alpha, True
 
     def load(self, run: RunSetup) -> Mapping[str, Any]:
         """Load the model in all hosts, for a run; returns its facts."""

@@ -34,11 +34,14 @@ class Replies:
     def ask(self, requests: Sequence[Request]) -> list[Response]:
         responses: dict[str, Response] = {}
         scored = [r for r in requests if r.readout == "logprob"]
-        written = [r for r in requests if r.readout != "logprob"]
+        cloze = [r for r in requests if r.readout == "cloze"]
+        written = [r for r in requests if r.readout not in ("logprob", "cloze")]
         if written:
             responses |= _timed(written, self._model.generate, from_reply)
         if scored:
             responses |= _timed(scored, self._model.label_logprobs, from_scores)
+        if cloze:
+            responses |= _timed(cloze, self._model.option_logprobs, from_options)
         return [responses[request.key] for request in requests]
 
 
@@ -152,6 +155,26 @@ def from_scores(scores: Any, request: Request, seconds: float) -> Response:
         error = ReplyError(f"a log-probability is above 0: {max(values):g}")
         return Response(error=failure(error), seconds=seconds)
     return Response(scores=tuple(max(value, _LEAST) for value in values), seconds=seconds)
+
+
+def from_options(found: Any, request: Request, seconds: float) -> Response:
+    """The response for (log-probability, tokens) of each option's text: divided by the length that
+    the request names."""
+    try:
+        pairs = [(float(total), int(tokens)) for total, tokens in found]
+    except (TypeError, ValueError):
+        error = ReplyError(f"no pairs of log-probability and tokens: {found!r:.80}")
+        return Response(error=failure(error), seconds=seconds)
+    if len(pairs) != len(request.texts) or any(tokens < 1 for _, tokens in pairs):
+        error = ReplyError(f"{len(pairs)} options' log-probabilities for {len(request.texts)}")
+        return Response(error=failure(error), seconds=seconds)
+    lengths = {
+        "tokens": [tokens for _, tokens in pairs],
+        "characters": [max(1, len(text)) for text in request.texts],
+        "none": [1] * len(pairs),
+    }[request.per]
+    scores = [total / length for (total, _), length in zip(pairs, lengths, strict=True)]
+    return from_scores(scores, request, seconds)
 
 
 def _from_scored_reply(reply: Reply, request: Request, seconds: float) -> Response:

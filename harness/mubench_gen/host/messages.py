@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.types import Image, Message, Pooling, Readout, Request, Sampling, Text
+from mubench_gen.types import Image, Message, PerLength, Pooling, Readout, Request, Sampling, Text
 
 
 class SentImage(NamedTuple):
@@ -34,6 +34,7 @@ class SentRequest(NamedTuple):
     images: tuple[SentImage, ...]
     texts: tuple[str, ...]
     pooling: Pooling
+    per: PerLength
 
 
 def pack(request: Request) -> SentRequest:
@@ -51,6 +52,7 @@ def pack(request: Request) -> SentRequest:
         tuple(map(_mark, request.images)),
         request.texts,
         request.pooling,
+        request.per,
     )
 
 
@@ -77,6 +79,7 @@ def unpack(sent: SentRequest, image: Callable[[SentImage], Image]) -> Request:
         sent.texts,
         tuple(others),
         sent.pooling,
+        sent.per,
     )
 
 

@@ -1,11 +1,13 @@
 """Image transforms: a plugin's function with its options, applied to every image.
 
-Written `[NAME@]PLUGIN[:KEY=VALUE…]`: the transform of a plugin that has its name, or its only one.
+Written `[NAME@]PLUGIN[:SEVERITY][:KEY=VALUE…]`: the transform of a plugin that has its name, or its
+only one. A name that no plugin has is looked for among the shipped transforms.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 NONE = "none"
 _SEED = "seed"
+_SHIPPED = "grayscale"  # the entry point of one of the shipped transforms, which brings all
+_SEVERITIES = re.compile(r"([1-9][0-9]?)(?:-([1-9][0-9]?))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,7 @@ def read_transform(text: str, plugins: Plugins, *, seed: int) -> ChosenTransform
     if text == NONE:
         return None
     source, *pairs = text.split(":")
-    name, at, plugin_name = source.partition("@")
-    if not at:
-        name, plugin_name = "", source
-    plugin = plugins.load(plugin_name)
-    transform = _of(plugin, name)
+    plugin, transform = _found(source, plugins)
     options = _validated(transform, pairs, text)
     draws = any(parameter.name == _SEED for parameter in transform.parameters)
     return ChosenTransform(
@@ -101,6 +101,51 @@ def read_transform(text: str, plugins: Plugins, *, seed: int) -> ChosenTransform
         seed=seed if draws else None,
         files=named_files(options.model_dump()),
     )
+
+
+def spread_out(text: str, plugins: Plugins) -> list[str]:
+    """The transforms that a level of an axis stands for: jpeg:1-5 five, blurs:3 one of each of the
+    family. Any other text, even a wrong one, stands for itself."""
+    source, colon, rest = text.partition(":")
+    severities, more, options = rest.partition(":")
+    levels = _SEVERITIES.fullmatch(severities)
+    names = [source] if "@" in source else _family(source, plugins) or [source]
+    if not colon or levels is None:
+        members = f", of which each takes a severity: {source}:3, {source}:1-5"
+        if names != [source]:
+            raise SettingError(f"transform={text}: {source} is a family of transforms{members}.")
+        return [text]
+    first, last = int(levels[1]), int(levels[2] or levels[1])
+    if first > last:
+        raise SettingError(f"transform={text}: the lower severity comes first.")
+    return [f"{name}:{level}{more}{options}" for name in names for level in range(first, last + 1)]
+
+
+def _family(name: str, plugins: Plugins) -> list[str]:
+    """The shipped transforms of that family which have severities."""
+    if name == NONE or name in plugins.names() or _SHIPPED not in plugins.names():
+        return []
+    offered = plugins.load(_SHIPPED).offers.transforms
+    return [one.name for one in offered if one.family == name and one.severities]
+
+
+def _found(source: str, plugins: Plugins) -> tuple[Plugin, Transform]:
+    """The transform of that name, and its plugin."""
+    name, at, plugin_name = source.partition("@")
+    if at:
+        plugin = plugins.load(plugin_name)
+        return plugin, _of(plugin, name)
+    known = plugins.names()
+    is_file = source.endswith(".py") or "/" in source
+    if not is_file and source not in known and _SHIPPED in known:
+        shipped = plugins.load(_SHIPPED)
+        names = [one.name for one in shipped.offers.transforms]
+        if source not in names:
+            near = did_you_mean(source, [*names, *known])
+            raise PluginError(f"There is no transform and no plugin {source!r}. {near}")
+        return shipped, _of(shipped, source)
+    plugin = plugins.load(source)
+    return plugin, _of(plugin, "")
 
 
 def _of(plugin: Plugin, name: str) -> Transform:
@@ -123,8 +168,11 @@ def _of(plugin: Plugin, name: str) -> Transform:
 
 def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
     """The options of a transform, read by the annotations of its function."""
-    given = {}
+    given: dict[str, Any] = {}
     for pair in pairs:
+        if _SEVERITIES.fullmatch(pair):
+            given = {**_options_at(transform, pair, text), **given}
+            continue
         key, equals, value = pair.partition("=")
         if not equals:
             raise SettingError(f"transform={text}: {pair!r} is not KEY=VALUE.")
@@ -142,6 +190,19 @@ def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
         raise SettingError(
             f"transform={text}: {key}: {first['msg']} (got {first['input']!r:.60})."
         ) from None
+
+
+def _options_at(transform: Transform, severity: str, text: str) -> Mapping[str, Any]:
+    """The options that a severity stands for."""
+    there = len(transform.severities)
+    if not there:
+        raise SettingError(f"transform={text}: {transform.name!r} has no severities.")
+    if not severity.isdecimal() or int(severity) > there:
+        raise SettingError(
+            f"transform={text}: a severity of {transform.name!r} is a number from 1 to {there}; "
+            "several (1-5) are for an axis of `ablate`."
+        )
+    return transform.severities[int(severity) - 1]
 
 
 def _model_of(transform: Transform) -> type[Options]:

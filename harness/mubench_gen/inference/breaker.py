@@ -43,6 +43,11 @@ class Breaker:
             self._cause, self._failed = None, 0
             self._limit = self._later
             return
-        cause = f"{error.type} {_PARTICULARS.sub('', error.message)}"
+        cause = cause_of(error)
         self._failed = self._failed + 1 if cause == self._cause else 1
         self._cause = cause
+
+
+def cause_of(error: Failure) -> str:
+    """What an error has in common with those of other items: without names, numbers and files."""
+    return f"{error.type} {_PARTICULARS.sub('', error.message)}"

@@ -11,6 +11,7 @@ from mubench_gen.types import Request
 
 _LOOKED_AT = 32  # requests from which the estimate is made
 _LETTERS_A_TOKEN = 4
+_BESIDE = 0.1  # of a limit may be requests that are not the run's own
 
 
 class Allowance:
@@ -18,7 +19,7 @@ class Allowance:
 
     def __init__(self, requests: Iterator[Request | None], most: int | None) -> None:
         self._requests = requests
-        self._most = most
+        self._limit = self._most = most
         self._sent = 0
         self._stopped = False
 
@@ -35,11 +36,20 @@ class Allowance:
         self._sent += 1
         return request
 
+    def has_room(self, requests: int) -> bool:
+        """Whether so many requests beside the run's own are few; if so, the limit counts them."""
+        if self._most is None:
+            return True
+        if requests > _BESIDE * (self._most - self._sent):
+            return False
+        self._most -= requests
+        return True
+
     def check(self) -> None:
         """Raise LimitReached if the limit stopped the run."""
         if self._stopped:
             raise LimitReached(
-                f"Stopped at --max-requests {self._most}. The same command goes on from here, "
+                f"Stopped at --max-requests {self._limit}. The same command goes on from here, "
                 "with the same limit again."
             )
 
@@ -54,7 +64,9 @@ def announced(requests: Iterator[Request | None], most: int) -> Iterator[Request
     asked = [request for request in first if request is not None]
     if asked:
         letters = sum(len(request.text) for request in asked) / len(asked)
-        written = [r.sampling.max_tokens if r.readout != "logprob" else 1 for r in asked]
+        written = [
+            r.sampling.max_tokens if r.readout not in ("logprob", "cloze") else 1 for r in asked
+        ]
         most_images = max(len(request.images) for request in asked)
         images = (
             ("", ", an image in each")[most_images]

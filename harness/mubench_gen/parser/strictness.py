@@ -26,7 +26,7 @@ FORMS = frozenset(
         "final_line",
     )
 )  # fmt: skip
-_READOUTS = ("choice", "logprob", "similarity")
+_READOUTS = ("choice", "logprob", "cloze", "similarity")
 
 
 @lru_cache(maxsize=256)

@@ -56,6 +56,7 @@ class RunSettings(TypedDict, total=False):
     timeout: float
     load_timeout: float
     max_errors: int | None
+    preflight: bool
     in_process: bool
     keep_embeddings: bool
     run_dir: Place | None

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.secrets import without_secrets
-from mubench_gen.errors import PluginError, UsageError
+from mubench_gen.errors import PluginError, ReplyError, UsageError
 from mubench_gen.host.serving import make_room
 from mubench_gen.model import (
     Checkpoint,
@@ -148,6 +148,8 @@ class OpenedModel:
         future: Future[Reply | str | Sequence[float]] = Future()
         try:
             scores = request.readout == "logprob"
+            if request.readout == "cloze":
+                raise ReplyError("the read-out cloze is had of option_logprobs")
             (answer,) = (model.label_logprobs if scores else model.generate)([request])
             future.set_result(answer)
         except Exception as error:  # goes to whoever asked
@@ -157,6 +159,10 @@ class OpenedModel:
     def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
         """For each request one log-probability per label: shape (len(requests), labels)."""
         return self._generative(requests).label_logprobs(requests)
+
+    def option_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[float, int]]]:
+        """For each request (log-probability, tokens) of each of its `texts`."""
+        return self._generative(requests).option_logprobs(requests)
 
     def embed_images(self, images: Sequence[Image]) -> np.ndarray[Any, Any]:
         """Embeddings of the images, shape (len(images), width), as the model gives them."""

@@ -13,11 +13,13 @@ _TYPES = {"N": int, "S": float, "T": float, "DIR": Path, "RUN": Path}  # of a va
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """The flag of a setting. Without a metavar it is a switch; `many`: it may be repeated."""
+    """The flag of a setting. Without a metavar it is a switch; `many`: it may be repeated;
+    `off`: the switch turns off what is on by default (`--no-NAME`)."""
 
     metavar: str
     help: str
     many: bool = False
+    off: bool = False
 
     @property
     def type(self) -> type:
@@ -76,12 +78,15 @@ HEADINGS = {
         "orders": Option(
             "ORDERS", "Orders of the options: given, reversed, shuffled, cyclic:K, random:K, all."
         ),
-        "control": Option("NAME", "blind: no image; shuffled: another item's image."),
+        "control": Option(
+            "NAME",
+            "blind: no image; shuffled: another item's; mean: the data's mean image; noise.",
+        ),
     },
     "The answers": {
         "readout": Option(
             "NAMES",
-            "parse, choice, logprob; several at once with commas. [the model's first]",
+            "parse, choice, logprob, cloze; several at once with commas. [the model's first]",
             many=True,
         ),
         "temperature": Option("T", "0 is greedy. [0]"),
@@ -130,6 +135,12 @@ HEADINGS = {
             "N",
             "Stop, resumable, where N requests in a row fail with one cause; 0: never. "
             "[the first 20, later 50]",
+        ),
+        "preflight": Option(
+            "",
+            "Ask all items at once, without asking one by each read-out first (and of a server "
+            "whether it answers each image for itself).",
+            off=True,
         ),
         "max_requests": Option("N", "Stop, resumable, after N requests. [none]"),
         "deterministic": Option(

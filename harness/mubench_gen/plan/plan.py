@@ -116,7 +116,7 @@ class Plan:
 
     def with_policy(self, policy: StandardPolicy) -> Plan:
         """The same plan, its images shown by another policy."""
-        dataset = with_recasts(_opened(self.settings, policy), self.tasks)
+        dataset = with_recasts(open_data(self.settings, policy), self.tasks)
         shots = _shots(self.prompts, self.tasks, dataset, self.settings)
         label, control = self.model.card.label, self.settings.control
         images = check_images(self.tasks, dataset, self.spec, label, control)
@@ -175,7 +175,7 @@ def _planned(
             "with captions. Use --control shuffled."
         )
     with waiting(f"Reading the data {settings.data}"):
-        dataset = _opened(settings, policy)
+        dataset = open_data(settings, policy)
     tasks = tasks_to_ask(load_tasks(settings.tasks, dataset), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks), dataset)
@@ -230,7 +230,8 @@ def policy_of(settings: Settings, default: str, plugins: Plugins | None = None) 
     )
 
 
-def _opened(settings: Settings, policy: StandardPolicy) -> Dataset:
+def open_data(settings: Settings, policy: StandardPolicy) -> Dataset:
+    """The data set of these settings, its images shown by that policy."""
     return open_dataset(
         settings.data,
         policy,

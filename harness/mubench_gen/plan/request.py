@@ -61,6 +61,12 @@ def make_request(
                 digest.update(b"\0image " + part.identity.encode())
                 shown = True
     images = rendered.sample.images if shown else ()
+    if readout == "cloze":
+        texts = list(rendered.options)
+        digest.update(f"\0cloze {rendered.cloze}".encode())
+        for text in texts:
+            encoded = text.encode("utf-8", "surrogatepass")
+            digest.update(b"\0option %d " % len(encoded) + encoded)
     pooled = readout == "similarity" and len(images) > 1
     if pooled and rendered.pooling != "mean":
         digest.update(f"\0pooling {rendered.pooling}".encode())
@@ -72,7 +78,8 @@ def make_request(
         readout=readout,
         sampling=Sampling(temperature=temperature, max_tokens=most, seed=seed),
         image=images[0] if images else None,
-        texts=tuple(texts) if readout == "similarity" else (),
+        texts=tuple(texts) if readout in ("similarity", "cloze") else (),
         more_images=images[1:],
         pooling=rendered.pooling if pooled else "mean",
+        per=rendered.cloze if readout == "cloze" else "tokens",
     )

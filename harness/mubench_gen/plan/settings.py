@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mubench_gen.console.secrets import public_url, without_secrets
 from mubench_gen.data.shard import parse_shard
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
+from mubench_gen.prompts.families import expanded
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
 from mubench_gen.scores.clusters import cluster_fields
 from mubench_gen.storage.paths import user_path
-from mubench_gen.types import Readout
+from mubench_gen.types import Control, Readout
 
 T = TypeVar("T")
 JUDGE = "judge."  # before the name of an option of the judge
@@ -40,6 +41,7 @@ NOT_IDENTITY = frozenset(
         "load_timeout",
         "max_errors",
         "in_process",
+        "preflight",
     }
 )
 _ONLY_WHERE_SET = (
@@ -89,7 +91,7 @@ class Settings(BaseModel):
     judge: str | None = None
     metric: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()
-    control: Literal["none", "blind", "shuffled"] = "none"
+    control: Control = "none"
     limit: int | None = Field(None, ge=1)
     shard: str | None = None
     seed: int = Field(0, ge=0)
@@ -105,6 +107,7 @@ class Settings(BaseModel):
     timeout: float = Field(600.0, gt=0)
     load_timeout: float = Field(3600.0, gt=0)
     max_errors: int | None = Field(None, ge=0)
+    preflight: bool = True
     in_process: bool = Field(default_factory=_in_process)
     keep_embeddings: bool = False
     run_dir: Path | None = None
@@ -143,6 +146,12 @@ class Settings(BaseModel):
         parts = [p for v in values for p in (v.split(",") if isinstance(v, str) else [v])]
         stripped = [p.strip() if isinstance(p, str) else p for p in parts]
         return tuple(dict.fromkeys(p for p in stripped if p))
+
+    @field_validator("prompt")
+    @classmethod
+    def _families(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A family of prompts stands for all of them."""
+        return tuple(dict.fromkeys(_valued(expanded, value)))
 
     @field_validator("options", "prompt_set", "image_set", "map", mode="before")
     @classmethod

@@ -78,7 +78,8 @@ class Transform:
     named `seed` is no option: it gets a number made of the run's seed and the image's file.
     `version` stands in the key of every reply: raise it when the pictures change.
     `moves_pixels`: whether it may move what is seen or change the size; tasks with boxes are then
-    refused.
+    refused. `severities`: the options of severity 1, 2, …, which `transform=NAME:2` stands for.
+    `family`: a name for several transforms, which `ablate --axis transform=FAMILY:1-5` varies.
     """
 
     name: str
@@ -86,6 +87,8 @@ class Transform:
     version: str = "1"
     description: str = ""
     moves_pixels: bool = False
+    severities: Sequence[Mapping[str, Any]] = ()
+    family: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
@@ -101,6 +104,13 @@ class Transform:
                 raise ValueError(f"Transform {self.name}: name each option, instead of {parameter}")
             if parameter.default is parameter.empty and parameter.name != "seed":
                 raise ValueError(f"Transform {self.name}: {parameter.name} needs a default")
+        known = {parameter.name for parameter in self.parameters} - {"seed"}
+        for number, options in enumerate(self.severities, 1):
+            if unknown := sorted(options.keys() - known):
+                raise ValueError(
+                    f"Transform {self.name}: severity {number} sets {unknown[0]!r}, which is no "
+                    "option of its function"
+                )
 
     @property
     def parameters(self) -> Sequence[inspect.Parameter]:

@@ -38,6 +38,7 @@ MOVED = {
     "doctor.packages": "plugins.requirements",
     "embeddings": "host.embeddings",
     "engines.ray_options": "plan.ray_options",
+    "engines.server.canary": "inference.canary",
     "engines.server_answers": "engines.server.answers",
     "engines.server_client": "engines.server.client",
     "engines.server_diagnosis": "engines.vllm.diagnosis",

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from mubench_gen.errors import DefinitionError
 from mubench_gen.parser.label_styles import make_labels, split_style
+from mubench_gen.prompts.families import is_shipped, member_file
 from mubench_gen.prompts.files import (
     OWN,
     SUFFIX,
@@ -27,6 +28,7 @@ from mubench_gen.prompts.files import (
     prompt_names,
     read_source,
 )
+from mubench_gen.prompts.frames import framed_text
 from mubench_gen.prompts.image_places import Places
 from mubench_gen.prompts.sandbox import TemplateFault
 from mubench_gen.prompts.settings import PromptSettings, read_settings
@@ -60,9 +62,12 @@ class Prompt:
 def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt:
     """The prompt of that name, or in that file; `overrides` replace its settings."""
     given = dict(overrides or {})
-    own = read_source(find(name))
+    own = member_file(name) or read_source(find(name))
     settings = read_settings(own, dict(given))
-    shipped = name in prompt_names() and not given.keys() & {"system", "answer"}
+    shipped = (name in prompt_names() or is_shipped(name)) and not given.keys() & {
+        "system",
+        "answer",
+    }
     texts = {OWN: own.body, "answer": settings.answer}
     if settings.system:
         texts["system"] = settings.system
@@ -101,7 +106,7 @@ def render(
         messages = (
             *_system(prompt, variables, places, sample.id),
             *shown,
-            _user(prompt, sample, variables, places),
+            _user(prompt, sample, variables, places, framed=True),
         )
     return RenderedPrompt(
         sample=sample,
@@ -115,6 +120,7 @@ def render(
         max_tokens=prompt.settings.max_tokens,
         box_format=prompt.settings.boxes,
         pooling=prompt.settings.pooling,
+        cloze=prompt.settings.cloze,
     )
 
 
@@ -165,8 +171,18 @@ def _system(
     return (Message("system", (Text(said),)),)
 
 
-def _user(prompt: Prompt, sample: Sample, variables: Mapping[str, Any], places: Places) -> Message:
+def _user(
+    prompt: Prompt,
+    sample: Sample,
+    variables: Mapping[str, Any],
+    places: Places,
+    *,
+    framed: bool = False,
+) -> Message:
+    """The user's message; `framed`: with what the settings say before and after the template."""
     text = _run(prompt, OWN, variables, sample.id)
+    if framed:
+        text = framed_text(text, prompt.settings, sample, variables["options"])
     return Message("user", places.parts(text, before=prompt.settings.image == "before"))
 
 
@@ -247,6 +263,9 @@ def _digest(own: TemplateFile, settings: PromptSettings, others: Mapping[str, Te
     unused = {"shots", "answer"} if not settings.shots else set()
     unused |= {"pooling"} if settings.pooling == "mean" else set()
     unused |= {"asks"} if settings.asks == "option" else set()
+    unused |= {"cloze"} if settings.cloze == "tokens" else set()
+    unused |= {"mention"} if settings.mention == "as-is" else set()
+    unused |= {"hint", "hint_seed"} if settings.hint == "none" else set()
     parts = [own.body, settings.model_dump_json(exclude=unused)]
     for name, source in sorted(others.items()):
         parts += [name, source.body]

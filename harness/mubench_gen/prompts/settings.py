@@ -12,7 +12,7 @@ from mubench_gen.parser.label_styles import restyle, split_style
 from mubench_gen.prompts.files import TemplateFile
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_toml
-from mubench_gen.types import Pooling
+from mubench_gen.types import PerLength, Pooling
 
 
 class PromptSettings(BaseModel):
@@ -36,6 +36,9 @@ class PromptSettings(BaseModel):
         "mean",
         description="of a contrastive model's similarities to several images: mean or maximum",
     )
+    cloze: PerLength = Field(
+        "tokens", description="what the read-out cloze divides log-probabilities by: tokens, …"
+    )
     max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
     ensemble: bool = Field(
         False, description="each line of a caption prompt is a caption; embeddings are averaged"
@@ -44,6 +47,13 @@ class PromptSettings(BaseModel):
         "option", description="option, or open: several options, a number or a text, as form says"
     )
     boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
+    mention: Literal["as-is", "image", "no-image"] = Field(
+        "as-is", description="say first that an image is attached, or that none is; as-is: neither"
+    )
+    hint: Literal["none", "right", "wrong", "random"] = Field(
+        "none", description="name an option as the answer: the right one, a wrong one, or either"
+    )
+    hint_seed: int = Field(0, ge=0, description="seed of which wrong option the hint names")
     shots: int = Field(0, ge=0, le=32, description="worked examples before the question")
     answer: str = Field(
         "{{ label }}", description="what a worked example answers (a template; label, option)"
@@ -93,9 +103,15 @@ def _check(settings: PromptSettings) -> None:
             f"pooling = {settings.pooling}: only a caption prompt, for models that compare "
             "images with texts, pools similarities"
         )
+    for key in ("mention", "hint"):
+        if getattr(settings, key) not in ("as-is", "none") and settings.kind != "chat":
+            raise SettingError(f"{key} = {getattr(settings, key)}: captions say nothing to a model")
     if settings.asks == "open" and (settings.kind != "chat" or settings.boxes):
         raise SettingError("asks = open: only a prompt of a chat, without boxes, has open answers")
     is_open = settings.asks == "open"
+    if settings.hint != "none" and (settings.boxes or is_open):
+        asked = "boxes" if settings.boxes else "an open answer"
+        raise SettingError(f"hint = {settings.hint}: a prompt that asks for {asked} has no options")
     if settings.shots and (settings.kind != "chat" or settings.boxes or is_open):
         what = (
             "captions" if settings.kind != "chat" else "boxes" if settings.boxes else "open answers"

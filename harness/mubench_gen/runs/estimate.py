@@ -22,7 +22,7 @@ from mubench_gen.types import Answer, Image, Request, Response, Text
 
 LETTERS_A_TOKEN = 4
 _IMAGE_TOKENS = 576  # of a checkpoint that does not say: LLaVA-1.5's (336 / 14)²
-_REPLY_SHARE = 8  # a reply is taken to be this part of the longest one allowed
+REPLY_SHARE = 8  # a reply is taken to be this part of the longest one allowed
 _EXACT = 200_000  # items that are looked at one by one; of more a sample of the images
 _BODY = 400  # bytes of a request to a server beside its text and image
 _ROW = 120  # bytes of a request to one of Ray's workers beside its text, and of its answer
@@ -111,7 +111,7 @@ def estimate(
     repeats = plan.settings.repeats
     once = replace(plan, settings=plan.settings.model_copy(update={"repeats": 1}))
     whole = planned(once)
-    tokens, origin = _image_tokens(plan) if image_tokens is None else (image_tokens, "given")
+    tokens, origin = image_tokens_of(plan) if image_tokens is None else (image_tokens, "given")
     looked_at = _sample(once, math.ceil(whole / _EXACT)) if whole > _EXACT else once
     count = _Count(plan, tokens, reply_tokens)
     for item in items_of(looked_at):
@@ -212,7 +212,7 @@ class _Count:
         """The size of the item's record, with a reply of the assumed length."""
         longest = item.rendered if item.request is None else item.request.sampling
         most = longest.max_tokens
-        tokens = max(1, most // _REPLY_SHARE) if self._reply_tokens is None else self._reply_tokens
+        tokens = max(1, most // REPLY_SHARE) if self._reply_tokens is None else self._reply_tokens
         scores = (0.1234567890123456,) * len(item.rendered.options)
         written = item.readout in ("parse", "choice")
         checkpoint = isinstance(self._plan.spec.source, Checkpoint)
@@ -256,7 +256,7 @@ def _sample(plan: Plan, of: int) -> Plan:
     return replace(plan, row_mask=drawn)
 
 
-def _image_tokens(plan: Plan) -> tuple[int, str]:
+def image_tokens_of(plan: Plan) -> tuple[int, str]:
     """How many tokens an image has, and where that is from: "config" or "default"."""
     source = plan.spec.source
     if isinstance(source, Checkpoint):

@@ -46,6 +46,7 @@ _FLUSH = 256  # records without a new reply that wait at most to be written
 _AGE = 0.5  # seconds that they wait at most
 _WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
+_ROOM = 4  # times the limit of a reply that was cut
 _SHOWN_CONVERSIONS = 12
 _SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
 
@@ -166,7 +167,7 @@ class Recorder:
             read = self._read.pop(item.id, None)
             answer = read or read_answer(response, item.readout, item.rendered)
             boxes = None
-            if answer.status == "truncated" and not (response.reply or "").strip():
+            if answer.status == "truncated":
                 self._tell_cut(item)
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
         record |= _rare_fields(response, answer) | looked_at(response, item.rendered.sample)
@@ -237,7 +238,8 @@ class Recorder:
             limit = item.request.sampling.max_tokens if item.request else item.rendered.max_tokens
             log(
                 f"{item.id}: the reply was cut off at {limit:,} tokens, before its answer began. "
-                "Give more room with --max-tokens; records keep what the model thought."
+                f"Give more room with --max-tokens {_ROOM * limit}, or --thinking off to a model "
+                "that thinks first; records keep what it thought."
             )
 
     def _tell(self, item: Item, error: Failure) -> None:

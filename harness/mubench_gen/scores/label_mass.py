@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,12 @@ def label_mass(record: Mapping[str, Any]) -> float | None:
     """The labels' total probability in a record that was read by `logprob`."""
     if record["readout"] != "logprob" or record["scores"] is None:
         return None
-    return min(1.0, math.fsum(math.exp(score) for score in record["scores"] if score is not None))
+    return mass_of(record["scores"])
+
+
+def mass_of(scores: Sequence[float | None]) -> float:
+    """The labels' total probability; `scores`: a log-probability a label."""
+    return min(1.0, math.fsum(math.exp(score) for score in scores if score is not None))
 
 
 def _percent(share: float) -> str:

@@ -55,6 +55,14 @@ BUILT_IN = (
         "looked", "looked at the right place", lambda r: r.get("looked"),
         bounds=(0, 1), percent=True,
     ),
+    Metric(
+        "tokens", "tokens written", lambda r: (r["usage"] or {}).get("completion_tokens"),
+        higher_is_better=False, bounds=(0, math.inf),
+    ),
+    Metric(
+        "thought", "tokens of the thought", lambda r: (r["usage"] or {}).get("reasoning_tokens"),
+        higher_is_better=False, bounds=(0, math.inf),
+    ),
 )  # fmt: skip
 
 

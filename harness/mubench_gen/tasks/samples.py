@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DataError, did_you_mean
 from mubench_gen.tasks.forms import as_declared
+from mubench_gen.tasks.stand_ins import StandIns
 from mubench_gen.tasks.task import matches
 from mubench_gen.types import Control, Image, Question, Row, Sample, Task
 
@@ -66,6 +67,7 @@ def samples(
     """
     drawn = None if limit is None else _draw(tasks, dataset, limit, seed)
     partners = _partners(len(dataset), seed) if control == "shuffled" else None
+    stand_ins = StandIns(dataset, seed)
     for row in dataset:
         if row_mask is not None and not row_mask[row.index]:
             continue
@@ -80,6 +82,8 @@ def samples(
             images = ()
         elif partners is not None and wanted:
             images = _other_images(row, dataset, partners)
+        elif control in ("mean", "noise"):
+            images = stand_ins.of(row, control)
         for task, name in wanted:
             yield make_sample(item_id(row, task, name), task, row, row.questions[name], images)
 

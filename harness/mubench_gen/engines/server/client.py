@@ -30,10 +30,10 @@ from mubench_gen.engines.server.transport import (
 )
 from mubench_gen.errors import (
     EngineFault,
-    ItemError,
     ItemTimeout,
     MissingExtraError,
     ReplyError,
+    RetryLater,
 )
 from mubench_gen.plugins.async_model import may_pass
 
@@ -260,7 +260,7 @@ class Client:
             text = f"the server {failure} {failed} times: {self._said(answered)}"
         if self._row >= _HOPELESS:
             return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")
-        return ItemError(text)
+        return RetryLater(text)
 
     async def _pause(self, replica: Replica) -> None:
         """Wait until the server wants to be asked again."""

@@ -15,7 +15,6 @@ from typing import Any
 from mubench_gen.console.progress import log
 from mubench_gen.engines.conversation import images_of
 from mubench_gen.engines.server.answers import read_logprobs, read_reply
-from mubench_gen.engines.server.canary import check_pair
 from mubench_gen.engines.server.client import Client
 from mubench_gen.engines.server.discovery import Discovery, check_template
 from mubench_gen.engines.server.models import Names
@@ -75,6 +74,7 @@ class ServerGenerative(StreamingModel):
         local = all(endpoint.loopback for endpoint in endpoints)
         hosted = "hosted" in checkpoint.engine_arguments.get("server", {})
         self.announces = hosted or key is not None or not local
+        self.canary = options.canary
         self._client: Client | None = None
         self._images = ImageUrls()
         self._tokens: Counter[str] = Counter()
@@ -147,8 +147,6 @@ class ServerGenerative(StreamingModel):
             "key": None if self._key is None else f"${self.options.key_env or KEY_VARIABLE}",
             "window": self.window,
         }
-        if self.options.canary:
-            check_pair(self.submit)
 
     def close(self) -> None:
         if self._client is not None:

@@ -46,9 +46,9 @@ class ServerOptions(Options):
     served: str | None = Field(None, description="the server's id of the model, if it differs")
     unlisted: bool = Field(False, description="true: ask for a model that the server does not list")
     canary: bool = Field(
-        False,
-        description="true: before the run, check by four requests that each image is answered "
-        "for itself",
+        True,
+        description="check by about ten short requests that each image is answered for itself, "
+        "and by one model; false: do not",
     )
     answers_as: tuple[str, ...] = Field(
         (), description="other names of the model in its replies, with commas"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
 from transformers import BatchFeature
 
 from mubench_gen.engines.conversation import (
@@ -16,7 +15,7 @@ from mubench_gen.engines.conversation import (
     plain,
 )
 from mubench_gen.engines.thinking import Thinking, opened_by, probe_end, template_arguments
-from mubench_gen.errors import ItemError
+from mubench_gen.errors import ItemError, describe
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Message, Request
 
@@ -56,11 +55,16 @@ class Chat:
         turns = conversation(messages, self._checkpoint, images_first=self.images_first)
         try:
             return self._apply(plain(turns, {"type": "image"}), reply=reply)
-        except jinja2.TemplateError as error:
-            roles = ", ".join(message.role for message in messages)
+        except Exception as error:  # as a template's code raises it
+            roles = [message.role for message in messages]
+            style = (
+                " Some models take no system prompt: choose a prompt style without one."
+                if "system" in roles
+                else ""
+            )
             raise ItemError(
-                f"The model's chat template refuses these messages (roles: {roles}): {error}. "
-                "Some models take no system prompt: choose a prompt style without one."
+                f"The model's chat template refuses these messages (roles: {', '.join(roles)}): "
+                f"{describe(error).rstrip('.')}.{style}"
             ) from error
 
     def _apply(self, turns: list[dict[str, Any]], *, reply: bool = True) -> str:

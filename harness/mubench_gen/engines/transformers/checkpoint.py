@@ -138,6 +138,12 @@ def open_source(
     return LoadedCheckpoint(source, processor, model, device, dtype)
 
 
+def open_processor(source: CheckpointSource) -> tuple[Any, Any]:
+    """A checkpoint's configuration and processor, without its weights. Raises UsageError."""
+    with quiet():
+        return _load_config(source), _load_processor(source)
+
+
 def stored_weights(
     source: CheckpointSource,
     options: TransformersOptions,

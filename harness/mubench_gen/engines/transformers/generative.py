@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.data.hub import require_checkpoint
@@ -55,7 +56,8 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
-        return ("parse", "choice", "logprob")
+        thinks = self._thinking is not None and self._thinking.on
+        return ("parse", "choice", "logprob", *(() if thinks else ("cloze",)))
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
@@ -209,6 +211,25 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         if not logprobs.isfinite().all():
             raise ItemError("The model's output is not finite. Try --dtype float32.")
         return [label_scores(row, labels) for row, labels in zip(logprobs, ids, strict=True)]
+
+    def option_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[float, int]]]:
+        """As in GenerativeModel: the options of a request are the rows of one forward pass."""
+        from mubench_gen.engines.transformers.checkpoint import quiet
+        from mubench_gen.engines.transformers.cloze import continued, sums
+
+        opened, found = self._ready(), []
+        if opened.model.config.is_encoder_decoder:
+            raise ItemError("The read-out cloze is not for models with an encoder and a decoder.")
+        encode = partial(opened.processor.tokenizer, add_special_tokens=False)
+        with quiet():
+            for request in requests:
+                tail = self._chat.tail(request.messages)
+                options = continued(request.texts, tail, lambda text: encode(text)["input_ids"])
+                rows = self._chat.tensors([request] * len(options))
+                self._limit(request, rows["input_ids"].shape[1] + max(map(len, options)))
+                values = sums(opened.model, rows, options, opened.device, opened.dtype)
+                found.append(list(zip(values, map(len, options), strict=True)))
+        return found
 
     def _run(self, inputs: Any, **arguments: Any) -> Any:
         import torch
