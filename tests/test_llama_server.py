@@ -196,7 +196,7 @@ def test_it_is_started_again_when_it_dies_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("FAKE_DIES_AFTER", "4")
-    outcome = here(*evaluation(model, cells, "-o", "engine.window=1"))
+    outcome = here(*evaluation(model, cells, "-o", "engine.window=1", "--no-preflight"))
     assert outcome.code == 0, outcome.err
     assert outcome.err.count("GGML_ASSERT(n_dims >= 1)") == 1
     assert "llama-server died (exit code 134) and is started again" in outcome.err
@@ -207,7 +207,7 @@ def test_after_too_many_deaths_the_run_ends_and_can_be_gone_on_with(
     here: Here, fake: Path, model: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_DIES_AFTER", "1")
-    options = ["-o", "engine.window=1", "-o", "engine.restarts=0"]
+    options = ["-o", "engine.window=1", "-o", "engine.restarts=0", "--no-preflight"]
     outcome = here(*evaluation(model, cells, *options))
     assert outcome.code == 3, outcome.err
     assert "llama-server died 1 times (exit code 134)" in outcome.err
@@ -261,7 +261,8 @@ def test_a_start_that_fails_is_one_message(
 def test_a_question_longer_than_the_context_is_its_items_error(
     here: Here, fake: Path, model: Path, cells: Path, tmp_path: Path
 ) -> None:
-    outcome = here(*evaluation(model, cells, "-o", "engine.ctx_size=5", "--limit", "1"))
+    options = ["-o", "engine.ctx_size=5", "--limit", "1", "--no-preflight"]
+    outcome = here(*evaluation(model, cells, *options))
     assert outcome.code == 3
     error = next(iter(mubench_gen.load_run(tmp_path / "r").records()))["error"]
     assert "the model's context 5" in error["message"]
