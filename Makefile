@@ -4,28 +4,34 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --no-compile  # bytecode is compiled where it is needed
 WHEEL_TESTS := build/wheel
-# On two cores too, since many tests wait; a file to a process, for what its tests share.
-AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
+# Three on two cores too, since many tests wait; a file to a process, for what its tests share.
+WORKERS ?= 3
+AT_ONCE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 VLLM := tests/vllm/test_parity.py tests/test_llama_cpp.py
 VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py tests/test_llama_cpp.py
 
-.PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean parser-rates
+.PHONY: demo test test-all beside lint unit checkout ray wheel vllm docs clean parser-rates
 
 # The models are tiny: of several torch threads in each of several processes, most of the time of
 # each goes to waiting for the others.
-unit checkout ray wheel: export OMP_NUM_THREADS := 1
+unit checkout ray wheel vllm: export OMP_NUM_THREADS := 1
 # And each process of the hundreds would compile all anew if bytecode were not kept.
 unexport PYTHONDONTWRITEBYTECODE
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
 
-# What proves each promise once, against the wheel, which is what users get. Meanwhile lint and
-# the environment of vLLM: one waits for the processor, the other for the network.
-test: .venv/test-ready
-	$(MAKE) -j 2 lint .venv-vllm
-	$(MAKE) wheel ray vllm
+# What proves each promise once, against the wheel, which is what users get. On two cores: both
+# environments at once, then the tests in two processes with all else in a third.
+test: .venv/bin/python
+	$(MAKE) -j 2 .venv/test-ready .venv-vllm
+	$(MAKE) -j 2 WORKERS=2 wheel beside
+
+beside:
+	$(MAKE) lint
+	$(MAKE) vllm
+	$(MAKE) ray
 
 # All there is: tests marked `exhaustive` too (more architectures, simulations, training, fuzzing with
 # 100,000 inputs a reader), and what a checkout finds elsewhere than a wheel does.
@@ -56,7 +62,7 @@ ray: .venv/test-ready
 wheel: .venv/test-ready
 	rm -rf $(WHEEL_TESTS) .venv-wheel
 	mkdir -p $(WHEEL_TESTS)
-	$(BIN)/python -m build --wheel --sdist --outdir $(WHEEL_TESTS)/dist . > $(WHEEL_TESTS)/build.log
+	$(BIN)/python -m build --no-isolation --wheel --sdist --outdir $(WHEEL_TESTS)/dist . > $(WHEEL_TESTS)/build.log
 	$(PYTHON) -m venv --without-pip .venv-wheel
 	$(PIP) --python .venv-wheel/bin/python install --no-deps $(WHEEL_TESTS)/dist/*.whl
 	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
@@ -71,7 +77,7 @@ wheel: .venv/test-ready
 # skipped, each with the reason. A process a file: vLLM shares state between the engines of a
 # process, so that closing one takes down the others. The architectures whose processors need
 # torchvision are opened here too; the conformance of two of them is a matter of `unit`.
-vllm: .venv-vllm
+vllm: .venv/test-ready .venv-vllm
 	@if [ -f .venv-vllm/ready ]; then \
 	  failed=0; \
 	  export PYTHONPATH="$(CURDIR)/tests/vllm/shim"; \
@@ -82,7 +88,7 @@ vllm: .venv-vllm
 	fi
 
 .PHONY: .venv-vllm
-.venv-vllm: .venv/test-ready
+.venv-vllm: .venv/bin/python
 	tests/vllm/environment.sh .venv-vllm .venv $(PYTHON)
 
 .venv/bin/python:

@@ -1,7 +1,7 @@
 """What a run folder lives through: kills, damage and disks that fail. Counts, as a table.
 
     python benchmarks/chaos.py [--kills 200] [--truncations 5000] [--flips 2000] [--faults 60]
-        [--resumed 200] [--seed 0] [--only PART] [--folder FOLDER]
+        [--resumed 200] [--images 100] [--seed 0] [--only PART] [--folder FOLDER]
 
 Kills: `eval` is killed with -9 as often as that, at moments drawn by the seed, and started again;
 when it ends, another run begins. Nothing that was finished may be lost or change, and each run
@@ -281,7 +281,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     for name, default in (("kills", 200), ("truncations", 5_000), ("flips", 2_000),
-                          ("faults", 60), ("resumed", 200), ("seed", 0)):  # fmt: skip
+                          ("faults", 60), ("resumed", 200), ("images", 100),
+                          ("seed", 0)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--only", default="", help="parts whose name holds this")
     parser.add_argument("--folder", type=Path)
@@ -293,7 +294,7 @@ def main() -> int:
 
 def _all(given: Any, folder: Path) -> int:
     many, few = folder / "many", folder / "few"
-    write_demo(many, images=100)
+    write_demo(many, images=given.images)
     write_demo(few, images=4)
     for name in ("kills", "damage", "faults"):
         (folder / name).mkdir()

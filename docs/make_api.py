@@ -87,7 +87,8 @@ SECTIONS = {
     ),
     "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
-        "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
+        "evaluate", "load_run", "Run", "frames", "ablate", "load_study", "AblationStudy",
+        "StoredStudy", "parse_answer",
         "Answer", "paper_compat", "Scores", "Score", "Drawing", "RunSettings",
     ),
     "Names of types": ("Kind", "Readout", "Status", "Pooling", "PerLength", "Record", "Measures"),

@@ -117,7 +117,7 @@ def _signals_are_heard() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-@pytest.fixture(params=[500, pytest.param(100_000, marks=pytest.mark.exhaustive)])
+@pytest.fixture(params=[200, pytest.param(100_000, marks=pytest.mark.exhaustive)])
 def inputs(request: pytest.FixtureRequest) -> int:
     """How many damaged inputs a fuzz test reads: few in `make test`, many in `make test-all`."""
     return int(request.param)

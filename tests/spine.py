@@ -17,6 +17,8 @@ from PIL import Image
 import mubench_gen
 from mubench_gen.storage.records import Record
 
+from .helpers.command import finished
+
 OPTIONS: Mapping[str, Sequence[str]] = {
     "domain": ("biology", "pathology", "neither"),
     "modality": ("light microscopy", "electron microscopy", "fluorescence microscopy"),
@@ -132,14 +134,7 @@ def command_line(*words: object) -> list[str]:
 
 def command(*words: object, **variables: object) -> subprocess.CompletedProcess[str]:
     """Run `mubench-gen WORDS` in a process of its own."""
-    return subprocess.run(
-        command_line(*words),
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return finished([str(word) for word in words], Path.cwd(), environment(**variables))
 
 
 def by_id(run: mubench_gen.Run) -> dict[str, Record]:

@@ -386,11 +386,12 @@ def test_the_shipped_models_answer_a_grid_with_worked_examples(here: Here, tmp_p
     assert {cell["readout"] for cell in found["cells"]} == {"similarity"}
 
 
+@pytest.mark.first(8)
+@pytest.mark.parametrize("fail", ["0", "1"])
 @pytest.mark.parametrize("budget", [[], ["--budget", "20"]])
 @pytest.mark.parametrize(
     ("rows", "grid"), [(6, []), (1, ["--prompt", "letter,plain"]), (6, ["--prompt", "letter,cot"])]
 )
-@pytest.mark.parametrize("fail", ["0", "1"])
 def test_small_studies_and_those_of_which_all_failed_are_told_too(
     here: Here, tmp_path: Path, budget: list[str], rows: int, grid: list[str], fail: str
 ) -> None:

@@ -21,12 +21,14 @@ from mubench_gen.engines.vllm.adapters import check_modules
 from mubench_gen.engines.vllm.arguments import VllmStart, read_arguments
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.plan.opening import spec_of
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.plan.which_plugin import plugin_of
 from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here
 from .helpers.checkpoints.adapters import TEXT, VISION, make_adapter
-from .helpers.checkpoints.prompts import ask
+from .helpers.checkpoints.prompts import ask, noise
 from .helpers.model_hub import serving_models
 from .helpers.packages import package
 from .test_generative_plugins import SHIPPED
@@ -81,14 +83,15 @@ def scores(path: Path | str, base: str | None = None) -> Any:
 
 KINDS: dict[str, dict[str, Any]] = {
     "DoRA": {"use_dora": True},
+    "whole modules": {"modules_to_save": ["multi_modal_projector", "lm_head"]},
     "rank-stabilised, patterns": {
         "use_rslora": True, "rank_pattern": {"down_proj": 2}, "alpha_pattern": {"v_proj": 5},
     },
-    "whole modules": {"modules_to_save": ["multi_modal_projector", "lm_head"]},
     "vision tower": {"target_modules": VISION},
 }  # fmt: skip
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize("config", list(KINDS.values()), ids=list(KINDS))
 def test_an_adapter_is_what_peft_makes_of_it(
     config: dict[str, Any], adapters: Adapters, tmp_path: Path
@@ -333,3 +336,68 @@ def test_a_server_is_told_of_the_adapter_by_the_name_that_is_asked_for(adapters:
     assert (flag["--model"], flag["--served-model-name"]) == (str(BASE), "mine (base)")
     assert flag["--max-lora-rank"] == "8"
     assert "--enable-lora" in command
+
+
+def test_adapters_of_one_base_load_it_once(
+    adapters: Adapters, here: Here, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a study; the answers are those of runs of their own."""
+    from mubench_gen.engines.transformers import checkpoint
+
+    loads: list[str] = []
+    load = checkpoint._load_weights
+
+    def counted(source: Any, *more: Any) -> Any:
+        loads.append(source.whole)
+        return load(source, *more)
+
+    one, two, odd = adapters(), adapters(r=2), adapters(use_dora=True)
+    for number, folder in enumerate((one, two)):
+        assert run(here, cells, "--model", folder, "--run-dir", f"alone-{number}").code == 0
+    monkeypatch.setattr(checkpoint, "_load_weights", counted)
+    done = here(
+        "ablate", "--plugin", "llava", "--model", f"{one},{two},{odd}", "--data", cells,
+        "--tasks", "modality", "--readout", "logprob", "--engine", "transformers",
+        "--prompt", "paper,letter", "--run-dir", "study", "-q", "-o", "engine.threads=1",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert loads == [str(BASE)]
+    for number, folder in enumerate((one, two)):
+        (there,) = (
+            file.parent
+            for file in Path("study").rglob("manifest.json")
+            if json.loads(file.read_text())["settings"]["model"] == str(folder)
+        )
+        alone = scored(Path(f"alone-{number}"))
+        assert scored(there) == {item: pytest.approx(one, abs=1e-4) for item, one in alone.items()}
+        facts = json.loads((there / "manifest.json").read_text())["sessions"][0]["model"]
+        assert facts["adapter"]["path"] == str(folder)
+
+
+def scored(folder: Path) -> dict[str, Any]:
+    """The labels' log-probabilities under the prompt `paper`, by item."""
+    records = map(json.loads, (folder / "records.jsonl").read_text().splitlines())
+    return {one["item"]: one["scores"] for one in records if one["prompt"] == "paper"}
+
+
+def test_an_adapter_beside_whole_weights_is_not_left_out_by_vllm(mine: Path) -> None:
+    for file in BASE.iterdir():
+        shutil.copy(file, mine)
+    with pytest.raises(UsageError, match=r"holds an adapter beside whole weights.*-o base="):
+        arguments(mine)
+
+
+def test_a_model_behind_a_server_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mubench_gen.engines.adapters.local_folder", None)
+    plugin = SHIPPED.load("openai")
+    asked = {"plugin": "openai", "model": "org/name", "base_url": ["http://127.0.0.1:9/v1"]}
+    assert spec_of(plugin, make_settings(asked)).name == "org/name"
+    with pytest.raises(SettingError, match=r"opened by its server.*Leave it out"):
+        spec_of(plugin, make_settings({**asked, "options": {"base": "org/base"}}))
+
+
+def test_the_images_of_an_adapter_are_prepared_as_its_base_s(mine: Path) -> None:
+    from mubench_gen.engines.transformers.image_input import ImageInput
+
+    picture = noise(1).pixels()
+    assert ImageInput(str(mine)).of(picture) == ImageInput(str(BASE)).of(picture)

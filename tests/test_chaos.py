@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 _SCRIPT = Path(__file__).parents[1] / "benchmarks" / "chaos.py"
-_FEW = ("--kills", "1", "--truncations", "9", "--flips", "9", "--faults", "3", "--resumed", "9")
+_FEW = ("--kills", "1", "--truncations", "9", "--flips", "9", "--faults", "3", "--resumed", "9",
+        "--images", "20")  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_an_item_counts_once_however_many_readouts_it_was_asked_by() -> None:
 def test_the_bias_towards_a_place_has_an_interval_and_a_test() -> None:
     """Of 150 items a part is always answered with the first place; the others at random."""
     held = rejected = 0
-    for seed in range(60):
+    for seed in range(30):
         drawn = random.Random(seed)
         fair = [asked(i, order, drawn.randrange(3)) for i in range(100) for order in ORDERS]
         found = score(fair).circular["pooled"]
@@ -169,5 +169,5 @@ def test_the_bias_towards_a_place_has_an_interval_and_a_test() -> None:
         ]
         low, high = score(swayed).circular["pooled"].place_ci95 or (0, 0)
         held += low <= 0.4 * (2 / 9) ** 0.5 <= high
-    assert rejected <= 8
-    assert held >= 52
+    assert rejected <= 4
+    assert held >= 26

@@ -157,7 +157,7 @@ scoring = mubench_gen.Scoring("softmax", -1.0)
 """,
 }
 TOP = {
-    "import_is_light": "import torch\n",
+    "import_is_light": "import pandas\n",
     "import_changes_nothing": "import logging\nlogging.basicConfig(level=10)\nprint('hello')\n",
 }
 
@@ -295,10 +295,13 @@ def test_a_sound_generative_plugin_passes_all(tmp_path: Path) -> None:
     assert len(results) == sum("generative" in check.kinds for check in CHECKS.values())
 
 
-def test_a_sound_contrastive_plugin_passes_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "quick", [True, pytest.param(False, marks=pytest.mark.exhaustive, id="with runs")]
+)
+def test_a_sound_contrastive_plugin_passes_all(tmp_path: Path, quick: bool) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(CONTRASTIVE.format(body=""))
-    assert all(result.holds for result in check_plugin(str(plugin)))
+    assert all(result.holds for result in check_plugin(str(plugin), quick=quick))
 
 
 @parametrize_with_checks("echo")

@@ -185,6 +185,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.first(5)
 @pytest.mark.parametrize("source", CHANGES)
 def test_a_trial_tells_what_an_import_changes(source: str, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path / "odd.py", ANSWERS)

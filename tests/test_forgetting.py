@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,21 +19,29 @@ from .spine import make_row, write_data
 ROWS = 40
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base that is right on every second image, one that learned, one that lost it all."""
-    data = write_data(
-        tmp_path / "cells", [make_row(n, questions=["modality", "stain"]) for n in range(ROWS)]
-    )
+    folder = tmp_path_factory.mktemp("made")
+    rows = [make_row(n, questions=["modality", "stain"]) for n in range(ROWS)]
+    data = write_data(folder / "cells", rows)
     known = {
         "base": "number % 2 == 0",
         "learned": "number % 2 == 0 or ('modality' in asked and number % 4 == 1)",
         "lost": "'modality' in asked and number % 2 == 1",
     }
-    return [_evaluated(tmp_path, name, rule, data) for name, rule in known.items()]
+    for name, rule in known.items():
+        _evaluated(folder, name, rule, data)
+    return folder
 
 
-def _evaluated(folder: Path, name: str, rule: str, data: Path) -> Run:
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> list[Run]:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return [mubench_gen.load_run(tmp_path / name) for name in ("base", "learned", "lost")]
+
+
+def _evaluated(folder: Path, name: str, rule: str, data: Path) -> None:
     """A run of a model that answers with the option's text where `rule` holds."""
     gold = folder / f"{name}.gold"
     body = f"""
@@ -50,7 +59,7 @@ def _evaluated(folder: Path, name: str, rule: str, data: Path) -> Run:
     plugin = write_plugin(folder / f"{name}.py", body)
     plugin.write_text(plugin.read_text("utf-8").replace('"mine"', repr(name)), "utf-8")
     _write_gold(gold, data)
-    return mubench_gen.evaluate(plugin=str(plugin), data=str(data), run_dir=folder / name)
+    mubench_gen.evaluate(plugin=str(plugin), data=str(data), run_dir=folder / name)
 
 
 def _write_gold(path: Path, data: Path) -> None:

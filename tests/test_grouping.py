@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,18 +54,28 @@ def mubench_gen_models():
 """
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return write_data(tmp_path / "cells", [make_row(i, gold=0) for i in range(30)])
+MODELS = ("sure", "half", "third", "silent")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    data = write_data(folder / "cells", [make_row(i, gold=0) for i in range(30)])
+    plugin = write_plugin(folder, PLUGIN, "models")
+    for name in MODELS:
+        evaluate(plugin, folder / name, data=data, model=name)
+    return folder
 
 
 @pytest.fixture
-def runs(tmp_path: Path, data: Path) -> list[mubench_gen.Run]:
-    plugin = write_plugin(tmp_path, PLUGIN, "models")
-    return [
-        evaluate(plugin, tmp_path / name, data=data, model=name)
-        for name in ("sure", "half", "third", "silent")
-    ]
+def data(tmp_path: Path, runs: list[mubench_gen.Run]) -> Path:
+    return tmp_path / "cells"
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> list[mubench_gen.Run]:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return [mubench_gen.load_run(tmp_path / name) for name in MODELS]
 
 
 def grouped(runs: Sequence[mubench_gen.Run], fact: str = "scope") -> Grouping:

@@ -63,8 +63,15 @@ def evaluated(here: Here, folder: Path, *args: str, **at: str) -> Outcome:
     return here("eval", "--plugin", model, "--data", data, "--run-dir", folder / "run", *args)
 
 
-@pytest.mark.parametrize("what", [SEGFAULT, EXIT])
-@pytest.mark.parametrize("where", ["top", "load"])
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("top", EXIT),
+        ("load", SEGFAULT),
+        pytest.param("top", SEGFAULT, marks=pytest.mark.exhaustive),
+        pytest.param("load", EXIT, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_plugin_that_ends_the_process_before_it_is_asked_is_the_users_to_fix(
     here: Here, tmp_path: Path, what: str, where: str
 ) -> None:
@@ -77,13 +84,15 @@ def test_a_plugin_that_ends_the_process_before_it_is_asked_is_the_users_to_fix(
     assert (f"{tmp_path / 'odd.py'}:" in last) == (what == SEGFAULT)
 
 
-@pytest.mark.parametrize("where", ["top", "load"])
+@pytest.mark.first(1)
+@pytest.mark.parametrize("where", ["load", "top"])
 def test_what_hangs_before_it_is_asked_is_ended(here: Here, tmp_path: Path, where: str) -> None:
     outcome = evaluated(here, tmp_path, "--load-timeout", "2", **{where: HANG})
     assert outcome.code == 2
     assert "was not done within 2 s (--load-timeout)" in outcome.err.splitlines()[-1]
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("what", [SEGFAULT, EXIT])
 def test_a_death_in_the_third_batch_costs_nothing(here: Here, tmp_path: Path, what: str) -> None:
     flag = tmp_path / "died"
@@ -96,6 +105,7 @@ def test_a_death_in_the_third_batch_costs_nothing(here: Here, tmp_path: Path, wh
     assert "It is started again" in outcome.err
 
 
+@pytest.mark.exhaustive  # it dies in each of many processes as in the first
 def test_a_model_that_dies_every_third_call_ends_all_the_same(here: Here, tmp_path: Path) -> None:
     outcome = evaluated(here, tmp_path, asked=f"call == 3 and {EXIT}")
     assert outcome.code == 0
@@ -179,8 +189,9 @@ def processes_of(group: int) -> list[int]:
     return found
 
 
+@pytest.mark.first(2)
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="without /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_no_process_outlives_the_command(
     mubench: Command, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -19,6 +19,7 @@ from mubench_gen.scores.joint import (
 )
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("seed", range(4))
 def test_holm_and_benjamini_hochberg_are_those_of_statsmodels(seed: int) -> None:
     multitest = pytest.importorskip("statsmodels.stats.multitest")

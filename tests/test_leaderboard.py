@@ -26,11 +26,12 @@ TASKS = ("modality", "stain")
 MODELS = {"right": 0, "wrong": -1}
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run that is right, one that is wrong, and the pack of one that fails."""
     rows = [make_row(i, gold=0, questions=TASKS) for i in range(12)]
-    data = write_data(tmp_path / "private" / "slides", rows)
+    folder = tmp_path_factory.mktemp("made")
+    data = write_data(folder / "private" / "slides", rows)
     for name, label in MODELS.items():
         body = (
             "import mubench_gen\n"
@@ -40,12 +41,16 @@ def runs(tmp_path: Path) -> Path:
             f"def mubench_gen_models(): return [mubench_gen.ModelSpec({name!r}, Model, facts="
             f"{{'family': {name!r}, 'parameters': '{7 + label}B', 'licence': 'MIT'}})]\n"
         )
-        plugin = write_plugin(tmp_path / "private", body, name)
-        evaluate(plugin, tmp_path / "runs" / name, data=data, prompt="letter")
-    leaky = write_plugin(tmp_path / "private", LEAKY, "leaky")
-    evaluate(
-        leaky, tmp_path / "runs" / "leaky", data=data, options={"api_key": CANARY}, batch_size=1
-    )
+        plugin = write_plugin(folder / "private", body, name)
+        evaluate(plugin, folder / "runs" / name, data=data, prompt="letter")
+    leaky = write_plugin(folder / "private", LEAKY, "leaky")
+    evaluate(leaky, folder / "runs" / "leaky", data=data, options={"api_key": CANARY}, batch_size=1)
+    return folder
+
+
+@pytest.fixture
+def runs(made_once: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
     return tmp_path / "runs"
 
 
@@ -96,7 +101,7 @@ def test_a_board_has_the_reports_numbers_with_places_conditions_and_checks(
 
 
 def test_no_secret_and_no_private_path_is_in_any_file_of_a_board(
-    here: Here, runs: Path, tmp_path: Path
+    here: Here, runs: Path, tmp_path: Path, made_once: Path
 ) -> None:
     imported(here, "theirs", letter="A")
     made(here, runs)
@@ -104,7 +109,8 @@ def test_no_secret_and_no_private_path_is_in_any_file_of_a_board(
         content = file.read_bytes()
         for inside in re.findall(rb'id="items">([^<]+)<', content):
             content += zlib.decompress(base64.b64decode(inside), wbits=-15)
-        for private in (CANARY, str(tmp_path), "/private/", "/home/somebody", str(Path.home())):
+        for private in (CANARY, *map(str, (tmp_path, made_once, Path.home())), "/private/",
+                        "/home/somebody"):  # fmt: skip
             assert private.encode() not in content, (file, private)
 
 

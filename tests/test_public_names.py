@@ -19,7 +19,7 @@ NAMES = [
     "hookimpl", "load_run", "load_study", "paper_compat", "parse_answer", "StoredStudy",
     "AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model",
     "Box", "Turn", "Drawing", "Kind", "Measures", "Pooling", "Readout", "Record",
-    "RunSettings", "Score", "Scores", "Status",
+    "RunSettings", "Score", "Scores", "Status", "AblationStudy", "ablate",
 ]  # fmt: skip
 
 

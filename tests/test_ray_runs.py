@@ -147,7 +147,7 @@ def check_counts(tmp_path: Path, folder: Path, cells: Path, *, in_flight: int) -
     assert keys.total() - len(keys) <= in_flight
 
 
-@pytest.mark.first(1)
+@pytest.mark.exhaustive
 @needs_ray
 @pytest.mark.parametrize(
     "settings",
@@ -242,6 +242,28 @@ def test_what_is_answered_is_on_the_disk_while_the_rest_of_its_bundle_is_waited_
 
 
 @needs_ray
+def test_a_run_that_loses_a_worker_and_is_terminated_goes_on_and_ends_as_in_one_process(
+    tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
+) -> None:
+    """In `make test` what the next tests prove one by one."""
+    folder = tmp_path / "run"
+    words = ["--plugin", noting, "--data", cells, "--prompt", "plain", "--run-dir", folder]
+    line = on_ray(cluster, *words, "-o", "engine.actors=2")
+    process = start(line)
+    wait_until(lambda: len({number for number, _ in asked(tmp_path)}) == 2, process)
+    os.kill(asked(tmp_path)[-1][0], signal.SIGKILL)
+    wait_until(lambda: len({number for number, _ in asked(tmp_path)}) > 2, process)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert "The same command goes on from here." in told
+    finish(start(line))
+    check_counts(tmp_path, folder, cells, in_flight=2 * 4 * 2 * TASK)
+    assert load_run(folder).manifest["sessions"][0]["ray"]["nodes"] == 3
+
+
+@pytest.mark.exhaustive
+@needs_ray
 def test_a_run_on_ray_that_is_terminated_says_so_and_goes_on(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
 ) -> None:
@@ -274,6 +296,7 @@ def test_a_run_goes_on_with_ray_and_without(tmp_path: Path, cluster: Nodes, cell
     assert ["ray" in session for session in made.manifest["sessions"]] == [False, True, False]
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_worker_that_is_killed_loses_nothing(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path

@@ -178,6 +178,7 @@ def survives(asked: Mapping[str, tuple[re.Pattern[str], Sequence[str]]], seconds
     assert_survives(read, inputs(), refused=(), seconds=seconds)
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize(
     "hurts",
     [r"(a+)+b", r"\s*x?\s*\[", r"none(?: ?(?:other|others)s?)*", r"<[^>]*>(.*?)</t>", r"(\w|\d)*!"],

@@ -115,8 +115,8 @@ def test_the_echo_plugin_killed_at_random_moments_ends_as_an_undisturbed_run(
     words += ["--orders", "random:1", "-o", "delay=0.0004", "--run-dir"]
     moment = random.Random(3)
     records = tmp_path / "k" / "records.jsonl"
-    codes = [kill_somewhere([*words, str(tmp_path / "k")], records, moment) for _ in range(6)]
-    assert codes.count(-9) >= 4
+    codes = [kill_somewhere([*words, str(tmp_path / "k")], records, moment) for _ in range(3)]
+    assert codes.count(-9) >= 2
     assert command(*words, tmp_path / "k").returncode == 0
     assert command(*words, tmp_path / "w").returncode == 0
     killed, whole = load_run(tmp_path / "k"), load_run(tmp_path / "w")

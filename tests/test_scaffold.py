@@ -31,8 +31,10 @@ def test_a_new_plugin_installs_and_passes_its_own_tests(
     site = tmp_path / "site"
     install = ["install", "-q", "--no-deps", "--no-build-isolation", "--target", site, folder]
     subprocess.run([sys.executable, "-m", "pip", *map(str, install)], check=True)
+    # Of the first kind, which `make test` tests, not what echo shows in test_conformance.py.
+    left_out = ["-k", "not resumed_equals_undisturbed"] if kind == KINDS[0] else []
     tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *left_out],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])},
         capture_output=True,

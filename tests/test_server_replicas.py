@@ -242,6 +242,7 @@ def test_servers_of_different_models_are_no_replicas(
     assert servers[2].url in outcome.err
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize(
     ("away", "another"),
     [(0.0, {"id": "another"}), (1.5, {"id": "another"}), (0.0, {"id": "mock", "root": "/other"})],

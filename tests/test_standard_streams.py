@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from .helpers import forks
 from .helpers.command import COMMAND, Command
 
 # Those that say something on stdout, a failed check (exit code 1) among them.
@@ -43,6 +44,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Command:
 
 def run(place: Command, words: str, **streams: Any) -> subprocess.CompletedProcess[str]:
     """The command with these streams, the others captured."""
+    if "preexec_fn" not in streams:
+        return forks.captured(words.split(), place.folder, place.environment(None), **streams)
     captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.run(
         [*COMMAND, *words.split()],

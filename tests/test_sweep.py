@@ -34,18 +34,18 @@ TASKS = "demo-texture,demo-blood,demo-bacteria"
 FLAGS = ("--plugin", "tiny", "--base", "clip", "--finetuned", "clip-finetuned")
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """Modality is learned along α (1/2, 3/4, 1 of the images), stain forgotten (3/4, 1/2, 1/4)."""
-    data = write_data(
-        tmp_path / "cells", [make_row(n, questions=["modality", "stain"]) for n in range(ROWS)]
-    )
+    folder = tmp_path_factory.mktemp("runs")
+    rows = [make_row(n, questions=["modality", "stain"]) for n in range(ROWS)]
+    data = write_data(folder / "cells", rows)
     known = {
         "a0": "number % 4 < 2 if 'modality' in asked else number % 8 < 6",
         "a1": "number % 4 < 3 if 'modality' in asked else number % 8 < 4",
         "a2": "number % 4 < 4 if 'modality' in asked else number % 8 < 2",
     }
-    return [_evaluated(tmp_path, name, rule, data) for name, rule in known.items()]
+    return [_evaluated(folder, name, rule, data) for name, rule in known.items()]
 
 
 def _evaluated(folder: Path, name: str, rule: str, data: Path) -> Run:
@@ -240,6 +240,11 @@ def test_the_ends_are_the_models_themselves(here: Here, demo: Path, tmp_path: Pa
     assert "<svg" in (tmp_path / "s.html").read_text("utf-8")
     stored = json.loads((tmp_path / "s" / "sweep.json").read_text("utf-8"))
     assert stored["results"]["frontier"] == found
+    assert here("report", "s", "--json").document == stored["results"]
+    again = here("report", "s", "--html", "again.html")
+    assert again.code == 0, again.err
+    assert "<svg" in (tmp_path / "again.html").read_text("utf-8")
+    assert "Gain over the fine-tune in points" in here("report", "s").out
     forgotten = here("report", "--forgetting", "s", "--json")
     assert forgotten.code == 0, forgotten.err
     assert forgotten.document["finetuned"] == ["clip-finetuned@0.5", "clip-finetuned@1"]

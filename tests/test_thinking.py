@@ -154,6 +154,7 @@ def said(text: str, reason: str = "stop") -> Any:
     return behave
 
 
+@pytest.mark.first(3)
 @pytest.mark.parametrize(
     ("text", "reason", "told", "record"),
     [

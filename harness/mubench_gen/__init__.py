@@ -16,6 +16,8 @@ from mubench_gen._version import __version__
 from mubench_gen.plugins.moved_modules import find_moved_modules
 
 if TYPE_CHECKING:
+    from mubench_gen.ablation.from_python import ablate
+    from mubench_gen.ablation.stored import AblationStudy, load_study
     from mubench_gen.compare.protocols import paper_compat
     from mubench_gen.errors import (
         DataError,
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
     from mubench_gen.report.figures.drawing import Drawing
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
-    from mubench_gen.runs.studies import StoredStudy, load_study
+    from mubench_gen.runs.studies import StoredStudy
     from mubench_gen.scores.score import Scores
     from mubench_gen.scores.tally import Score
     from mubench_gen.storage.records import Record
@@ -104,7 +106,9 @@ _HOMES = {
     "scores.tally": ("Score",),
     "storage.records": ("Record",),
     "runs.results": ("Run", "frames", "load_run"),
-    "runs.studies": ("StoredStudy", "load_study"),
+    "runs.studies": ("StoredStudy",),
+    "ablation.stored": ("AblationStudy", "load_study"),
+    "ablation.from_python": ("ablate",),
     "run": ("evaluate",),
     "types": (
         "Answer", "Box", "Image", "Kind", "Message", "PerLength", "Pooling", "Readout", "Reply",
@@ -116,6 +120,7 @@ find_moved_modules()
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AblationStudy",
     "Answer",
     "AsyncModel",
     "Box",
@@ -170,6 +175,7 @@ __all__ = [
     "Unread",
     "UsageError",
     "__version__",
+    "ablate",
     "evaluate",
     "frames",
     "hookimpl",

@@ -20,22 +20,29 @@ from .release import make_row, write_shards
 
 pytest.importorskip("huggingface_hub", reason="fetching μ-Bench needs mubench-gen[ubench]")
 
+from tests.helpers import forks
+
 from mubench_gen.data import open_dataset, ubench, verify
 from mubench_gen.data.ubench import UBENCH, Release
 from mubench_gen.errors import DataError
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 REPO = "somebody/small"
-# Runs `mubench-gen ARGS` with another release in place of the published one.
-COMMAND = """
-import json, sys
+# Puts another release in place of the published one.
+ANOTHER = """
 from mubench_gen.data import ubench
-repo, revision, files = json.loads(sys.argv[1])
+repo, revision, files = {}
 ubench.UBENCH = ubench.Release(repo, revision, tuple(map(tuple, files)))
-sys.argv = ["mubench-gen", *sys.argv[2:]]
+"""
+STARTED = (
+    ANOTHER
+    + """
+import sys
+sys.argv[0] = "mubench-gen"
 from mubench_gen.__main__ import main
 main()
 """
+)
 
 
 @pytest.fixture
@@ -73,23 +80,17 @@ class Prepared:
     def snapshot(self) -> Path:
         return self.home / f"hub/datasets--somebody--small/snapshots/{REVISION}/perception/0.1.0"
 
-    def arguments(self, *args: str) -> list[str]:
-        release = json.dumps([self.release.repo, self.release.revision, self.release.files])
-        return [sys.executable, "-c", COMMAND, release, *args]
-
     def __call__(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.arguments(*args),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        before = ANOTHER.format(self.told)
+        return forks.captured(list(args), Path.cwd(), self.environment, before=before)
+
+    @property
+    def told(self) -> tuple[object, ...]:
+        return (self.release.repo, self.release.revision, self.release.files)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self.arguments(*args),
+            [sys.executable, "-c", STARTED.format(self.told), *args],
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

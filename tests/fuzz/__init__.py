@@ -1,1 +1,1 @@
-"""Readers against damaged input: 500 inputs each, 100,000 in `make test-all`."""
+"""Readers against damaged input: 200 inputs each, 100,000 in `make test-all`."""

@@ -41,7 +41,7 @@ torch = package("torch", "weights in pickle are torch's")
 
 REFUSED = (UsageError,)
 # Of a reader that takes a millisecond, as many as take no more than five minutes.
-FEWER = {500: 200, 100_000: 60_000}
+FEWER = {200: 100, 100_000: 60_000}
 Reader = Callable[[bytes], object]
 
 

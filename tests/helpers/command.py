@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from . import forks
 
 COMMAND = [sys.executable, "-m", "mubench_gen"]
 
@@ -27,6 +30,24 @@ class Outcome:
         return json.loads(self.out)
 
 
+def finished(
+    words: list[str], folder: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run `mubench-gen WORDS` as a process to its end, and what it wrote."""
+    if forks.can_fork(env):
+        return forks.captured(words, folder, env)
+    return subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        encoding="utf-8",
+        check=False,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Runs `mubench-gen` as a process in `folder`."""
@@ -35,16 +56,7 @@ class Command:
 
     def __call__(self, *args: str | Path, env: dict[str, str] | None = None) -> Outcome:
         """Run to the end. A traceback of a bug fails the test that sees it by itself."""
-        done = subprocess.run(
-            [*COMMAND, *map(str, args)],
-            cwd=self.folder,
-            env=self.environment(env),
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-            encoding="utf-8",
-            check=False,
-        )
+        done = finished([str(word) for word in args], self.folder, self.environment(env))
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     def start(self, *args: str | Path, **kwargs: Any) -> subprocess.Popen[str]:

@@ -45,6 +45,7 @@ def state_of(model: Any) -> dict[str, Any]:
     return {name: value.clone() for name, value in model._opened.model.state_dict().items()}
 
 
+@pytest.mark.first(3)
 @pytest.mark.parametrize("method", [name for name, facts in METHODS.items() if facts.swept])
 def test_weights_in_place_are_those_of_the_files(tmp_path: Path, here: Here, method: str) -> None:
     model = opened(InPlaceContrastive, tmp_path, method)

@@ -76,8 +76,8 @@ def stopped(
     ("stop", "code"),
     [
         (KILL, -signal.SIGKILL),
-        ("os.kill(os.getpid(), 15)", 143),
-        ("os.kill(os.getpid(), 2)", 130),
+        pytest.param("os.kill(os.getpid(), 15)", 143, marks=pytest.mark.exhaustive),
+        pytest.param("os.kill(os.getpid(), 2)", 130, marks=pytest.mark.exhaustive),
         ("raise OSError(28, 'No space left on device')", 2),
     ],
 )
@@ -175,6 +175,7 @@ def test_no_finished_shard_is_merged_again(
     assert sorted(written) == sorted(names[2::SHARDS] + names[3::SHARDS])
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize(
     "damage",
     [

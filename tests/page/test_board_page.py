@@ -83,8 +83,10 @@ def test_a_click_sorts_the_ranking(browser: Browser, site: Path) -> None:
     assert browser.run(places) == [3, 2, 1]
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.first(2)
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1440, False), (390, True), (1440, True), (390, False)]
+)
 def test_a_board_is_accessible_and_no_wider_than_the_window(
     browser: Browser, site: Path, width: int, dark: bool
 ) -> None:

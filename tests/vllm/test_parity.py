@@ -1,17 +1,20 @@
-"""The tiny llava answers the same, whichever engine runs it: on the whole demo, in float32."""
+"""The tiny llava answers the same, whichever engine runs it: on the demo, in float32."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.helpers.demo import small_demo
 
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.model import Runtime
 
 from .conftest import QUICK, Evaluate, Open, tiny_weights
 
-ITEMS = 3_600
+IMAGES, ITEMS_OF_EACH = 600, 6
+FEW = 90  # images in `make test`
 OPTIONS = {f"engine.{name}": value for name, value in QUICK.items()}
 
 
@@ -33,8 +36,20 @@ def agree(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> N
     assert same >= 0.995 * len(one)
 
 
+@pytest.fixture(scope="module", params=[FEW, pytest.param(IMAGES, marks=pytest.mark.exhaustive)])
+def images(
+    request: pytest.FixtureRequest, _environment: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[int]:
+    """How many images the demo has."""
+    cache = tmp_path_factory.mktemp("demo")
+    small_demo(cache, request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUBENCH_GEN_CACHE", str(cache))
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def by_transformers(_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def by_transformers(images: int, tmp_path_factory: pytest.TempPathFactory) -> Any:
     from mubench_gen import evaluate
 
     folder = tmp_path_factory.mktemp("transformers") / "run"
@@ -49,23 +64,25 @@ def by_transformers(_environment: None, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_vllm_scores_every_item_of_the_demo_as_transformers_does(
-    tiny: VllmGenerative, evaluate: Evaluate, by_transformers: Any
+    tiny: VllmGenerative, evaluate: Evaluate, by_transformers: Any, images: int
 ) -> None:
     run = evaluate(tiny, engine="vllm", readout=["logprob"])
-    assert run.scores.pooled.n == ITEMS
+    assert run.scores.pooled.n == ITEMS_OF_EACH * images
     assert run.scores.n_errors == 0
     agree(records(run), records(by_transformers))
 
 
+@pytest.mark.exhaustive
 def test_a_vllm_server_scores_every_item_of_the_demo_as_transformers_does(
-    evaluate: Evaluate, by_transformers: Any
+    evaluate: Evaluate, by_transformers: Any, images: int
 ) -> None:
     run = evaluate(engine="vllm-server", readout=["logprob"], options=OPTIONS)
-    assert run.scores.pooled.n == ITEMS
+    assert run.scores.pooled.n == ITEMS_OF_EACH * images
     assert run.scores.n_errors == 0
     agree(records(run), records(by_transformers))
 
 
+@pytest.mark.exhaustive
 def test_vllm_scores_questions_behind_worked_examples_as_transformers_does(
     evaluate: Evaluate, open_vllm: Open
 ) -> None:
@@ -83,12 +100,12 @@ def test_vllm_scores_questions_behind_worked_examples_as_transformers_does(
 
 
 def test_vllm_writes_the_greedy_replies_that_transformers_does(
-    tiny: VllmGenerative, evaluate: Evaluate
+    tiny: VllmGenerative, evaluate: Evaluate, images: int
 ) -> None:
     """By all that is read from free text, and where replies are held to the labels."""
     settings: dict[str, Any] = {
         "readout": ["parse", "choice"],
-        "limit": 12,
+        "limit": 4 if images == FEW else 12,
         "prompt": ["paper", "letter"],
     }
     one = records(evaluate(tiny, engine="vllm", **settings))

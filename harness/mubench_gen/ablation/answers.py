@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.scores.calibration import confidence, probabilities_of
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.open_answers import is_apart
@@ -42,6 +44,8 @@ class Answers:
     wrong; NaN if not asked or failed. `clusters`: what items are drawn by. `task` holds a code per
     item, `tasks` their names. `choice` (items, cells): the chosen option's index in the data,
     MOVED if orders disagree. By cell: `records` without errors, `errors`, `unanswered`, `correct`.
+    `options`: how many an item offers. `sure`, `brier` (items, cells): the chosen option's share of
+    the probabilities, and the Brier score; NaN where a record has no probabilities.
     """
 
     items: tuple[str, ...]
@@ -55,6 +59,9 @@ class Answers:
     unanswered: Codes
     correct: Codes
     places: Places
+    options: Codes
+    sure: Floats
+    brier: Floats
 
 
 PlacedRecords = tuple[Iterable[Record], Mapping[tuple[str, str], int]]
@@ -71,6 +78,7 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
     items, tasks, task = dict[str, int](), dict[str, int](), array("q")
     clusters = clusters_of_items(clustering)
     columns = [array("q") for _ in range(7)]
+    chances = array("d"), array("d")
     for cell, record in placed(parts):
         if cell is None or is_apart(record):
             continue
@@ -91,12 +99,18 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
         )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
+        for chance, share in zip(chances, _chances(record), strict=True):
+            chance.append(share)
     clustering.check.done()
     table = np.array(columns, np.int64).reshape(7, -1)
-    table = table[:, np.argsort(table[2] == _ERROR, kind="stable")]
+    sorting = np.argsort(table[2] == _ERROR, kind="stable")
+    table = table[:, sorting]
     sound = int((table[2] != _ERROR).sum())
     width = sum(len(cells) for _, cells in parts)
     item, cell, right, choice, options, gold, place = table[:, :sound]
+    sure, brier = (np.array(one, np.float64)[sorting][:sound] for one in chances)
+    offered = np.zeros(len(items), np.int64)
+    np.maximum.at(offered, table[0], table[4])
     return Answers(
         items=tuple(items),
         clusters=ItemClusters.of(clusters),
@@ -109,7 +123,20 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
         unanswered=np.bincount(cell[choice == UNANSWERED], minlength=width),
         correct=np.bincount(cell[right == 1], minlength=width),
         places=_places(cell, right, options, gold, place, width),
+        options=offered,
+        sure=cell_means(item * width + cell, sure, (len(items), width)),
+        brier=cell_means(item * width + cell, brier, (len(items), width)),
     )
+
+
+def _chances(record: Record) -> tuple[float, float]:
+    """The confidence and the Brier score of a record; NaN without probabilities."""
+    given = probabilities_of(record) if record["status"] != "error" else None
+    if given is None or record["choice"] is None:
+        return math.nan, math.nan
+    each = [confidence(given, option) for option in range(len(given))]
+    brier = math.fsum((p - (at == record["gold"])) ** 2 for at, p in enumerate(each))
+    return each[record["choice"]], brier
 
 
 def placed(parts: Iterable[PlacedRecords]) -> Iterator[tuple[int | None, Record]]:

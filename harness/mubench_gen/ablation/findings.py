@@ -43,6 +43,7 @@ class CellScore:
     readout: str
     ci95: tuple[float, float] | None
     tally: Tally
+    condition: int = 0  # the number of its run among those of the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +115,17 @@ def find(
         _of_model(grid, one, name, run, adjust, seed)
         for one, name, run in zip(answers, names, runs, strict=True)
     )
-    joint = _joint(answers) if len(answers) > 1 else None
+    table = joint(answers) if len(answers) > 1 else None
     found = _findings(models, answers)
-    if joint is None:
+    if table is None:
         return found
     factors = [(MODEL, tuple(names)), *((f.name, f.levels) for f in grid.factors)]
     shape = (len(answers), len(grid.cells))
-    influences = joint.influences(seed).reshape(-1, *shape)
-    ranks, by_prompt = _ranks(joint.means.reshape(shape), influences, grid, seed)
+    influences = table.influences(seed).reshape(-1, *shape)
+    ranks, by_prompt = _ranks(table.means.reshape(shape), influences, grid, seed)
     return replace(
         found,
-        together=decompose(joint, factors, adjust=adjust, seed=seed),
+        together=decompose(table, factors, adjust=adjust, seed=seed),
         ranks=ranks,
         ranks_by_prompt=by_prompt,
     )
@@ -224,6 +225,7 @@ def _of_model(
                 readout=cell.readout,
                 ci95=_interval(answers, place),
                 tally=counted,
+                condition=cell.condition,
             )
             for place, (cell, counted) in enumerate(zip(grid.cells, cells, strict=True))
         ),
@@ -257,7 +259,7 @@ def _having(grid: Grid, at: int, level: str) -> Mask:
     return np.array([cell.levels[at] == level for cell in grid.cells])
 
 
-def _joint(answers: Sequence[Answers]) -> ByImage | None:
+def joint(answers: Sequence[Answers]) -> ByImage | None:
     """The cells of all models, side by side, on the items that every cell answered."""
     shared = set(answers[0].items).intersection(*(one.items for one in answers[1:]))
     first = answers[0]

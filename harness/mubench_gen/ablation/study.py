@@ -8,25 +8,33 @@ holds a run folder for each combination, such as temperature=0.7.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
+from mubench_gen.ablation.answers import Answers, read_answers
 from mubench_gen.ablation.design import Design, make_design
 from mubench_gen.ablation.design_effects import DesignEffect, design_effects
 from mubench_gen.ablation.findings import Findings, find, find_estimated
-from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
+from mubench_gen.ablation.grid import (
+    Grid,
+    StudySettings,
+    check_size,
+    run_axes,
+)
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, designed, open_parts, within
+from mubench_gen.ablation.stored import AblationStudy, placed_runs
 from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
+from mubench_gen.ablation.verdict import PAIR
 from mubench_gen.console.notes import note
 from mubench_gen.console.secrets import redact_command
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
+from mubench_gen.plan.bases import shares_base
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan
@@ -34,7 +42,7 @@ from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import StoredStudy, runs_of
+from mubench_gen.runs.studies import runs_of
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
@@ -65,6 +73,7 @@ class Study:
     settings: Mapping[str, Any]
     budget: int | None
     reuse: tuple[Path, ...]
+    has_pair: bool = False  # the first model is the base, the second its fine-tune
     design: Design | None = None
 
     @property
@@ -95,8 +104,11 @@ def open_study(
     folder: Path | None = None,
     fresh: bool = False,
     reuse: Sequence[Path] = (),
+    has_pair: bool = False,
 ) -> Study:
-    """Open and check all that a study needs. `given`: settings of `eval`, for all models."""
+    """Open and check all that a study needs. `given`: settings of `eval`, for all models;
+    `has_pair`: the first model is the base, the second its fine-tune.
+    """
     check_size(axes)
     if given.get("shard") is not None:
         raise SettingError("A study cannot be split into shards: --shard is for `eval`.")
@@ -112,6 +124,7 @@ def open_study(
         settings=_shared(axes, parts[0].plan),
         budget=axes.budget,
         reuse=tuple(run for path in reuse for run in runs_of(path)),
+        has_pair=has_pair,
     )
     if axes.budget is not None:
         drawn = [within(axes.budget, model, study.grid) for model in study.models]
@@ -170,8 +183,10 @@ def run_study(
         "seed": study.seed,
         "cells": len(study.grid.cells),
         "runs": [str(part.folder) for part in study.parts],
+        "conditions": [part.number for part in study.parts],
         "reuse": [str(run) for run in study.reuse],
         "surveys": [asdict(one) for one in found],
+        **({PAIR: [model[0].plan.name for model in study.models]} if study.has_pair else {}),
     }
     secret = frozenset[str]().union(*(part.plan.secret for part in study.parts))
     with locked_document(
@@ -181,6 +196,7 @@ def run_study(
         identities = [model_identity(part.plan) for part in study.parts]
         for number, part in enumerate(study.parts):
             plan = part.plan
+            later = [one.plan for one in study.parts[number + 1 :]]
             if part.condition.name:
                 note(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
             settings = {
@@ -190,9 +206,15 @@ def run_study(
             own = replace(plan, settings=plan.settings.model_copy(update=settings))
             try:
                 runs.append(run_plan(own, command, progress=progress))
-            finally:
-                if all(later.plan.model is not plan.model for later in study.parts[number + 1 :]):
-                    plan.model.close()
+            except BaseException:
+                plan.model.close()
+                raise
+            if any(one.model is plan.model for one in later):
+                continue
+            if later and shares_base(plan, later[0]):
+                later[0].model.take_over(plan.model)
+            else:
+                plan.model.close()
         result = StudyResult(
             study,
             tuple(found),
@@ -220,12 +242,18 @@ class StudyResult:
     def n_errors(self) -> int:
         return sum(cell.tally.errors for one in self.findings.models for cell in one.cells)
 
+    def stored(self, adjust: Adjust = "maxt", baseline: str | None = None) -> AblationStudy:
+        """The study as `load_study` has it, with these findings, whose p are adjusted so."""
+        found = AblationStudy(self.study.folder, adjust, baseline=baseline)
+        vars(found).update(findings=self.findings, metrics=self.metrics)  # not computed again
+        return found
+
     def plot(self, kind: str = "effects", **options: Any) -> Drawing:
-        """A figure of the study, of any kind that `Run.plot` has."""
-        return StoredStudy(self.study.folder).plot(kind, **options)
+        """A figure of the study, of any kind that `AblationStudy.plot` has."""
+        return self.stored().plot(kind, **options)
 
     def _repr_html_(self) -> str:
-        return StoredStudy(self.study.folder)._repr_html_()
+        return self.stored()._repr_html_()
 
     def _design(self) -> dict[str, Any]:
         if self.study.design is None:
@@ -271,7 +299,7 @@ def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFin
     with results_only():
         for model, own in zip(study.models, _runs_of_models(study, runs), strict=True):
             plan = model[0].plan
-            parts = _placed(study.grid, own, needs_of(plan.metrics))
+            parts = placed_runs(study.grid, own, needs_of(plan.metrics))
             found[plan.name] = metric_findings(
                 study.grid,
                 parts,
@@ -291,18 +319,7 @@ def _runs_of_models(study: Study, runs: Sequence[Run]) -> list[list[tuple[int, R
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
     """One model's answers on the grid; `runs` are (number of the condition, run)."""
     clustering = runs[0][1].clustering if runs else None
-    return read_answers(*_placed(grid, runs), clustering=clustering)
-
-
-def _placed(
-    grid: Grid, runs: Sequence[tuple[int, Run]], needs: Collection[str] = ()
-) -> list[PlacedRecords]:
-    """The records of each run, with the indices of its cells by prompt and read-out."""
-    places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
-    for place, cell in enumerate(grid.cells):
-        if cell.condition in places:  # of a design not all are asked
-            places[cell.condition][cell.prompt, cell.readout] = place
-    return [(run.outcomes(needs), places[number]) for number, run in runs]
+    return read_answers(*placed_runs(grid, runs), clustering=clustering)
 
 
 def _alike(runs: Sequence[Run], identities: Sequence[str]) -> list[Path]:

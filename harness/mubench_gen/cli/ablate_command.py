@@ -30,6 +30,8 @@ Examples:
   mubench-gen ablate --plugin tiny --axis transform=none,grayscale,blur:sigma=2
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
+  mubench-gen ablate --study verdict --base tiny=llava --finetuned tiny=llava-finetuned
+  mubench-gen ablate --study verdict --finetuned plip --data ubench
   mubench-gen ablate --config grid.toml --plan       how many requests?
   mubench-gen ablate --config grid.toml --design 'main,prompt*image'   a fraction of the grid
   mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
@@ -55,6 +57,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 
 _OWN = {
     "The grid": (
+        "--study", "--base", "--finetuned",
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
         "--readout", "--shots", "--axis", "--budget", "--design", "--adjust", "--plan",
         "--rate", "--preview",
@@ -72,6 +75,18 @@ _SHARED = [
     few=few(*_OWN["The grid"]),
     epilog=_EXAMPLES,
     no_args_is_help=True,
+)
+@click.option(
+    "--study",
+    metavar="NAME|FILE",
+    help="A study's axes: verdict (base against fine-tune), or a TOML file.",
+)
+@click.option("--base", metavar="PLUGIN=MODEL", help="Of --study verdict: the base.")
+@click.option(
+    "--finetuned",
+    metavar="PLUGIN=MODEL",
+    help="Of --study verdict: the fine-tune; or a pair by name: llava-med, medgemma, plip, "
+    "quiltnet, biomedclip, tiny.",
 )
 @setting_option("plugin")
 @setting_option(
@@ -155,6 +170,9 @@ def command(
     preview: Path | None,
     rate: float | None,
     adjust: Adjust,
+    study: str | None,
+    base: str | None,
+    finetuned: str | None,
     **flags: Any,
 ) -> int:
     """Evaluate a grid of settings, and report what the score depends on.
@@ -165,10 +183,11 @@ def command(
     """
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.ablation.grid import StudySettings, make_study_settings
+    from mubench_gen.ablation.shipped import with_study
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
-    from mubench_gen.cli.design_view import show_costs, show_design
+    from mubench_gen.cli.design_view import show_costs
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.settings import make_settings
@@ -179,51 +198,52 @@ def command(
     gathered = gather(flags, config, StudySettings)
     given = dict(gathered.values)
     given["axis"] = {**given.get("axis", {}), **axis}
+    given = with_study(given, study, base, finetuned, Plugins())
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
     if preview is not None:
         return _preview(preview, axes, given)
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
     with results_only():
-        study = open_study(
+        opened = open_study(
             axes,
             given,
             Plugins(),
             folder=places.run_dir,
             fresh=places.fresh,
             reuse=places.reuse,
+            has_pair=finetuned is not None,
         )
-        found = surveys(study)
+        found = surveys(opened)
         note(
-            f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
+            f"Study {opened.folder}: {_counted(len(opened.grid.cells), 'cell')}, "
             f"{_counted(len(found), 'model')}."
         )
         asks = not planning
-        for line in study.design.lines() if study.design is not None and asks else ():
+        for line in opened.design.lines() if opened.design is not None and asks else ():
             note(line)
         for one in found if asks else ():
             note(described(one))
         typed = gathered.command(["mubench-gen", *sys.argv[1:]])
-        result = run_study(study, found, typed, adjust=adjust, progress=True) if asks else None
-    document = {"study_dir": str(study.folder), "grid": study.grid.as_dict(),
-                "cells": len(study.grid.cells)}  # fmt: skip
+        result = run_study(opened, found, typed, adjust=adjust, progress=True) if asks else None
+    document = {"study_dir": str(opened.folder), "grid": opened.grid.as_dict(),
+                "cells": len(opened.grid.cells)}  # fmt: skip
     if result is None:
         from dataclasses import asdict
 
         if as_json:
             print_json({**document, "surveys": [asdict(one) for one in found]})
-        for line in study.design.lines() if study.design is not None and not as_json else ():
+        for line in opened.design.lines() if opened.design is not None and not as_json else ():
             say(line)
         for one in found if not as_json else ():
             say(described(one))
             show_costs(one, rate)
         return 0
     if as_json:
-        print_json({**document, **result.as_dict()})
+        print_json({**document, **result.as_dict(), **result.stored(adjust).as_dict()})
     else:
-        show(result, adjust)
-        show_design(result.designed)
-    note(f"Study folder: {study.folder}")
+        show(result.stored(adjust).tables())
+    note(f"Study folder: {opened.folder}")
     return 3 if result.n_errors else 0
 
 

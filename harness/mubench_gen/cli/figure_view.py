@@ -27,19 +27,11 @@ def write_figure(
 ) -> None:
     """Write the figure of these runs, studies and sweeps. SettingError for what does not fit."""
     from mubench_gen.console.notes import note
-    from mubench_gen.errors import SettingError, did_you_mean
     from mubench_gen.report.figures import Sources, draw
-    from mubench_gen.report.figures.drawing import COLUMN, format_of
     from mubench_gen.report.figures.studies import effects_of, steps_of
     from mubench_gen.runs.studies import studies_in
 
-    if unknown := [name for name in options if name not in _OPTIONS]:
-        raise SettingError(
-            f"A figure has no option {unknown[0]!r}. {did_you_mean(unknown[0], _OPTIONS)}"
-        )
-    if out is None:
-        raise SettingError(f"Where to? Give --out {kind}.svg, or a file .pdf or .png.")
-    format_of(out)
+    out = check_figure(kind, options, out)
     studies = studies_in(paths)
     tasks = [name for name in options.get("task", "").split("+") if name]
     drawing = draw(
@@ -51,11 +43,33 @@ def write_figure(
             steps=steps_of(studies),
             tasks=tasks,
             adjust=adjust,
-            width=_inches(options["width"]) if "width" in options else COLUMN,
+            width=width_of(options),
         ),
     )
     drawing.write(out)
     note(f"Wrote {out}: {drawing.title}.")
+
+
+def check_figure(kind: str, options: Mapping[str, str], out: Path | None) -> Path:
+    """The file to write. SettingError without one, and for an option that no figure has."""
+    from mubench_gen.errors import SettingError, did_you_mean
+    from mubench_gen.report.figures.drawing import format_of
+
+    if unknown := [name for name in options if name not in _OPTIONS]:
+        raise SettingError(
+            f"A figure has no option {unknown[0]!r}. {did_you_mean(unknown[0], _OPTIONS)}"
+        )
+    if out is None:
+        raise SettingError(f"Where to? Give --out {kind}.svg, or a file .pdf or .png.")
+    format_of(out)
+    return out
+
+
+def width_of(options: Mapping[str, str]) -> float:
+    """The width that the options name, in inches; without one that of a column."""
+    from mubench_gen.report.figures.drawing import COLUMN
+
+    return _inches(options["width"]) if "width" in options else COLUMN
 
 
 def _inches(text: str) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -54,7 +54,7 @@ _SECTIONS = {
     ),
     "As what": ("--html", "--figure", "--format", "--out", "-o"),
     "The page": ("--no-images", "--items", "--data"),
-    "Statistics": ("--cluster", "--adjust", "--margin"),
+    "Statistics": ("--cluster", "--adjust", "--margin", "--baseline"),
     "All commands": COMMON,
 }  # fmt: skip
 _FEW = ("--each", "--by", "--group", "--html", "--figure", "--format", "--out", *COMMON)
@@ -133,13 +133,18 @@ class _Report(Sectioned):
     "--figure",
     metavar="KIND",
     help="Draw into --out F.svg, F.pdf or F.png: dots, heatmap, reliability, confusion, "
-    "positions, radar, a study's effects, a sweep's frontier.",
+    "positions, radar; a study's effects, grid, flips or gains; a sweep's frontier.",
 )
 @click.option(
     "--section",
     multiple=True,
     metavar="NAMES",
     help="Add sections by these plugins, below the tables or on the page.",
+)
+@click.option(
+    "--baseline",
+    metavar="MODEL",
+    help="Of a study: the model whose corruption error is 100 %. [its first]",
 )
 @protocol_option
 @adjust_option
@@ -149,7 +154,8 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     """Show the scores of runs, finished or not, as tables, figures or an HTML page.
 
     Several runs are one table of models by tasks, on the items that all have answered. The folder
-    of a study or a sweep stands for its runs.
+    of a study or a sweep, alone, is shown as `ablate` and `sweep` showed it; with others, or with
+    --each, --by, --group, --metric and the like, it stands for its runs.
     """
     from mubench_gen.scores.metadata import split_fields
 
@@ -169,6 +175,15 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
             cluster=wanted.cluster,
         )
         return
+    from mubench_gen.cli import study_view
+
+    if study_view.shows(runs, wanted):
+        study_view.report(runs[0], wanted)
+        return
+    if wanted.baseline is not None:
+        from mubench_gen.errors import SettingError
+
+        raise SettingError("--baseline is of a study: give the folder of one, and no other run.")
     from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.progress import log
     from mubench_gen.runs.shown_images import notes
@@ -224,21 +239,15 @@ def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
 
 
 def _export(runs: Sequence[Run], wanted: Wanted) -> None:
-    import shutil
-    import sys
     from tempfile import SpooledTemporaryFile
 
-    from mubench_gen.console.notes import note
-    from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import pairs
     from mubench_gen.report.board_export import FORMATS, write_boards
     from mubench_gen.report.export import choose_export, reported
 
     form = choose_export(str(wanted.form), pairs(wanted.options))
-    if not form.export.text and wanted.out is None and sys.stdout.isatty():
-        raise SettingError(
-            f"{form.export.title} is not text that a terminal can show: give --out FILE."
-        )
+    if not form.export.text:
+        check_binary(form.export.title, wanted.out)
     with SpooledTemporaryFile(_IN_MEMORY) as content:  # so that no half-written file remains
         metrics = chosen(wanted.metric)
         beside = len(runs) > 1 and not wanted.each and form.plugin is None
@@ -249,18 +258,36 @@ def _export(runs: Sequence[Run], wanted: Wanted) -> None:
             )  # fmt: skip
         else:
             form.write(reported(runs, wanted.by, metrics), content)
-        content.seek(0)
-        if wanted.out is None:
-            give(content.read() if form.plugin is None else form.printable(content.read()))
-            return
-        try:
-            with wanted.out.open("wb") as file:
-                shutil.copyfileobj(content, file)
-        except OSError as error:
-            raise SettingError(
-                f"--out {wanted.out}: cannot be written: {error.strerror}."
-            ) from None
-    note(f"Wrote {wanted.out}.")
+        put(content, wanted.out, form.printable if form.plugin is not None else bytes)
+
+
+def check_binary(title: str, out: Path | None) -> None:
+    """Refuse to write what is no text to a terminal."""
+    import sys
+
+    from mubench_gen.errors import SettingError
+
+    if out is None and sys.stdout.isatty():
+        raise SettingError(f"{title} is not text that a terminal can show: give --out FILE.")
+
+
+def put(content: IO[bytes], out: Path | None, shown: Callable[[bytes], bytes] = bytes) -> None:
+    """Write the content to the file, or what is `shown` of it to stdout."""
+    import shutil
+
+    from mubench_gen.console.notes import note
+    from mubench_gen.errors import SettingError
+
+    content.seek(0)
+    if out is None:
+        give(shown(content.read()))
+        return
+    try:
+        with out.open("wb") as file:
+            shutil.copyfileobj(content, file)
+    except OSError as error:
+        raise SettingError(f"--out {out}: cannot be written: {error.strerror}.") from None
+    note(f"Wrote {out}.")
 
 
 def _write_figure(paths: Sequence[Path], runs: Sequence[Run], wanted: Wanted) -> None:

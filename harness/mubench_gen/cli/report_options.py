@@ -34,6 +34,7 @@ class Wanted:
     figure: str | None
     adjust: Adjust
     margin: float | None
+    baseline: str | None
     as_json: bool
 
 

@@ -34,6 +34,8 @@ Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer my-plugin
   mubench-gen score runs/tiny-llava-1a2b3c4d --audit 200 --out audit.csv
   mubench-gen score runs/tiny-llava-1a2b3c4d --audited audit.csv
+  mubench-gen score runs/tiny-llava-1a2b3c4d --debias
+  mubench-gen score runs/tiny-llava-1a2b3c4d --debias --blind runs/tiny-llava-5e6f7a8b
   mubench-gen score --parser-card labelled.jsonl
 """
 _SHOWN = 20
@@ -47,6 +49,8 @@ _SECTIONS = {
         "--no-aliases",
         "--tasks",
         "--metric",
+        "--debias",
+        "--blind",
     ),
     "What is changed": ("--save",),
     "How well they are read": ("--audit", "--out", "--audited", "--parser-card", "--seed"),
@@ -81,6 +85,17 @@ _FEW = ("--save", "--scorer", "--protocol", "--strict", "--audit", "--out", "--a
 )
 @metric_option
 @click.option(
+    "--debias",
+    is_flag=True,
+    help="Divide the model's preference for labels out of stored probabilities; before and after.",
+)
+@click.option(
+    "--blind",
+    type=PATH,
+    metavar="RUN",
+    help="With --debias: the same prompts' run of --control blind, for contextual calibration.",
+)
+@click.option(
     "--parser-card",
     type=PATH,
     metavar="FILE",
@@ -109,6 +124,8 @@ def command(
     no_aliases: bool,
     tasks: tuple[str, ...],
     metric: tuple[str, ...],
+    debias: bool,
+    blind: Path | None,
     parser_card: Path | None,
     audit: int | None,
     out: Path | None,
@@ -135,6 +152,18 @@ def command(
         return
     if audited is not None:
         show_audit(loaded, audited, as_json=as_json)
+        return
+    if debias or blind is not None:
+        if protocol or scorer != "ours" or strict or no_aliases or tasks or metric or save:
+            raise SettingError(
+                "--debias reads stored probabilities, not replies: leave out --scorer, "
+                "--protocol, --strict, --no-aliases, --tasks, --metric and --save."
+            )
+        if not debias:
+            raise SettingError("--blind goes with --debias: give that too.")
+        from mubench_gen.cli import debias_view
+
+        debias_view.show(loaded, blind, seed=seed, as_json=as_json)
         return
     if protocol:
         if scorer != "ours" or strict or no_aliases or tasks or metric or save:

@@ -187,11 +187,11 @@ def command(
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return _plan(sweep, as_json=as_json)
-    _write_pages(result, html, svg)
+    write_pages(result.frontier, _title(result), html, svg)
     if as_json:
         print_json(result.as_dict())
     else:
-        _show(result.frontier, _title(result))
+        show(result.frontier, _title(result))
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
 
@@ -228,11 +228,11 @@ def _title(result: SweepResult) -> str:
     return ", ".join(parts)
 
 
-def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> None:
+def write_pages(found: Frontier, title: str, html: Path | None, svg: Path | None) -> None:
+    """Write the page, and the figure alone, where a path is given."""
     from mubench_gen.interpolation.sweep import page
     from mubench_gen.report.html.place import write_text
 
-    found, title = result.frontier, _title(result)
     if html is not None:
         write_text(html, page.page(found, title))
         note(f"Wrote {html}.")
@@ -241,7 +241,8 @@ def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> No
         note(f"Wrote {svg}.")
 
 
-def _show(found: Frontier, title: str) -> None:
+def show(found: Frontier, title: str) -> None:
+    """Print the tables of a sweep."""
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
     from mubench_gen.interpolation.sweep.page import ends_rows, explained, task_rows

@@ -28,7 +28,8 @@ class Strong(str):
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table of texts: the first `texts` columns are words, the others numbers.
+    """A table of texts: the first `texts` columns and the last `after` are words, the others
+    numbers.
 
     `sections`: rows that belong together; `lead` stands above, `notes` stand below.
     """
@@ -39,6 +40,7 @@ class TextTable:
     notes: Sequence[str] = ()
     texts: int = 1
     lead: Sequence[str] = ()
+    after: int = 0
 
 
 def to_markdown(table: TextTable) -> str:
@@ -108,7 +110,8 @@ def _emphasised(cell: str, form: str, escaped: Callable[[str], str]) -> str:
 
 
 def _to_the_left(table: TextTable) -> list[bool]:
-    return [place < table.texts for place in range(len(table.columns))]
+    columns = len(table.columns)
+    return [place < table.texts or place >= columns - table.after for place in range(columns)]
 
 
 def _markdown(text: str) -> str:

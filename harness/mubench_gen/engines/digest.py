@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.engines.adapters import find_adapter, lies_alone
+from mubench_gen.engines.adapters import Adapter, find_adapter, lies_alone
 from mubench_gen.engines.folders import local_folder
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.digests import FileDigest, sha256_of, stamp_of, watch
@@ -102,6 +102,12 @@ def digest_facts(digest: CheckpointDigest | None) -> dict[str, Any]:
         "weights_files": list(digest.files),
         **({"parts": parts} if parts else {}),
     }
+
+
+def adapter_facts(adapter: Adapter) -> dict[str, Any]:
+    """An adapter's entries in a manifest, over those of its base."""
+    digest = digest_checkpoint(adapter.name, adapter.revision, adapter.base_name)
+    return {**digest_facts(digest), "adapter": adapter.facts}
 
 
 def _digest_folder(folder: Path) -> CheckpointDigest | None:

@@ -184,6 +184,14 @@ class HostedModel:
                 "again, or give --fresh (or another --run-dir) for a run of its own."
             )
 
+    def take_over(self, other: HostedModel) -> None:
+        """Run from now on where another model ran that is done: its base may be loaded there."""
+        label = self.card.label
+        self.close()
+        self.hosts, other.hosts = other.hosts, []
+        for host in self.hosts:
+            host.become(self.setup, label)
+
     def close(self) -> None:
         """End all hosts; a failure is only logged."""
         for host in self.hosts:

@@ -32,6 +32,11 @@ class LocalHost:
         self.begin(name, *arguments)
         return self.result(name)
 
+    def become(self, setup: HostSetup, label: str) -> None:
+        """Open another model in place of this one."""
+        self._setup, self.label = setup, label
+        self.call("become", setup)
+
     def begin(self, name: str, *arguments: Any) -> None:
         """Note a call, which `result` makes."""
         self._begun = arguments

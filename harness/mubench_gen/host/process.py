@@ -112,6 +112,11 @@ class HostProcess:
         self.begin(name, *arguments)
         return self.result(name)
 
+    def become(self, setup: HostSetup, label: str) -> None:
+        """Open another model in this process."""
+        self._setup, self.label = setup, label
+        self.call("become", setup)
+
     def begin(self, name: str, *arguments: Any) -> None:
         """Send a call, whose `result` is waited for later."""
         if self._process is None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from mubench_gen.engines.kept import free_base, keeping_bases
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
@@ -29,6 +30,7 @@ from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.host.events import Answered, Broken, Event, Failed, GivenUp
 from mubench_gen.host.generative import Replies, from_reply, from_scores
 from mubench_gen.host.hardware import hardware
+from mubench_gen.host.setup import HostSetup
 from mubench_gen.images.appearance import is_nearly_constant
 from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
@@ -125,8 +127,16 @@ class Serving:
             "load": self._load,
             "keep": self._keep,
             "counts": self._counts,
+            "become": self._become,
         }
         return operations[name](*arguments)
+
+    def _become(self, setup: HostSetup) -> None:
+        """Open another model here, which may take over what this one's adapter was added to."""
+        with keeping_bases():
+            self.close_model()
+        self._opened = setup.open()
+        self._asker, self._streams = None, self._opened.card.streams
 
     def _devices(self) -> list[list[str]]:
         """The GPUs of each host, by their names in CUDA_VISIBLE_DEVICES; empty without any."""
@@ -170,6 +180,13 @@ class Serving:
     def close(self) -> None:
         """Let the model free what it took. May raise whatever it raises."""
         self._decoding.close()
+        try:
+            self.close_model()
+        finally:
+            free_base()
+
+    def close_model(self) -> None:
+        """Let the model free what it took, and those that it holds."""
         self._opened.model.close()
         for member in self._opened.model.members:
             member.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -182,12 +184,19 @@ def session(command: Sequence[str], secret: Collection[str] = ()) -> dict[str, A
     }
 
 
+@cache  # to read the metadata takes a tenth of a small run
+def _installed() -> Mapping[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def versions() -> dict[str, str]:
     """The versions of mubench-gen, Python, and the packages that can change a reply."""
-    found = {"mubench-gen": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {
+        "mubench-gen": __version__,
+        "python": platform.python_version(),
+        **_installed(),
+    }

@@ -139,11 +139,12 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
     gguf = gguf_of(source, options, engine=settings.engine, revision=settings.revision)
     if gguf is not None:
         return replace(spec, source=gguf.checkpoint, facts={**spec.facts, **gguf.facts})
-    if settings.engine not in REMOTE:
+    engine = choose_engine(settings.engine, source)
+    if engine not in REMOTE:
         source = _with_adapter(plugin, settings, replace(source, base=options.base or source.base))
     elif options.base is not None:
         raise SettingError(
-            f"-o base={options.base}: the model behind --engine {settings.engine} is opened by its "
+            f"-o base={options.base}: the model behind --engine {engine} is opened by its "
             "server, with its base. Leave it out."
         )
     if source.kind == "auto":

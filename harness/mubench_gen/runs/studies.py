@@ -67,7 +67,7 @@ class StoredStudy:
 def load_study(path: str | os.PathLike[str]) -> StoredStudy:
     """The study or sweep in that folder. RunFolderError if there is none."""
     folder = Path(path)
-    if not _is_study(folder):
+    if not is_study(folder):
         raise RunFolderError(
             f"{folder}: holds no study and no sweep: there is neither {STUDY} nor {SWEEP}."
         )
@@ -81,12 +81,12 @@ def runs_in(paths: Sequence[Path]) -> list[Path]:
 
     Raises RunFolderError for a study or a sweep that cannot be read, or that has no run.
     """
-    return [run for path in paths for run in (runs_of(path) if _is_study(path) else [path])]
+    return [run for path in paths for run in (runs_of(path) if is_study(path) else [path])]
 
 
 def studies_in(paths: Sequence[Path]) -> list[StoredStudy]:
     """The studies and sweeps among the folders."""
-    return [load_study(path) for path in paths if _is_study(path)]
+    return [load_study(path) for path in paths if is_study(path)]
 
 
 def studies_around(runs: Sequence[Run]) -> list[StoredStudy]:
@@ -95,7 +95,7 @@ def studies_around(runs: Sequence[Run]) -> list[StoredStudy]:
     found = []
     for folder in dict.fromkeys(place for run in given for place in list(run.parents)[:2]):
         with suppress(RunFolderError):
-            if _is_study(folder) and given.issuperset(one.resolve() for one in runs_of(folder)):
+            if is_study(folder) and given.issuperset(one.resolve() for one in runs_of(folder)):
                 found.append(load_study(folder))
     return sorted(found, key=lambda study: study.dir)
 
@@ -122,7 +122,13 @@ def read_sweep(path: Path) -> dict[str, Any]:
     return _read(path, "sweep", {"settings": dict, "sweep": dict, "sessions": list})
 
 
-def _is_study(path: Path) -> bool:
+def is_sweep(path: Path) -> bool:
+    """Whether the folder holds a sweep, and no study."""
+    return os.path.isfile(path / SWEEP) and not os.path.isfile(path / STUDY)
+
+
+def is_study(path: Path) -> bool:
+    """Whether the folder holds a study or a sweep."""
     return os.path.isfile(path / STUDY) or os.path.isfile(path / SWEEP)
 
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import date, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -194,7 +195,11 @@ def _packaged(pattern: str) -> list[Task]:
 def _read(path: Path) -> Task:
     if not os.path.exists(path):
         raise DefinitionError(f"There is no task file {str(path)!r}.")
-    source = read_definition(path)
+    return _parsed(read_definition(path), path)
+
+
+@lru_cache(maxsize=1024)  # all shipped tasks are read for each run of a process that makes many
+def _parsed(source: str, path: Path) -> Task:
     content = read_toml(source, path)
     try:
         definition = TaskFile.model_validate(content)

@@ -9,7 +9,7 @@ import pickle
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 
 import huggingface_hub.utils
@@ -114,9 +114,22 @@ class LoadedCheckpoint:
 
 
 def open_source(
-    source: CheckpointSource, options: TransformersOptions, family: Family
+    source: CheckpointSource,
+    options: TransformersOptions,
+    family: Family,
+    *,
+    left: LoadedCheckpoint | None = None,
 ) -> LoadedCheckpoint:
-    """Load processor and weights. Raises UsageError: what is wrong, and what to do."""
+    """Load processor and weights. Raises UsageError: what is wrong, and what to do.
+
+    `left`: the same base with another adapter, which is taken off.
+    """
+    if left is not None and source.adapter is not None:
+        left.model.delete_adapter("default")
+        with quiet():
+            add_adapter(left.model, source.adapter)
+        left.model.to(left.device).eval()
+        return replace(left, source=source)
     device = resolve_device(source.device)
     dtype = resolve_dtype(source.dtype, device)
     if options.threads is not None:

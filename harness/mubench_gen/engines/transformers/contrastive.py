@@ -57,9 +57,9 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
             ready(self._source.adapter)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
-        from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE, open_source
+        from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE
 
-        self._opened = open_source(self._source, self.options, CONTRASTIVE)
+        self._opened = self._open(CONTRASTIVE)
         self._chunks: Chunks = Chunks(self.batch_size)
         self._padding, self._context = _text_shape(self._opened)
 

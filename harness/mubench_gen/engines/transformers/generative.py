@@ -70,10 +70,10 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.chat import Chat
-        from mubench_gen.engines.transformers.checkpoint import GENERATIVE, open_source
+        from mubench_gen.engines.transformers.checkpoint import GENERATIVE
         from mubench_gen.engines.transformers.decoding import LabelVocabulary, ReplyReader
 
-        opened = open_source(self._source, self.options, GENERATIVE)
+        opened = self._open(GENERATIVE)
         self._chat: Chat = Chat(
             opened.processor,
             self._checkpoint,

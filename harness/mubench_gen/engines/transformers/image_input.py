@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.data.hub import spare_retries
+from mubench_gen.engines.adapters import find_adapter
 from mubench_gen.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class ImageInput:
                 "transformers", "transformers", "Showing what a model's processor makes"
             ) from None
         self.model = model
+        adapter = find_adapter(model, revision)
+        if adapter is not None:
+            model, revision = adapter.base, adapter.base_revision
         spare_retries()
         try:
             self._processor = transformers.AutoProcessor.from_pretrained(model, revision=revision)

@@ -8,15 +8,17 @@ import re
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mubench_gen.engines.kept import leave, take
 from mubench_gen.engines.options import OPENMP, TransformersOptions, parse_options
 from mubench_gen.engines.source import CheckpointSource, read_source
+from mubench_gen.engines.vllm.adapters import more_than_lora
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
 if TYPE_CHECKING:
-    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
+    from mubench_gen.engines.transformers.checkpoint import Family, LoadedCheckpoint
 
 PURPOSE = "Engine 'transformers'"
 _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:\d+)?)\Z")
@@ -62,15 +64,39 @@ class HoldsCheckpoint:
     """A mixin that holds a checkpoint of transformers between `load` and `close`."""
 
     _opened: LoadedCheckpoint | None = None
+    _source: CheckpointSource
+    options: Any
 
     def close(self) -> None:
-        if self._opened is not None:
-            import torch
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        adapter = self._source.adapter
+        if adapter is None or more_than_lora(adapter) or not leave(self._made_by, opened, _free):
+            del opened
+            _free()
 
-            self._opened = None
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+    def _open(self, family: Family) -> LoadedCheckpoint:
+        """The checkpoint in memory; of an adapter on the base that the one before it left."""
+        from mubench_gen.engines.transformers.checkpoint import open_source
+
+        return open_source(self._source, self.options, family, left=take(self._made_by))
+
+    @property
+    def _made_by(self) -> str:
+        """What makes the base: equal for adapters that can be loaded one after the other."""
+        source = self._source
+        base = (source.whole, source.whole_revision, source.trust_remote_code)
+        return repr((base, source.device, source.dtype, self.options))
 
     def _ready(self) -> LoadedCheckpoint:
         assert self._opened is not None, "load() comes first"
         return self._opened
+
+
+def _free() -> None:
+    """Give back the memory of a device that nothing holds any longer."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

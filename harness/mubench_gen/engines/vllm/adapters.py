@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from mubench_gen.engines.adapters import Adapter
+from mubench_gen.engines.adapters import CONFIG, Adapter
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.engines.footprint import tensors_of
 from mubench_gen.errors import UsageError
 
@@ -41,16 +42,34 @@ def lora_arguments(adapter: Adapter) -> dict[str, Any]:
     """The arguments with which vLLM can load it. UsageError if vLLM cannot apply such an adapter,
     by its configuration.
     """
+    if (what := more_than_lora(adapter)) is not None:
+        raise _refused(adapter, what)
+    return arguments_of_rank(max(adapter.ranks), adapter)
+
+
+def check_alone(path: str, revision: str | None) -> None:
+    """UsageError for whole weights with an adapter beside them, which vLLM would not look at."""
+    folder = local_folder(path, revision)
+    if folder is not None and (folder / CONFIG).is_file() and any(folder.glob("adapter_model.*")):
+        raise UsageError(
+            f"{path} holds an adapter beside whole weights, which vLLM would leave out. Use "
+            "--engine transformers, which adds it; or move the adapter's files to a folder of "
+            f"their own, and type --model ADAPTER -o base={path}."
+        )
+
+
+def more_than_lora(adapter: Adapter) -> str | None:
+    """What an adapter does beside adding B·A to weights, in words; None if nothing."""
     kind = str(adapter.config.get("peft_type", "LORA")).upper()
     if kind != "LORA":
-        raise _refused(adapter, f"it is of the kind {kind}")
+        return f"it is of the kind {kind}"
     for key, what in _PLAIN.items():
         if adapter.config.get(key) not in (None, False, "none", [], {}):
-            raise _refused(adapter, what)
+            return what
     initialised = str(adapter.config.get("init_lora_weights", "")).lower()
     if initialised.startswith(_OTHER_BASE):
-        raise _refused(adapter, f"it was initialised by {initialised!r}, which changes the base")
-    return arguments_of_rank(max(adapter.ranks), adapter)
+        return f"it was initialised by {initialised!r}, which changes the base"
+    return None
 
 
 def arguments_of_rank(rank: int, adapter: Adapter | None = None) -> dict[str, Any]:

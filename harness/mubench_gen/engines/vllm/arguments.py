@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.engines.source import read_source
-from mubench_gen.engines.vllm.adapters import lora_arguments
+from mubench_gen.engines.vllm.adapters import check_alone, lora_arguments
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
@@ -181,6 +181,8 @@ def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
     source = read_source(checkpoint, runtime)
     adapter, revision = source.adapter, source.whole_revision
     pinned = revision is not None and not user_path(source.whole).is_dir()
+    if adapter is None:
+        check_alone(source.path, source.revision)
     return {
         "model": source.whole,
         "dtype": source.dtype,

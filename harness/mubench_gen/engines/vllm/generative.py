@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from mubench_gen.engines.adapters import ready
+from mubench_gen.engines.digest import adapter_facts
+from mubench_gen.engines.kept import leave, take
 from mubench_gen.engines.source import read_source
 from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.engines.vllm.adapters import check_modules
@@ -27,6 +30,12 @@ from mubench_gen.types import Readout, Request
 _PREPARATION = ("mm_processor_kwargs", "hf_overrides", "tokenizer", "tokenizer_mode")
 
 _WINDOW = 256  # requests in flight per replica: as many as vLLM computes together
+
+
+def _maker(checkpoint: Checkpoint, arguments: Mapping[str, Any]) -> str:
+    """What makes an engine: equal for adapters of one base that are asked in one way."""
+    asked = replace(checkpoint, path="", base=None, revision=None)
+    return repr((asked, sorted(arguments.items())))
 
 
 class VllmGenerative(StreamingModel):
@@ -54,6 +63,7 @@ class VllmGenerative(StreamingModel):
             )
         self._engine: EngineLoop | None = None
         self._facts: Mapping[str, Any] = {}
+        self._made_by = ""
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -68,11 +78,14 @@ class VllmGenerative(StreamingModel):
         if adapter is not None:
             check_modules(ready(adapter))
         arguments = with_room(self._arguments, self.runtime)
-        engine = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, arguments))
+        self._made_by = _maker(self._checkpoint, arguments)
+        left: EngineLoop | None = take(self._made_by)
+        engine = left or EngineLoop(partial(open_engine, self._checkpoint, self.runtime, arguments))
         try:
-            self._facts = engine.start()
+            self._facts = engine.start() if left is None else left.facts
             if adapter is not None:
                 engine.adapt(adapter.folder)
+                self._facts = {**self._facts, **adapter_facts(adapter)}
         except BaseException:
             engine.close()
             raise
@@ -84,9 +97,11 @@ class VllmGenerative(StreamingModel):
         return gpu_shares(self._arguments, self.runtime.device, self.replicas)
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return
+        if not self._arguments.get("enable_lora") or not leave(self._made_by, engine, engine.close):
+            engine.close()
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -102,6 +102,11 @@ class EngineLoop:
         self._thread.start()
         return self._opened.result()
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The facts of the engine, once it is open."""
+        return self._opened.result()
+
     def ask(self, ask: Ask) -> Future[Any]:
         """A future of the answer; it holds an EngineFault if the engine is gone."""
         future: Future[Any] = Future()

@@ -17,7 +17,7 @@ from mubench_gen.engines.conversation import ChatTemplate, choose_template, keep
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
 from mubench_gen.engines.options import OPENMP
-from mubench_gen.engines.source import hint_of, read_source, require_installed
+from mubench_gen.engines.source import hint_of, require_installed
 from mubench_gen.engines.vllm.adapters import EXTENSION
 from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_start
 from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
@@ -124,7 +124,7 @@ def _opened(
     llm = LLM(**start.arguments)
     phases.done("load")
     _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
-    facts = {**_facts(checkpoint, runtime, start, llm, template), "startup_seconds": phases.seconds}
+    facts = {**_facts(start, llm, template), "startup_seconds": phases.seconds}
     text = template.text if template else None
     return VllmEngine(llm, checkpoint, text, facts, vllm_log, opened)
 
@@ -229,13 +229,7 @@ def _moves_images(llm: Any, template: ChatTemplate | None) -> bool:
     return not keeps_places(render, {"type": "image"})
 
 
-def _facts(
-    checkpoint: Checkpoint,
-    runtime: Runtime,
-    start: VllmStart,
-    llm: Any,
-    template: ChatTemplate | None,
-) -> dict[str, Any]:
+def _facts(start: VllmStart, llm: Any, template: ChatTemplate | None) -> dict[str, Any]:
     """The facts for the manifest that are needed to reproduce a run."""
     import torch
 
@@ -243,18 +237,12 @@ def _facts(
     model = config.model_config
     device = str(config.device_config.device_type)
     revision = start.arguments.get("revision")
-    adapter = read_source(checkpoint, runtime).adapter
-    digest = (
-        digest_checkpoint(start.model, revision)
-        if adapter is None
-        else digest_checkpoint(adapter.name, adapter.revision, adapter.base_name)
-    )
+    digest = digest_checkpoint(start.model, revision)
     gpu = device == "cuda" and torch.cuda.is_available()
     return {
         "engine": "vllm",
         "architecture": model.architecture,
         **digest_facts(digest),
-        **({} if adapter is None else {"adapter": adapter.facts}),
         "revision": getattr(model.hf_config, "_commit_hash", None) or revision,
         "trust_remote_code": bool(model.trust_remote_code),
         "device": device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,23 @@ class Frontier:
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "confidence": 0.95}
+
+
+def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
+    """The frontier of a sweep's stored results. RunFolderError where there is none yet, or one of
+    a version that stored less."""
+    from pydantic import TypeAdapter, ValidationError
+
+    stored = dict(results.get("frontier") or {})
+    stored.pop("confidence", None)
+    try:
+        return TypeAdapter(Frontier).validate_python(stored)
+    except ValidationError:
+        what = "are not as this version has them" if stored else "are not there yet"
+        raise RunFolderError(
+            f"{folder}: the sweep's results {what}: type its command again, which asks only what "
+            "is missing."
+        ) from None
 
 
 def frontier(

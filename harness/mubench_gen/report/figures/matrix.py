@@ -18,6 +18,7 @@ _ROW, _TITLE = 0.17, 0.2  # inches
 _DARKEST = 0.62  # of a cell, so that its number stays readable in both themes
 _LEAST, _MOST = 4.0, 6.0  # points of a number
 _WIDE = 0.72  # of a number's size: the width of a digit, with some room
+_TOO_SMALL = 3.0  # points at which a number would have room
 MARKS = "*="  # behind a number; the first to go where there is no room
 _LONGEST = 26  # characters of a label
 
@@ -27,7 +28,7 @@ class Matrix:
     """Cells by rows and columns: their shade from 0 to 1 (None: no value), and their text.
 
     framed: cells with a border (row, column), such as the right answers. rules: rows behind
-    which a line ends a group.
+    which a line ends a group. longest: characters of a row's name.
     """
 
     title: str
@@ -39,6 +40,7 @@ class Matrix:
     down: str = ""
     framed: Sequence[tuple[int, int]] = ()
     rules: Sequence[int] = ()
+    longest: int = _LONGEST
 
 
 def matrices(
@@ -76,10 +78,11 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
                     Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, fill=False, edgecolor=INK,
                               linewidth=0.7)
                 )  # fmt: skip
-            axes.text(
-                x + 0.5, y + 0.5, text if marked else text.rstrip(MARKS), ha="center",
-                va="center", fontsize=size, color=INK, clip_on=True,
-            )  # fmt: skip
+            if size >= _LEAST:
+                axes.text(
+                    x + 0.5, y + 0.5, text if marked else text.rstrip(MARKS), ha="center",
+                    va="center", fontsize=size, color=INK, clip_on=True,
+                )  # fmt: skip
     axes.set_xlim(0, len(one.columns))
     axes.set_ylim(len(one.rows), 0)
     for row in one.rules:
@@ -92,7 +95,8 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
         va="center", color=INK,
     )  # fmt: skip
     axes.xaxis.tick_top()
-    axes.set_yticks([y + 0.5 for y in range(len(one.rows))], map(_shortened, one.rows))
+    rows = [_shortened(name, one.longest) for name in one.rows]
+    axes.set_yticks([y + 0.5 for y in range(len(one.rows))], rows)
     axes.xaxis.set_label_position("bottom")
     axes.set_xlabel(one.across)
     axes.set_ylabel(one.down)
@@ -101,21 +105,23 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
 
 
 def _fitting(one: Matrix, width: float) -> tuple[float, bool]:
-    """The size of the numbers in points, and whether there is room for their marks."""
-    names = 0.055 * max((len(_shortened(name)) for name in one.rows), default=0) + 0.1
+    """The size of the numbers in points, 0 where they would run into each other, and whether there
+    is room for their marks."""
+    names = 0.055 * max((len(_shortened(n, one.longest)) for n in one.rows), default=0) + 0.1
     room = 72 * (width - names) / max(len(one.columns), 1)  # points
     longest = max((len(text) for texts in one.texts for text in texts), default=1) or 1
     bare = max((len(text.rstrip(MARKS)) for texts in one.texts for text in texts), default=1) or 1
     marked = room / (_WIDE * longest) >= _LEAST
-    return min(_MOST, max(_LEAST, room / (_WIDE * (longest if marked else bare)))), marked
+    size = room / (_WIDE * (longest if marked else bare))
+    return (0.0 if size < _TOO_SMALL else min(_MOST, max(_LEAST, size))), marked
 
 
 def _is_crowded(one: Matrix, width: float) -> bool:
     return len(one.columns) > 8 * width / COLUMN
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 2].rstrip()} …"
+def _shortened(name: str, longest: int = _LONGEST) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 2].rstrip()} …"
 
 
 def _told(one: Matrix) -> str:

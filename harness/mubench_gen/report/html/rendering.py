@@ -6,31 +6,44 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from mubench_gen._version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FOLDER = Path(__file__).parent
 
 
 def render(template: str, scripts: Sequence[str], *, is_served: bool = False, **given: Any) -> str:
     """The page as text. `given`: the template's variables, which it escapes."""
+    script = "(() => {\n" + "\n".join(_asset(name) for name in scripts) + "})();"
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            version=__version__,
+            policy=_policy(script, is_served=is_served),
+            style=Markup(_asset("page.css")),
+            script=Markup(script),
+            is_served=is_served,
+            **given,
+        )
+    )
+
+
+@cache  # a template is compiled once, however many pages a leaderboard has
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
     environment.filters["breakable"] = _breakable
-    script = "(() => {\n" + "\n".join(_asset(name) for name in scripts) + "})();"
-    return environment.get_template(template).render(
-        version=__version__,
-        policy=_policy(script, is_served=is_served),
-        style=Markup(_asset("page.css")),
-        script=Markup(script),
-        is_served=is_served,
-        **given,
-    )
+    return environment
 
 
 def _asset(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from markupsafe import Markup
@@ -13,8 +13,16 @@ from mubench_gen.report.html.rendering import render
 _SCRIPTS = ("dom.js", "theme.js", "tables.js", "figures.js", "static.js")
 
 
-def static_page(title: str, parts: Sequence[str], notes: Sequence[str], *, by: str) -> str:
-    """The page as text; `parts` are HTML, title and notes plain text; `by`: the command."""
+def static_page(
+    title: str,
+    parts: Sequence[str],
+    notes: Sequence[str],
+    *,
+    by: str,
+    sections: Sequence[Mapping[str, str]] = (),
+) -> str:
+    """The page as text; `parts` are HTML, title and notes plain text; `by`: the command;
+    `sections`: the id and the name of what the top of the page links to."""
     return render(
         "static.html.j2",
         _SCRIPTS,
@@ -22,17 +30,26 @@ def static_page(title: str, parts: Sequence[str], notes: Sequence[str], *, by: s
         parts=[Markup(part) for part in parts],
         notes=notes,
         by=by,
-        sections=(),
+        sections=sections,
     )
 
 
-def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, name: str) -> str:
+def html_table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    name: str,
+    words: Collection[int] = (),
+) -> str:
     """A scrollable table of text cells, which can be sorted; the first column has the names.
 
-    `name`: says what it shows to those who do not see it.
+    `name`: says what it shows to those who do not see it; `words`: other columns that are no
+    numbers.
     """
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
-    body = "".join(_row(row) for row in rows)
+    head = "".join(
+        f'<th scope="col"{_kind(at, words)}>{escape(cell)}</th>' for at, cell in enumerate(heads)
+    )
+    body = "".join(_row(row, words) for row in rows)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
         f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -48,7 +65,14 @@ def html_figure(drawing: Drawing) -> str:
     )
 
 
-def _row(cells: Sequence[str]) -> str:
+def _row(cells: Sequence[str], words: Collection[int]) -> str:
     name, *others = cells
-    cells = [f'<th scope="row">{escape(name)}</th>', *(f"<td>{escape(one)}</td>" for one in others)]
+    cells = [
+        f'<th scope="row">{escape(name)}</th>',
+        *(f"<td{_kind(at, words)}>{escape(one)}</td>" for at, one in enumerate(others, start=1)),
+    ]
     return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def _kind(at: int, words: Collection[int]) -> str:
+    return ' class="word"' if at in words else ""

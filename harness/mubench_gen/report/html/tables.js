@@ -1,9 +1,9 @@
 // Tables: a click on a heading sorts by it, and each can be saved as CSV.
 
 function readyTables(root) {
-  for (const table of root.querySelectorAll("table:not(.matrix)")) makeSortable(table);
+  for (const table of root.querySelectorAll("table:not(.matrix, .sheet)")) makeSortable(table);
   for (const region of root.querySelectorAll(".scroll")) {
-    const tables = [...region.querySelectorAll("table:not(.matrix)")];
+    const tables = [...region.querySelectorAll("table:not(.matrix, .sheet)")];
     if (!tables.length || region.previousElementSibling?.matches(".tools")) continue;
     const name = region.getAttribute("aria-label") ?? "table";
     region.before(el("p", { class: "tools" }, el("button", {

@@ -1,0 +1,279 @@
+"""answers → which items change between cells: flips, agreement, sensitivity, calibration shift.
+
+Cells are compared in pairs that differ by one factor alone; an item's value is the mean over its
+pairs, and its mean over the items has an interval by cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
+from mubench_gen.ablation.calibration_shift import CalibrationShift, calibration_shift
+from mubench_gen.ablation.cell_pairs import Pairs, as_given, baseline_of, matched
+from mubench_gen.ablation.grid import Factor, Grid
+from mubench_gen.scores.estimand import estimands
+from mubench_gen.scores.estimate import share_estimate
+from mubench_gen.scores.joint import Adjust, adjust
+from mubench_gen.scores.paired import PairedDifference, compare_pair
+
+Floats = npt.NDArray[np.float64]
+
+_MOST_UNSTABLE = 20
+_MOST_CELLS = 100  # of a matrix of flips
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A mean over `items`, with its 95 % interval by cluster."""
+
+    value: float
+    ci95: tuple[float, float]
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFlips:
+    """A level against another of its factor, by shares of the items.
+
+    changed: the answer is another; destructive: right there and wrong here; corrective: wrong
+    there and right here. difference: in accuracy, level − baseline, which is corrective −
+    destructive; p_adjusted: for all rows of the model.
+    """
+
+    factor: str
+    level: str
+    baseline: str
+    changed: Known
+    destructive: Known
+    corrective: Known
+    difference: float
+    ci95: tuple[float, float]
+    p: float
+    p_adjusted: float
+    calibration: CalibrationShift | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How much answers stay the same over the levels of a factor, right or wrong.
+
+    agreement: the share of pairs of levels with the same answer; right, wrong: of those with the
+    same right, and the same wrong answer. sensitivity: the entropy of an item's answers over the
+    levels, as a share of the largest that there can be (0: always the same answer).
+    """
+
+    factor: str
+    agreement: Known
+    right: Known
+    wrong: Known
+    sensitivity: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Unstable:
+    """An item whose answers change: the share of pairs of cells in which they differ, and the
+    share of cells in which it is right."""
+
+    item: str
+    changed: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFindings:
+    """One model's items. matrix: for each two cells, the share of the items with another answer,
+    empty of more than 100 cells; unstable: the items that change most."""
+
+    model: str
+    flips: tuple[LevelFlips, ...]
+    stability: tuple[Stability, ...]
+    matrix: tuple[tuple[float | None, ...], ...]
+    unstable: tuple[Unstable, ...]
+
+
+def item_findings(
+    grid: Grid, answers: Answers, model: str, *, how: Adjust = "maxt", seed: int = 0
+) -> ItemFindings:
+    """The measures of one model's items. `how`: the p of the rows of flips are adjusted."""
+    factors = [factor for factor in grid.factors if len(factor.levels) > 1]
+    told = [one for factor in factors for one in _flips(grid, answers, factor)]
+    adjusted = adjust([p.p for _, p in told], None, how=how, seed=seed).adjusted
+    flips = [_with_p(one, p) for (one, _), p in zip(told, adjusted, strict=True)]
+    stable = [_stability(grid, answers, factor) for factor in factors]
+    return ItemFindings(
+        model,
+        tuple(flips),
+        tuple(one for one in stable if one is not None),
+        _matrix(answers),
+        _unstable(answers),
+    )
+
+
+def known(values: Floats, answers: Answers) -> Known | None:
+    """The mean of shares of items (NaN: left out) with its interval; None without items."""
+    there = np.isfinite(values)
+    if not there.any():
+        return None
+    first, *also = estimands(values[there], answers.clusters.codes[there])
+    found = share_estimate(first, also=also, noun=answers.clusters.noun)
+    return Known(found.value, found.ci95, int(there.sum()))
+
+
+def _flips(
+    grid: Grid, answers: Answers, factor: Factor
+) -> Iterator[tuple[LevelFlips, PairedDifference]]:
+    base = baseline_of(factor)
+    for level in factor.levels:
+        pairs = _asked(answers, matched(grid, factor.name, level, base)) if level != base else []
+        right = answers.right
+        here, there = over_pairs(right, pairs)
+        sound = np.isfinite(here - there) if pairs else np.zeros(0, bool)
+        if not sound.any():
+            continue
+        changed = known(_mean_of([_differs(answers, *pair) for pair in pairs]), answers)
+        shares = [
+            known(_mean_of([(sign * (right[:, one] - right[:, other])).clip(0)
+                            for one, other in pairs]), answers)
+            for sign in (-1, 1)
+        ]  # fmt: skip
+        if changed is None or shares[0] is None or shares[1] is None:
+            continue
+        found = compare_pair(
+            here[sound], there[sound], answers.clusters.codes[sound], noun=answers.clusters.noun
+        )
+        shift = calibration_shift(answers, pairs)
+        yield (
+            LevelFlips(
+                factor.name, level, base, changed, shares[0], shares[1], found.difference,
+                found.ci95, found.p, found.p, shift,
+            ),
+            found,
+        )  # fmt: skip
+
+
+def over_pairs(values: Floats, pairs: Pairs) -> tuple[Floats, Floats]:
+    """Each item's mean of the first cells of the pairs, and of the second; NaN where one is."""
+    if not pairs:
+        return np.empty(0), np.empty(0)
+    first = np.stack([values[:, one] for one, _ in pairs])
+    second = np.stack([values[:, other] for _, other in pairs])
+    gone = np.isnan(first) | np.isnan(second)
+    return _mean_of(np.where(gone, np.nan, first)), _mean_of(np.where(gone, np.nan, second))
+
+
+def _mean_of(rows: Sequence[Floats] | Floats) -> Floats:
+    """The mean of the rows that are there, NaN where none is."""
+    table = np.asarray(rows, np.float64)
+    there = np.isfinite(table)
+    counts = there.sum(axis=0)
+    sums = np.where(there, table, 0).sum(axis=0)
+    found: Floats = np.divide(sums, counts, out=np.full(table.shape[1], np.nan), where=counts > 0)
+    return found
+
+
+def _differs(answers: Answers, one: int, other: int) -> Floats:
+    """Whether each item's answer is another in these cells; NaN if one is not known."""
+    first, second = answers.choice[:, one], answers.choice[:, other]
+    unknown = (first <= MOVED) | (second <= MOVED)
+    return np.where(unknown, np.nan, (first != second).astype(np.float64))
+
+
+def _stability(grid: Grid, answers: Answers, factor: Factor) -> Stability | None:
+    same: dict[str, list[Floats]] = {"agreement": [], "right": [], "wrong": []}
+    for one, other in combinations(factor.levels, 2):
+        for pair in _asked(answers, matched(grid, factor.name, one, other)):
+            alike = 1 - _differs(answers, *pair)
+            right = answers.right[:, pair[0]] > 0.5
+            same["agreement"].append(alike)
+            same["right"].append(np.where(np.isnan(alike), np.nan, alike * right))
+            same["wrong"].append(np.where(np.isnan(alike), np.nan, alike * ~right))
+    if not same["agreement"]:
+        return None
+    shares = {name: known(_mean_of(rows), answers) for name, rows in same.items()}
+    spread = known(_sensitivity(grid, answers, factor), answers)
+    agreement, right_, wrong = shares["agreement"], shares["right"], shares["wrong"]
+    if agreement is None or right_ is None or wrong is None or spread is None:
+        return None
+    return Stability(factor.name, agreement, right_, wrong, spread)
+
+
+def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
+    """Each item's entropy of answers over the levels, over the largest possible one."""
+    at = [f.name for f in grid.factors].index(factor.name)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place in as_given(grid, factor.name):
+        levels = grid.cells[place].levels
+        groups.setdefault((*levels[:at], *levels[at + 1 :]), []).append(place)
+    found = []
+    there = _columns_asked(answers)
+    for group in groups.values():
+        cells = [place for place in group if there[place]]
+        chosen = answers.choice[:, cells].astype(np.int64)
+        if len(cells) < 2:
+            continue
+        unknown = (chosen <= MOVED).any(axis=1)
+        counts = np.stack([(chosen == value).sum(axis=1) for value in _answers(chosen)])
+        shares = counts / len(cells)
+        logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+        most = np.log(np.minimum(len(cells), answers.options + 1))  # + 1: no answer
+        entropy = -(shares * logs).sum(axis=0)
+        found.append(np.where(unknown, np.nan, entropy / np.maximum(most, 1e-12)))
+    return _mean_of(found) if found else np.full(len(answers.items), np.nan)
+
+
+def _asked(answers: Answers, pairs: Pairs) -> Pairs:
+    """The pairs of which both cells were asked: of a fraction of a grid not all are."""
+    there = _columns_asked(answers)
+    return [(one, other) for one, other in pairs if there[one] and there[other]]
+
+
+def _columns_asked(answers: Answers) -> npt.NDArray[np.bool_]:
+    """Whether each cell was asked."""
+    return np.asarray((answers.choice > UNASKED).any(axis=0), np.bool_)
+
+
+def _answers(choice: npt.NDArray[np.int64]) -> range:
+    """All that may be answered: nothing, or an option."""
+    return range(UNANSWERED, max(UNANSWERED, int(choice.max(initial=UNANSWERED))) + 1)
+
+
+def _matrix(answers: Answers) -> tuple[tuple[float | None, ...], ...]:
+    width = answers.right.shape[1]
+    if width > _MOST_CELLS:
+        return ()
+    found: list[list[float | None]] = [[0.0] * width for _ in range(width)]
+    for one, other in combinations(range(width), 2):
+        differs = _differs(answers, one, other)
+        there = np.isfinite(differs)
+        share = float(differs[there].mean()) if there.any() else None
+        found[one][other] = found[other][one] = share
+    return tuple(map(tuple, found))
+
+
+def _unstable(answers: Answers) -> tuple[Unstable, ...]:
+    """The items with the most different answers, the first of the records first."""
+    choice = answers.choice.astype(np.int64)
+    asked = choice > MOVED
+    total = asked.sum(axis=1)
+    same = sum(
+        (n := ((choice == value) & asked).sum(axis=1)) * (n - 1) for value in _answers(choice)
+    )
+    pairs = np.maximum(total * (total - 1), 1)
+    changed = np.where(total > 1, 1 - same / pairs, 0.0)
+    accuracy = _mean_of(answers.right.T)
+    order = np.argsort(-changed, kind="stable")[:_MOST_UNSTABLE]
+    return tuple(
+        Unstable(answers.items[at], float(changed[at]), float(accuracy[at]))
+        for at in order
+        if changed[at] > 0
+    )
+
+
+def _with_p(one: LevelFlips, p: float) -> LevelFlips:
+    return replace(one, p_adjusted=p)

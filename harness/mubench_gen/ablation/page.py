@@ -1,0 +1,187 @@
+"""A study as one HTML file: figures, tables, what the models saw, methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
+from mubench_gen.ablation.grid import shown
+from mubench_gen.ablation.item_tables import (
+    corruption_table,
+    items_tables,
+    verdict_tables,
+)
+from mubench_gen.ablation.tables import tables_of
+from mubench_gen.console.formats import TextTable
+from mubench_gen.console.outlet import printable
+from mubench_gen.errors import SettingError
+from mubench_gen.report.debias_table import debias_table
+from mubench_gen.report.figures.drawing import COLUMN
+from mubench_gen.report.html.pictures import find_pictures
+from mubench_gen.report.html.static import html_figure, html_table, static_page
+from mubench_gen.storage.records import images_shown, row_key
+
+if TYPE_CHECKING:
+    from mubench_gen.ablation.stored import AblationStudy
+    from mubench_gen.runs.results import Run
+
+_WIDTH = 2 * COLUMN  # inches: of a figure
+_ROWS, _PICTURE = 4, 9_000  # of the contact sheet: images, and bytes of one
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A part of the page with its heading; empty ones are left out."""
+
+    id: str
+    name: str
+    title: str
+    parts: Sequence[str]
+
+
+def page(study: AblationStudy, *, images: bool = True) -> str:
+    """The whole page as text; `images`: with a contact sheet of the transforms."""
+    sections = [one for one in _sections(study, images=images) if one.parts]
+    parts = [_lead(study), *(_html(one) for one in sections)]
+    links = [{"id": one.id, "name": one.name} for one in sections]
+    title = f"Study {printable(study.dir.resolve().name)}"
+    return static_page(title, parts, [], by="study", sections=links)
+
+
+def _sections(study: AblationStudy, *, images: bool) -> Iterator[_Section]:
+    verdict = study.verdict
+    if verdict is not None:
+        told = "".join(f'<p class="finding">{_text(line)}</p>' for line in verdict.sentences)
+        tables = (_table(one) for one in verdict_tables(verdict, study))
+        parts = [told, *_drawn(study, "gains"), *tables]
+        yield _Section("verdict", "Verdict", "Base against fine-tune", parts)
+    effects = [*_drawn(study, "effects"), *_drawn(study, "grid")]
+    yield _Section("effects", "Effects", "What moves the score", effects)
+    if not study.is_estimated:
+        own = [_table(t) for one in study.items for t in items_tables(one, study.adjust)]
+        flips = [*_drawn(study, "flips"), *own]
+        yield _Section("flips", "Flips", "Answers that change", flips)
+    if study.corruption is not None:
+        errors = [_table(corruption_table(study.corruption))]
+        yield _Section("corruption", "Corruption", "Errors under transforms", errors)
+    read = [_table(debias_table(one, study.adjust, name)) for name, one in study.debiased.items()]
+    yield _Section("debiased", "Debiased", "Debiased read-outs", read)
+    if images:
+        yield _Section("images", "Images", "What the models saw", contact_sheet(study))
+    scores = tables_of(study.grid, study.findings, study.metrics, study.adjust)
+    yield _Section("scores", "Scores", "Scores by cell and level", [_table(one) for one in scores])
+    yield _Section("methods", "Methods", "Methods", [f"<p>{_text(study.methods)}</p>"])
+
+
+def contact_sheet(study: AblationStudy) -> list[str]:
+    """The first images as the models were shown them: a row an image, a column a transform."""
+    factor = next((one for one in study.grid.factors if one.name == TRANSFORM), None)
+    if factor is None or len(factor.levels) < 2:
+        return []
+    runs = _runs_by_level(study, factor.levels)
+    columns = {level: _first_images(run) for level, run in runs.items()}
+    names = list(dict.fromkeys(name for own in columns.values() for name in own))[:_ROWS]
+    if not names:
+        return []
+    body = dict.fromkeys(names, "")
+    for level, own in columns.items():
+        wanted = {own[name]: {name} for name in names if name in own}
+        album = find_pictures([runs[level]], wanted, most=_PICTURE)
+        for name in names:
+            address = album.address(own.get(name, ""))
+            words = escape(f"{name.rpartition('/')[2]}, {shown(level)}")
+            body[name] += (
+                f'<td><img src="{address}" alt="{words}" width="128"></td>'
+                if address is not None
+                else "<td>not available</td>"
+            )
+    heads = "".join(f'<th scope="col">{_text(shown(level))}</th>' for level in columns)
+    rows = "".join(f"<tr>{cells}</tr>" for cells in body.values())
+    return [
+        '<p class="note">A row an image, a column a transform; the pixels that were sent.</p>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Images by transform">'
+        f'<table class="sheet"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    ]
+
+
+def _runs_by_level(study: AblationStudy, levels: Sequence[str]) -> dict[str, Run]:
+    """For each transform a run of the first model that shows the images themselves."""
+    names = [factor.name for factor in study.grid.factors]
+    runs = dict(study.runs_by_model[0])
+    found: dict[str, Run] = {}
+    for cell in study.grid.cells:
+        at: Mapping[str, str] = dict(zip(names, cell.levels, strict=True))
+        if at.get(CONTROL, NONE) == NONE and cell.condition in runs:
+            found.setdefault(at[TRANSFORM], runs[cell.condition])
+    return {level: found[level] for level in levels if level in found}
+
+
+def _first_images(run: Run) -> dict[str, str]:
+    """The digest of the first image of some rows, by the row's key."""
+    found: dict[str, str] = {}
+    for record in run.outcomes():
+        digests = images_shown(record)
+        if digests:
+            found.setdefault(row_key(record), digests[0])
+        if len(found) > _ROWS:
+            break
+    return found
+
+
+def _lead(study: AblationStudy) -> str:
+    cells = f"{len(study.grid.cells):,} cells"
+    models = ", ".join(study.models)
+    return f'<p class="lead">{_text(models)}: {cells}. {_text(_best(study))}</p>'
+
+
+def _best(study: AblationStudy) -> str:
+    """What the best cell on one half of the images scores on the other."""
+    told = []
+    for one in study.findings.models:
+        if one.best is not None:
+            name = study.grid.label(study.grid.cells[one.best.chosen])
+            told.append(
+                f"{one.model}: the best cell on half of the images ({name}) scores "
+                f"{100 * one.best.there:.1f} % there and {100 * one.best.elsewhere:.1f} % on the "
+                "other half."
+            )
+    return " ".join(told)
+
+
+def _drawn(study: AblationStudy, kind: str) -> list[str]:
+    """A figure, if the study has it."""
+    try:
+        return [html_figure(study.plot(kind, width=_WIDTH))]
+    except SettingError:
+        return []
+
+
+def _html(one: _Section) -> str:
+    parts = "\n".join(one.parts)
+    return (
+        f'<section id="{one.id}" aria-labelledby="h-{one.id}">'
+        f'<h2 id="h-{one.id}">{one.title}</h2>\n{parts}</section>'
+    )
+
+
+def _table(table: TextTable) -> str:
+    rows = [[printable(cell) for cell in row] for section in table.sections for row in section]
+    kept = [at for at in range(len(table.columns)) if at == 0 or any(row[at] for row in rows)]
+    last = len(table.columns) - table.after
+    words = [place for place, at in enumerate(kept) if 0 < at < table.texts or at >= last]
+    laid = html_table(
+        [table.columns[at] for at in kept],
+        [[row[at] for at in kept] for row in rows],
+        name=printable(table.title),
+        words=words,
+    )
+    notes = "".join(f'<p class="note">{_text(note)}</p>' for note in table.notes)
+    heading = f"<h3>{_text(table.title)}</h3>"
+    return heading + laid + notes
+
+
+def _text(words: str) -> str:
+    return escape(printable(words))
