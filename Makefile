@@ -8,8 +8,8 @@ WHEEL_TESTS := build/wheel
 WORKERS ?= 3
 AT_ONCE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
-VLLM := tests/vllm/test_parity.py
-VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
+VLLM := tests/vllm/test_parity.py tests/test_llama_cpp.py
+VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py tests/test_llama_cpp.py
 
 .PHONY: demo test test-all beside lint unit checkout ray wheel vllm docs clean parser-rates
 

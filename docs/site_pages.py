@@ -26,7 +26,8 @@ NAV = {
         "howto/settings.md", "howto/own-data.md", "howto/any-benchmark.md", "howto/open-answers.md",
         "howto/choose.md",
         "howto/own-prompt.md",
-        "howto/server.md", "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
+        "howto/server.md", "howto/laptop.md", "howto/cluster.md", "howto/offline.md",
+        "howto/doctor.md",
         "howto/exchange.md", "howto/protocols.md",
     ),
     "Models": (

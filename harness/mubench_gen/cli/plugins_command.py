@@ -129,21 +129,32 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 
 @command.command("show", epilog=examples_of(_EXAMPLES, "plugins show"))
 @click.argument("name", shell_complete=completion.plugins)
+@click.option(
+    "--engine",
+    shell_complete=completion.engines,
+    help="Print the options of this engine too (-o engine.K=V).",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def show(name: str, as_json: bool) -> None:
-    """Import one plugin and print its models, options and facts."""
+def show(name: str, engine: str | None, as_json: bool) -> None:
+    """Import one plugin and print its models, options, facts; or read a GGUF file's header."""
     from mubench_gen.cli.option_words import described_options
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.outlet import printable
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.engines import engine_options
     from mubench_gen.plugins.registry import Plugins
 
+    if name.lower().endswith(".gguf"):
+        _show_gguf(Path(name), as_json=as_json)
+        return
     with results_only():
         plugin = Plugins().load(name)
     models = [_described(spec) for spec in plugin.models]
+    of_engine = {} if engine is None else described_options(engine_options(engine))
     if as_json:
         print_json(
             {
+                **({} if engine is None else {"engine": engine, "engine_options": of_engine}),
                 "name": plugin.name,
                 "distribution": plugin.distribution,
                 "version": plugin.version,
@@ -196,6 +207,30 @@ def show(name: str, as_json: bool) -> None:
             _show_options(model["options"], "", "every checkpoint")
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
+    _show_options(of_engine, "engine.", f"--engine {engine}")
+
+
+def _show_gguf(file: Path, *, as_json: bool) -> None:
+    """Print what the header of a model in a GGUF file says, and what is opened with it."""
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.engines.gguf_checkpoint import ENGINE, find_model
+
+    model = find_model(file, None)
+    assert model is not None
+    projector = None if model.projector is None else str(model.projector)
+    if as_json:
+        files, facts = [str(one) for one in model.files], model.header.facts()
+        context = model.header.context
+        print_json({"files": files, "facts": facts, "context": context, "projector": projector})
+        return
+    say(f"{printable(str(model.path))} (a model for --engine {ENGINE})")
+    for name, value in model.header.facts().items():
+        say(f"  {name}: {printable(value)}")
+    say(f"  context: {model.header.context or 'not said'}")
+    beside = ", ".join(one.name for one in model.projectors)
+    more = f"several lie beside it: {beside}" if beside else "none lies beside it"
+    say(printable(f"  projector: {projector or f'{more}; -o mmproj=FILE'}"))
 
 
 @command.command("new", epilog=_NEW_EXAMPLES)
@@ -271,7 +306,7 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
 def _show_options(options: dict[str, Any], prefix: str, of: str) -> None:
     """Print the options of a model or a judge, as they are typed."""
     for key, option in options.items():
-        value = "…" if option["default"] is None else option["default"]
+        value = "…" if option["default"] in (None, (), {}) else option["default"]
         needed = "; required" if option["required"] else ""
         about = option["description"] or ""
         say(f"-o {prefix}{key}={value}  {about}  ({of}; {option['type']}{needed})")

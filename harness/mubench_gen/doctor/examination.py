@@ -16,9 +16,10 @@ from mubench_gen.data import hub
 from mubench_gen.data.ubench import UBENCH, hub_cache, shards_of
 from mubench_gen.doctor import machine
 from mubench_gen.doctor.finding import Finding, fine, lacking
-from mubench_gen.doctor.fitness import Here, fitness
+from mubench_gen.doctor.fitness import Here, fitness, llama_server
 from mubench_gen.engines import check_engine
 from mubench_gen.engines.footprint import GIB, memory
+from mubench_gen.engines.server.llama_cpp_program import PROGRAM
 from mubench_gen.plugins import requirements
 from mubench_gen.storage.paths import cache_folder
 
@@ -52,6 +53,8 @@ def examine(asked: Expectations) -> Iterator[Finding]:
     yield from _memory()
     yield _core()
     yield from (_extra(name) for name in requirements.extras())
+    if asked.engine != PROGRAM:
+        yield llama_server(asked=False)
     yield from _gpus(here, asked)
     yield from answers
     yield from _conflicts(asked)

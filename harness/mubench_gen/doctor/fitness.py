@@ -15,6 +15,12 @@ from mubench_gen.doctor.fit import fit
 from mubench_gen.doctor.machine import Gpu
 from mubench_gen.engines import REMOTE
 from mubench_gen.engines.footprint import GIB
+from mubench_gen.engines.server.llama_cpp_program import (
+    INSTALL,
+    PROGRAM,
+    find_program,
+    version_of,
+)
 from mubench_gen.plugins.enabled import ALLOWED, REFUSED
 from mubench_gen.plugins.import_trial import Imported, Registered, import_each
 from mubench_gen.plugins.listing import UNNAMED, Listed
@@ -22,7 +28,7 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.plugins.requirements import OWN, in_words, needs, unmet, vllm_needs_gpu
 
 # The extra that brings what an engine needs.
-_EXTRA = {"vllm-server": "vllm"}
+_EXTRA = {"vllm-server": "vllm", "sglang-server": "sglang", "llama-server": "server"}
 _NO_GPU = "this build of vLLM is for GPUs, and there is none here"
 _ELSE = "mubench-gen eval … --engine transformers"
 
@@ -160,11 +166,23 @@ def _engine(engine: str, here: Here) -> Finding:
     missing = unmet(needed)
     if not missing and _lacks_gpu(engine, here):
         return lacking(f"engine {engine}", _NO_GPU, _ELSE, asked=True)
+    if not missing and engine == PROGRAM:
+        return llama_server(asked=True)
     if not missing:
         return fine(f"engine {engine}", in_words(needed))
     to_do = f"pip install 'mubench-gen[{extra}]'"
     found = f"lacks {', '.join(map(str, missing))}"
     return lacking(f"engine {engine}", found, to_do, asked=True)
+
+
+def llama_server(*, asked: bool) -> Finding:
+    """Whether llama.cpp's program is here, for models in GGUF files."""
+    title, program = f"engine {PROGRAM}", find_program()
+    if program is None:
+        found = f"{PROGRAM} is not in the PATH: no model in a GGUF file runs"
+        return lacking(title, found, INSTALL, asked=asked)
+    version = version_of(program)
+    return fine(title, f"{PROGRAM} {version or 'of an unknown version'} ({program})")
 
 
 def _weights(wants: Registered, here: Here) -> Finding:

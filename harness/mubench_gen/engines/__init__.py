@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from mubench_gen.engines.digest import CheckpointDigest, digest_checkpoint, weights_digest
 from mubench_gen.errors import SettingError, did_you_mean
-from mubench_gen.model import Checkpoint, Model, Runtime
+from mubench_gen.model import Checkpoint, Model, Options, Runtime
 from mubench_gen.types import Kind
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "check_engine",
     "choose_engine",
     "digest_checkpoint",
+    "engine_options",
     "open_checkpoint",
     "weights_digest",
 ]
@@ -56,11 +57,25 @@ def _vllm_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     return VllmServer(checkpoint, runtime)
 
 
+def _llama_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.server.own_llama_cpp import LlamaServer
+
+    return LlamaServer(checkpoint, runtime)
+
+
+def _sglang_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.server.own_sglang import SglangServer
+
+    return SglangServer(checkpoint, runtime)
+
+
 ENGINES: Mapping[str, Opener] = {
     "transformers": _transformers,
     "vllm": _vllm,
     "server": _server,
     "vllm-server": _vllm_server,
+    "sglang-server": _sglang_server,
+    "llama-server": _llama_server,
 }
 
 # The package that an engine needs.
@@ -69,6 +84,8 @@ _PACKAGE = {
     "vllm": "vllm",
     "vllm-server": "vllm",
     "server": "aiohttp",
+    "sglang-server": "sglang",
+    "llama-server": "aiohttp",
 }
 # Engines whose weights are elsewhere, so that nothing is known of them here.
 REMOTE = frozenset({"server"})
@@ -106,6 +123,29 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
             f"{checkpoint.path} runs on --engine transformers."
         )
     return opener(checkpoint, runtime)
+
+
+def engine_options(engine: str) -> type[Options]:
+    """The class of an engine's own options (`-o engine.k=v`).
+
+    Further ones of `vllm`, and of engines that start a server, are arguments of their programs.
+    """
+    check_engine(engine)
+    if engine == "transformers":
+        from mubench_gen.engines.options import TransformersOptions
+
+        return TransformersOptions
+    if engine == "llama-server":
+        from mubench_gen.engines.server.own_llama_cpp import LlamaServerOptions
+
+        return LlamaServerOptions
+    if engine == "server":
+        from mubench_gen.engines.server.options import ServerOptions
+
+        return ServerOptions
+    from mubench_gen.engines.server.managed import ManagedOptions
+
+    return Options if engine == "vllm" else ManagedOptions
 
 
 def check_engine(engine: str) -> None:

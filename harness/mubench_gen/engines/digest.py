@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,3 +168,15 @@ def _sha256(file: Path) -> str:
     sha256 = blob.name if named else sha256_of(blob)
     watch(file, FileDigest(sha256, stamp))  # the link, which may lead elsewhere later
     return sha256
+
+
+def digest_alone(files: Sequence[Path]) -> CheckpointDigest:
+    """Digests of a model whose weights and settings are these files, whatever lies beside them.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    try:
+        weights = _digest_files(files)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from None
+    return CheckpointDigest(weights, _digest_files([]), tuple(file.name for file in files))

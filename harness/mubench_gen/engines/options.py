@@ -25,6 +25,13 @@ class CheckpointOptions(Options):
     chat_template: Path | None = Field(
         default=None, description="a file with the chat template to ask by, in place of its own"
     )
+    mmproj: Path | None = Field(
+        default=None,
+        description="of a GGUF file: the one that reads its images; by default the one beside it",
+    )
+    quantisation: str | None = Field(
+        default=None, description="of a folder with several GGUF files: which one, as Q4_K_M"
+    )
     base: str | None = Field(
         default=None,
         description="of a LoRA adapter the model that it changes, in place of the one that it "

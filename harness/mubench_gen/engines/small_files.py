@@ -11,7 +11,13 @@ from typing import Any
 
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.adapters import find_adapter
-from mubench_gen.engines.folders import fetch_small_files, read_json, template_in, tokens_in
+from mubench_gen.engines.folders import (
+    fetch_small_files,
+    local_folder,
+    read_json,
+    template_in,
+    tokens_in,
+)
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.paths import user_path
 
@@ -91,6 +97,8 @@ def read_small_files(
                 f"No folder {folder}. A model is a folder with config.json and weights, or a hub "
                 "id (OWNER/NAME)."
             )
+        if "gguf" in name.lower() and local_folder(path, revision) is None:
+            raise UsageError(_fetch_gguf(name))
         require_checkpoint(path, advice)
         folder = fetch_small_files(path, revision)
     adapter = find_adapter(path, revision, base)
@@ -106,11 +114,19 @@ def read_small_files(
     return SmallFiles(name, folder, config)
 
 
+def _fetch_gguf(name: str) -> str:
+    return (
+        f"{name} is a repository of GGUF files, which are not fetched by themselves, since it "
+        "holds several quantisations. Fetch one with its projector, for example: hf download "
+        f"{name} --include '*Q4_K_M*' 'mmproj*'. Then type the same command again."
+    )
+
+
 def _other(folder: Path) -> str:
     """What the folder is that is no checkpoint of transformers."""
     for file, told in _OTHERS.items():
         if (folder / file).is_file():
             return told
     if any(folder.glob("*.gguf")):
-        return "It holds GGUF: serve it with llama-server, and give --plugin openai --base-url URL."
+        return "It holds GGUF: --engine llama-server opens it."
     return _NO_CONFIG

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mubench_gen.engines import REMOTE, digest_checkpoint
+from mubench_gen.engines.gguf_checkpoint import digest_gguf
 from mubench_gen.model import Checkpoint, Model, ModelSpec
 from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.plugins.option_types import weights_fields
@@ -137,7 +138,7 @@ def _digest_model(
     if engine in REMOTE:
         with isolated_model(plugin, spec):
             served = model.weights_digest()
-    else:
+    elif (digest := digest_gguf(source)) is None:
         revision = revision or source.revision
         if digest_checkpoint(source.path, revision, source.base) is None:
             with isolated_model(plugin, spec):

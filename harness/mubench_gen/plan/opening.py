@@ -14,6 +14,7 @@ from mubench_gen.console.outlet import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
 from mubench_gen.engines import REMOTE, check_engine, choose_engine, open_checkpoint
 from mubench_gen.engines.adapters import adapted
+from mubench_gen.engines.gguf_checkpoint import gguf_of
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.engines.recognition import recognise
 from mubench_gen.errors import SettingError
@@ -135,6 +136,9 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
     source = spec.source
     if options.chat_template is not None:
         source = replace(source, chat_template=_template(options.chat_template))
+    gguf = gguf_of(source, options, engine=settings.engine, revision=settings.revision)
+    if gguf is not None:
+        return replace(spec, source=gguf.checkpoint, facts={**spec.facts, **gguf.facts})
     engine = choose_engine(settings.engine, source)
     if engine not in REMOTE:
         source = _with_adapter(plugin, settings, replace(source, base=options.base or source.base))

@@ -112,7 +112,8 @@ HEADINGS = {
     "The engine": {
         "engine": Option(
             "NAME",
-            "What runs a checkpoint: transformers, vllm, vllm-server, server; ray. [the model's]",
+            "What runs a checkpoint: transformers, vllm, vllm-server, sglang-server, llama-server, "
+            "server; ray. [the model's]",
         ),
         "base_url": Option(
             "URL",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mubench_gen.engines.gguf_checkpoint import is_gguf
 from mubench_gen.engines.small_files import read_small_files
 from mubench_gen.errors import PluginError
 from mubench_gen.model import ModelSpec
@@ -29,6 +30,8 @@ def plugin_of(
     for name, specs in offered:
         if any(spec.name == model for spec in specs):
             return name
+    if is_gguf(model, revision):
+        return GENERIC
     families = read_small_files(model, revision, base=base).families
     for family in families:
         for name, specs in offered:

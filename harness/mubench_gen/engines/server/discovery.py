@@ -10,8 +10,9 @@ import orjson
 
 from mubench_gen.engines.server.client import Client
 from mubench_gen.engines.server.error_messages import refusal, words
+from mubench_gen.engines.server.kinds import ask_of_itself
 from mubench_gen.engines.server.models import Served, choose_served, known_names, read_models
-from mubench_gen.engines.server.options import Endpoint, ServerKind, ServerOptions
+from mubench_gen.engines.server.options import Endpoint, ServerOptions
 from mubench_gen.engines.server.transport import HttpResponse
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
@@ -113,8 +114,9 @@ class Discovery:
         for host, owner in _HOSTS.items():  # fine-tunes there have owners of many names
             if endpoint.url.startswith(host):
                 model = replace(model, owner=owner)
-        version = await self._version(endpoint, model.kind)
-        return Seen(model, version, (endpoint.url,), names, tuple(one.id for one in served))
+        told = await ask_of_itself(self._client, endpoint, model.kind)
+        model = replace(model, context=told.context or model.context)
+        return Seen(model, told.version, (endpoint.url,), names, tuple(one.id for one in served))
 
     async def _is_misplaced(self, endpoint: Endpoint) -> bool:
         """Whether the list of models is at URL/v1 instead."""
@@ -135,15 +137,6 @@ class Discovery:
             f"{endpoint.url}/models does not list models ({status}): {said}. --base-url goes up to "
             "/v1 of an OpenAI-compatible server."
         )
-
-    async def _version(self, endpoint: Endpoint, kind: ServerKind) -> str | None:
-        if kind != "vllm":
-            return None
-        try:
-            answered = await self._client.get(endpoint, endpoint.at_root("version"))
-            return str(orjson.loads(answered.content)["version"])
-        except (*self._client.broken, orjson.JSONDecodeError, KeyError, TypeError, ItemError):
-            return None
 
 
 async def check_template(client: Client, model: str) -> None:

@@ -25,6 +25,7 @@ _NO_IMAGES = re.compile(
     r"|does(n't| not) support (images?|vision)",
     re.IGNORECASE,
 )
+_OF_LLAMA_CPP = "exceed_context_size_error"
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\d)")
 
 
@@ -127,9 +128,15 @@ def _too_long(said: str, content: bytes, context: int | None) -> str:
         asked = next((n for n in numbers if n > known), None)
     if asked is None or known is None:
         return f"the prompt is longer than the model's context: {said}"
+    longer = "a model with a longer context"
+    if facts.get("type") == _OF_LLAMA_CPP:
+        longer = (
+            "a longer context: --ctx-size of llama.cpp's server, -o engine.ctx_size of "
+            "--engine llama-server"
+        )
     return (
-        f"The request has {asked} tokens, the model's context {known}. Use a shorter prompt, or a "
-        f"model with a longer context. The server's words: {said}"
+        f"The request has {asked} tokens, the model's context {known}. Use a shorter prompt, or "
+        f"{longer}. The server's words: {said}"
     )
 
 

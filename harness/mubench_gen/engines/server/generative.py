@@ -233,7 +233,8 @@ class ServerGenerative(StreamingModel):
     async def _logprobs(self, request: Request, urls: Urls, about: str) -> ServerOutput:
         by_id = self._writer.kind == "vllm" and self.options.top_logprobs is None
         ids = await self._ids.of(request.labels) if by_id else None
-        more = asked_by_rank(self.options.top_logprobs) if ids is None else asked_by_id(ids)
+        kind, wish = self._writer.kind, self.options.top_logprobs
+        more = asked_by_rank(wish, kind) if ids is None else asked_by_id(ids)
         content = await self._ask(request, urls, about, limit=1, more=more)
         found = read_logprobs(content, self._names)
         self._tokens.update(found.usage or {})

@@ -63,7 +63,8 @@ class ServerOptions(Options):
     top_logprobs: int | None = Field(
         None,
         ge=1,
-        description="how many most probable tokens the server lists for --readout logprob; 20",
+        description="how many most probable tokens the server lists for --readout logprob; 20, "
+        "of llama.cpp 100",
     )
     body: dict[str, Any] = Field(
         default_factory=dict,

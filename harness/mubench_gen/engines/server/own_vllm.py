@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
-import secrets
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from mubench_gen.console.notes import note
-from mubench_gen.console.progress import log
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.adapters import Adapter, ready
 from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.options import OPENMP, parse_options
-from mubench_gen.engines.server.client import Client
-from mubench_gen.engines.server.generative import ServerGenerative
-from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
-from mubench_gen.engines.server.process import ServerProcess, free_port
+from mubench_gen.engines.server.managed import (
+    ManagedOptions,
+    ManagedServer,
+    Start,
+    refuse_base_url,
+)
 from mubench_gen.engines.source import hint_of, read_source, require_installed
 from mubench_gen.engines.vllm.adapters import check_modules
 from mubench_gen.engines.vllm.arguments import (
@@ -44,11 +37,8 @@ from mubench_gen.engines.vllm.diagnosis import (
     opening_of,
 )
 from mubench_gen.engines.vllm.failures import Opening
-from mubench_gen.errors import EngineFault, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.storage.paths import cache_folder
 
-_KEPT_LOGS = 20
 _BASE = " (base)"  # behind an adapter's name: the name of its base, which the server lists too
 _FLAGS = (
     "--host", "127.0.0.1",
@@ -56,57 +46,33 @@ _FLAGS = (
     "--disable-uvicorn-access-log",
     "--enable-prompt-tokens-details",  # reports how many tokens came from the prefix cache
 )  # fmt: skip
-# Lines of the log, in the order of a start, and our names of the phases.
-_PHASES = (
-    (re.compile(r"Starting to load model|Loading model"), "loading the weights"),
-    (re.compile(r"Loading weights took|Model loading took|loaded model"), "weights loaded"),
-    (re.compile(r"init engine .{0,99}took|Starting vLLM (API )?server"), "engine ready"),
-    (re.compile(r"Application startup complete"), "serving"),
-)
 
 
-class VllmServerOptions(ServerOptions):
-    """Options of the engine `vllm-server`, besides vLLM's own arguments."""
-
-    startup: float = Field(1800.0, gt=0, description="seconds that a start may take")
-    restarts: int = Field(
-        2, ge=0, description="how often it is restarted after an unexplained death"
-    )
-    patience: float = Field(
-        3600.0, ge=0, description="seconds that it may be unreachable before the run ends"
-    )
-
-
-class VllmServer(ServerGenerative):
-    """A checkpoint behind `vllm serve`, which starts with `load` and ends with `close`."""
+class VllmServer(ManagedServer):
+    """A checkpoint behind `vllm serve`."""
 
     engine = "vllm-server"
+    title = "vLLM"
+    phases = (
+        (re.compile(r"Starting to load model|Loading model"), "loading the weights"),
+        (re.compile(r"Loading weights took|Model loading took|loaded model"), "weights loaded"),
+        (re.compile(r"init engine .{0,99}took|Starting vLLM (API )?server"), "engine ready"),
+        (re.compile(r"Application startup complete"), "serving"),
+    )
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
-        if runtime.base_urls:
-            raise SettingError(
-                "--engine vllm-server starts a server of its own: --base-url is for --engine "
-                "server, which asks one that runs."
-            )
+        refuse_base_url(runtime, self.engine)
         given = runtime.engine_options
-        own = {k: v for k, v in given.items() if k in VllmServerOptions.model_fields}
-        options = parse_options(VllmServerOptions, own, engine=self.engine)
+        own = {k: v for k, v in given.items() if k in ManagedOptions.model_fields}
+        options = parse_options(ManagedOptions, own, engine=self.engine)
         rest = {k: v for k, v in given.items() if k not in own}
         self._given = rest
         self._arguments = read_arguments(
             checkpoint, runtime, rest, engine=self.engine, images=runtime.images
         )
-        self._secret = Secret(secrets.token_hex(16))  # keeps other users of this machine out
-        self._process: ServerProcess | None = None
-        self._started: dict[str, Any] = {}
-        self._deaths = 0
-        super().__init__(checkpoint, runtime, options=options, endpoints=(), key=self._secret)
-        self.announces = False
+        super().__init__(checkpoint, runtime, options)
 
-    def load(self) -> None:
-        """Start the server and wait for it. The UsageError says why it did not start."""
-        if self._process is not None:
-            return
+    def prepare(self, port: int, key: str) -> Start:
         require_installed("vllm", extra="vllm", purpose="Engine 'vllm-server'")
         require_checkpoint(self._arguments["model"], hint_of(self._checkpoint))
         adapter = read_source(self._checkpoint, self.runtime).adapter
@@ -115,97 +81,19 @@ class VllmServer(ServerGenerative):
         arguments = with_room(self._arguments, self.runtime)
         start = self._resolved = resolve_start(arguments, self.runtime)
         check_weights(start, self._opening())
-        port = free_port()
-        self._process = ServerProcess(
-            self._command(start, port, adapter),
-            self._environment(start),
-            port=port,
-            log=_log_file(),
-        )
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        self._endpoints = (Endpoint(f"http://127.0.0.1:{port}/v1", loopback=True),)
-        super().load()
-        self._facts |= {
-            "engine": self.engine,
+        facts = {
             "arguments": {k: v for k, v in start.arguments.items() if k != "model"},
             "environment": dict(start.environment),
             "dtype": start.arguments["dtype"],
             **({} if adapter is None else {"adapter": adapter.facts}),
-            "log": str(self._process.log),
-            **self._started,
         }
-        for name in ("servers", "key"):
-            self._facts.pop(name)
+        return Start(self._command(start, port, adapter), self._environment(start, key), facts)
 
-    def close(self) -> None:
-        super().close()
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
+    def why_not_started(self, said: str, late: TimeoutError | None) -> str:
+        return explain_start(said, self._opening(), late)
 
-    @property
-    def process_id(self) -> int | None:
-        """The id of the server's process group; None if it is not running."""
-        return self._process.pid if self._process is not None else None
-
-    @property
-    def counts(self) -> Mapping[str, Any]:
-        return {**super().counts, "deaths": self._deaths}
-
-    async def revive(self) -> None:
-        """Restart a dead server. Raises EngineFault after too many deaths."""
-        process = self._process
-        if process is None or process.exit_code is None:
-            return
-        self._deaths += 1
-        code, why = process.exit_code, explain_death(process.said, self._opening())
-        explained = 0 if self._client is None else len(self._client.suspicions.explained)
-        if self._deaths - explained > self.options.restarts:
-            raise EngineFault(
-                f"vLLM died {self._deaths} times (exit code {code}): {why} Its log: {process.log}"
-            )
-        log(f"vLLM died (exit code {code}) and is started again: {why}")
-        try:
-            await asyncio.to_thread(self._start)
-        except UsageError as error:
-            raise EngineFault(str(error)) from None
-
-    def _connect(self) -> Client:
-        client = super()._connect()
-        client.health.revive = self.revive
-        return client
-
-    def _start(self) -> None:
-        process = self._process
-        assert process is not None
-        began, phases = time.monotonic(), dict[str, float]()
-
-        def tell(line: str) -> None:
-            for pattern, name in _PHASES:
-                if name not in phases and pattern.search(line):
-                    phases[name] = round(time.monotonic() - began, 1)
-                    note(f"vLLM: {name} after {phases[name]:.1f} s")
-
-        note(f"vLLM: starting on 127.0.0.1:{process.port} (log: {process.log})")
-        process.start()
-        if not process.wait_until_ready(self.options.startup, tell):
-            raise UsageError(self._why_not_started(process))
-        self._started = {"startup_seconds": round(time.monotonic() - began, 1), "phases": phases}
-
-    def _why_not_started(self, process: ServerProcess) -> str:
-        code, late = process.exit_code, None
-        process.stop()
-        if code is None:
-            late = TimeoutError(
-                f"it was not ready within {self.options.startup:g} s (engine.startup)"
-            )
-        ended = "" if code is None else f"vLLM did not start (exit code {code}). "
-        why = explain_start(process.said, self._opening(), late)
-        return f"{ended}{why} Its log: {process.log}"
+    def why_it_died(self, said: str) -> str:
+        return explain_death(said, self._opening())
 
     def _opening(self) -> Opening:
         """Facts for explanations; asked for late, because vLLM may have fetched the model."""
@@ -225,13 +113,13 @@ class VllmServer(ServerGenerative):
             "--served-model-name", name, *_FLAGS, *extra, *start.flags(),
         ]  # fmt: skip
 
-    def _environment(self, start: VllmStart) -> dict[str, str]:
-        """The server's environment, with its own key (which is nowhere else) and none of ours."""
-        inherited = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
-        key = self._secret.header["Authorization"].removeprefix("Bearer ")
-        level = "DEBUG" if inherited.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
+    def _environment(self, start: VllmStart, key: str) -> Mapping[str, str]:
+        """Its own key (which is nowhere else), and what the user has not set otherwise."""
+        usual: dict[str, Any] = {**ENVIRONMENT, **OPENMP}
+        unset = {name: value for name, value in usual.items() if name not in os.environ}
+        level = "DEBUG" if os.environ.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
         ours = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": level}  # the phases are read from it
-        return {**ENVIRONMENT, **OPENMP, **inherited, **start.environment, **ours}
+        return {**unset, **start.environment, **ours}
 
 
 def _server_module() -> list[str]:
@@ -242,13 +130,3 @@ def _server_module() -> list[str]:
     if module.is_file():
         return ["-W", "ignore", "-m", "vllm.entrypoints.openai.api_server"]
     return ["-m", "vllm.entrypoints.cli.main", "serve"]
-
-
-def _log_file() -> Path:
-    """A new log file in the cache folder, which keeps the latest few."""
-    folder = cache_folder() / "servers"
-    old = sorted(folder.glob("vllm-*.log")) if folder.is_dir() else []
-    for path in old[: max(0, len(old) - _KEPT_LOGS + 1)]:
-        with suppress(OSError):
-            path.unlink()
-    return folder / f"vllm-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"

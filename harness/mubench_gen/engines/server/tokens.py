@@ -1,8 +1,9 @@
 """The read-out `logprob` through a server: one token is asked for, with its alternatives.
 
 vLLM tokenises the labels, and then returns exactly their tokens' log-probabilities. Other servers
-list at most 20 most probable tokens. A label that is not listed has at most the probability of the
-last listed token, and at most what all of them leave: that bound is its score, and is counted.
+list at most 20 most probable tokens, llama.cpp as many as are asked for (100). A label that is not
+listed has at most the probability of the last listed token, and at most what all of them leave:
+that bound is its score, and is counted.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import orjson
 
 from mubench_gen.engines.label_tokens import label_tokens, logsumexp
 from mubench_gen.engines.server.client import Client
+from mubench_gen.engines.server.options import ServerKind
 from mubench_gen.errors import ItemError, ReplyError, UsageError
 
-_LISTED = 20  # the most that servers list
+_LISTED = 20  # the most that servers list, but for these kinds
+_LISTED_BY: Mapping[str, int] = {"llama.cpp": 100}
 _AS_ID = "token_id:"
 _SPACES = "▁Ġ \n\t"
 
@@ -62,8 +65,9 @@ def asked_by_id(ids: LabelIds) -> dict[str, Any]:
     }
 
 
-def asked_by_rank(count: int | None = None) -> dict[str, Any]:
-    return {"logprobs": True, "top_logprobs": count or _LISTED}
+def asked_by_rank(count: int | None, kind: ServerKind) -> dict[str, Any]:
+    """Fields that request the most probable tokens, `count` or as many as is usual of the kind."""
+    return {"logprobs": True, "top_logprobs": count or _LISTED_BY.get(kind, _LISTED)}
 
 
 def scores_by_id(

@@ -100,6 +100,7 @@ def _provenance(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "model": model["id"],
         "revision": model.get("revision"),
         "weights": model.get("weights_sha256"),
+        "quantisation": (model.get("facts") or {}).get("quantisation"),
         "engine": engine.get("name"),
         "data": f"{data['name']}, {data.get('rows', '?')} rows, digest {data.get('digest')}",
         "data revision": data.get("revision"),

@@ -27,6 +27,7 @@ def conditions(manifest: Mapping[str, Any]) -> dict[str, str]:
         "family": facts.get("family"),
         "size": size_class(facts.get("parameters", "")),
         "parameters": facts.get("parameters"),
+        "quantisation": facts.get("quantisation"),
         "licence": facts.get("licence") or facts.get("license"),
         "origin": f"imported from {source['program']}" if source else "mubench-gen",
         "program": program or f"mubench-gen {versions.get('mubench-gen', '')}".strip(),
