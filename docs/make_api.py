@@ -140,6 +140,7 @@ SINCE: dict[str, str] = {
             "Measured",
             "MetricScore",
             "MetricScores",
+            "OpenScore",
             "Place",
             "Truncation",
         ),
@@ -166,7 +167,7 @@ SECTIONS = {
     "What is in the scores": (
         "Controls", "Headline", "Against", "Estimate", "Calibration", "Bin", "Circular", "Place",
         "Agreement", "LabelMass", "Truncation", "BoxScore", "Clustering", "ChosenMetric",
-        "Measured", "MetricScores", "MetricScore",
+        "Measured", "MetricScores", "MetricScore", "OpenScore",
     ),
     "The plugins that are installed": ("Plugins", "Listed", "Plugin", "Offers"),
     "Names of types": ("Kind", "Readout", "Status", "Pooling", "PerLength", "Record", "Measures"),

@@ -24,7 +24,7 @@ NAMES = [
     "Plugin", "Plugins", "Offers", "Listed",
     "Against", "Agreement", "Bin", "BoxScore", "Calibration", "ChosenMetric", "Circular",
     "Clustering", "Controls", "Estimate", "Headline", "LabelMass", "Measured", "MetricScore",
-    "MetricScores", "Place", "Truncation",
+    "MetricScores", "OpenScore", "Place", "Truncation",
 ]  # fmt: skip
 
 

@@ -51,7 +51,8 @@ def functions(name: str, thing: type, members: dict[str, Any]) -> Iterator[tuple
             yield f"{name}.{member}", found
     for base in thing.__mro__:
         made = vars(base).get("__init__")
-        own = base.__module__.startswith("mubench_gen") and inspect.isfunction(made)
+        ours = base.__module__.startswith("mubench_gen") and not dataclasses.is_dataclass(base)
+        own = ours and inspect.isfunction(made)  # a data class has its fields as arguments
         if own and name not in NOT_MADE:
             yield f"{name}()", made
 

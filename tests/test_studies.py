@@ -11,6 +11,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen.ablation import shipped
+from mubench_gen.ablation.analysis import Analysis
 from mubench_gen.errors import RunFolderError, SettingError
 
 from .conftest import Here
@@ -149,7 +150,7 @@ def test_flips_are_those_of_the_records(study: Path) -> None:
 
 
 def test_the_verdict_says_where_the_gain_is_and_that_it_reverses(study: Path) -> None:
-    found = mubench_gen.load_study(study).verdict
+    found = Analysis(study).verdict
     assert found is not None
     at = {(one.factor, one.level): one for one in found.gains}
     letter, plain = at["prompt", "letter"], at["prompt", "plain"]
@@ -235,8 +236,7 @@ def test_results_from_before_cells_had_their_run_are_read_alike(
             del cell["condition"]
     (tmp_path / "study.json").write_text(json.dumps(document))
     (tmp_path / "runs").symlink_to(study / "runs")
-    older = mubench_gen.load_study(tmp_path)
-    assert older.grid == mubench_gen.load_study(study).grid
+    assert Analysis(tmp_path).grid == Analysis(study).grid
 
 
 def test_shipped_pairs_name_plugins_that_there_are() -> None:
@@ -324,8 +324,7 @@ def test_a_fraction_of_a_grid_shows_the_effects_that_it_estimates(
     }  # fmt: skip
     (tmp_path / "study.json").write_text(json.dumps(document))
     (tmp_path / "runs").symlink_to(study / "runs")
-    found = mubench_gen.load_study(tmp_path)
-    assert isinstance(found, mubench_gen.AblationStudy)
+    found = Analysis(tmp_path)
     table = next(one for one in found.tables() if "effects estimated" in one.title)
     assert list(table.sections[0][0]) == ["prompt", "plain", "+25.0", "+10.0 to +40.0"]
     assert "fractional factorial design of 4 of 8 cells" in found.methods

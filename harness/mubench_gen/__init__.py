@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from mubench_gen.scores.localization import BoxScore
     from mubench_gen.scores.measured import Measured, MetricScore, MetricScores
     from mubench_gen.scores.metrics import ChosenMetric
+    from mubench_gen.scores.open_score import OpenScore
     from mubench_gen.scores.option_order import Circular, Place
     from mubench_gen.scores.score import Controls, Scores
     from mubench_gen.scores.tally import Score
@@ -138,6 +139,7 @@ _HOMES = {
     "scores.localization": ("BoxScore",),
     "scores.measured": ("Measured", "MetricScore", "MetricScores"),
     "scores.metrics": ("ChosenMetric",),
+    "scores.open_score": ("OpenScore",),
     "scores.option_order": ("Circular", "Place"),
     "scores.score": ("Controls", "Scores"),
     "scores.tally": ("Score",),
@@ -197,6 +199,7 @@ __all__ = [
     "ModelSpec",
     "MubenchError",
     "Offers",
+    "OpenScore",
     "OpenedModel",
     "Options",
     "PerLength",

@@ -15,20 +15,20 @@ from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
 from mubench_gen.report.figures.matrix import Matrix, matrices
 
 if TYPE_CHECKING:
+    from mubench_gen.ablation.analysis import Analysis
     from mubench_gen.ablation.findings import ModelFindings
-    from mubench_gen.ablation.stored import AblationStudy
 
 _MOST = 40  # rows or columns of a heat map
 _LONGEST = 34  # characters of a row's name
 
 
-def draw_own(study: AblationStudy, kind: str, *, width: float = COLUMN) -> Drawing:
+def draw_own(study: Analysis, kind: str, *, width: float = COLUMN) -> Drawing:
     """A figure of OWN_KINDS; `width` in inches. SettingError if the study does not have it."""
     with styled():
         return OWN_KINDS[kind](study, width)
 
 
-def grid_map(study: AblationStudy, width: float = COLUMN) -> Drawing:
+def grid_map(study: Analysis, width: float = COLUMN) -> Drawing:
     """The accuracies: the two factors with most effect across, a matrix for each model; other
     factors and levels in the rows."""
     down, across = _sides(study.grid, study.findings.models)
@@ -38,7 +38,7 @@ def grid_map(study: AblationStudy, width: float = COLUMN) -> Drawing:
     return matrices(several, title, below=f"accuracy, %: {words} by {across.name}", width=width)
 
 
-def flip_map(study: AblationStudy, width: float = COLUMN) -> Drawing:
+def flip_map(study: Analysis, width: float = COLUMN) -> Drawing:
     """For each two cells the share of the items with another answer, a matrix a model."""
     varied = [at for at, factor in enumerate(study.grid.factors) if len(factor.levels) > 1]
     names = [
@@ -69,7 +69,7 @@ def flip_map(study: AblationStudy, width: float = COLUMN) -> Drawing:
     return matrices(several, title, below=below, width=width)
 
 
-def gain_dots(study: AblationStudy, width: float = COLUMN) -> Drawing:
+def gain_dots(study: Analysis, width: float = COLUMN) -> Drawing:
     """The fine-tune's gain over the base by level."""
     found = study.verdict
     if found is None:
@@ -105,7 +105,7 @@ def gain_dots(study: AblationStudy, width: float = COLUMN) -> Drawing:
     )
 
 
-OWN_KINDS: Mapping[str, Callable[[AblationStudy, float], Drawing]] = {
+OWN_KINDS: Mapping[str, Callable[[Analysis, float], Drawing]] = {
     "grid": grid_map, "flips": flip_map, "gains": gain_dots,
 }  # fmt: skip
 
@@ -131,7 +131,7 @@ def _sides(grid: Grid, models: Sequence[ModelFindings]) -> tuple[list[Factor], F
     return down, across
 
 
-def _of_grid(study: AblationStudy, model: int, down: Sequence[Factor], across: Factor) -> Matrix:
+def _of_grid(study: Analysis, model: int, down: Sequence[Factor], across: Factor) -> Matrix:
     found = study.findings.models[model]
     rows = list(product(*(factor.levels for factor in down)))
     values = [

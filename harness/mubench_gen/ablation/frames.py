@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.errors import SettingError, did_you_mean
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.stored import AblationStudy
+    from mubench_gen.ablation.analysis import Analysis
 
 Row = dict[str, Any]
 Ends = tuple[float, float] | None
 
 
-def rows_of(study: AblationStudy, table: str) -> list[Row]:
+def rows_of(study: Analysis, table: str) -> list[Row]:
     """The rows of a table of FRAMES. SettingError for another name."""
     if table not in FRAMES:
         raise SettingError(
@@ -25,7 +25,7 @@ def rows_of(study: AblationStudy, table: str) -> list[Row]:
     return list(FRAMES[table](study))
 
 
-def _cells(study: AblationStudy) -> Iterator[Row]:
+def _cells(study: Analysis) -> Iterator[Row]:
     for one in study.findings.models:
         for at, cell in enumerate(one.cells):
             row = {
@@ -41,7 +41,7 @@ def _cells(study: AblationStudy) -> Iterator[Row]:
             yield row
 
 
-def _effects(study: AblationStudy) -> Iterator[Row]:
+def _effects(study: Analysis) -> Iterator[Row]:
     for one in study.findings.models:
         for effect in one.effects.effects if one.effects is not None else ():
             for level in effect.levels:
@@ -53,7 +53,7 @@ def _effects(study: AblationStudy) -> Iterator[Row]:
                 }  # fmt: skip
 
 
-def _flips(study: AblationStudy) -> Iterator[Row]:
+def _flips(study: Analysis) -> Iterator[Row]:
     for one in study.items:
         for flip in one.flips:
             row: Row = {
@@ -72,7 +72,7 @@ def _flips(study: AblationStudy) -> Iterator[Row]:
             yield row
 
 
-def _stability(study: AblationStudy) -> Iterator[Row]:
+def _stability(study: Analysis) -> Iterator[Row]:
     for one in study.items:
         for stable in one.stability:
             row: Row = {"model": one.model, "factor": stable.factor}
@@ -82,7 +82,7 @@ def _stability(study: AblationStudy) -> Iterator[Row]:
             yield row
 
 
-def _corruption(study: AblationStudy) -> Iterator[Row]:
+def _corruption(study: Analysis) -> Iterator[Row]:
     found = study.corruption
     for one in found.errors if found is not None else ():
         yield {
@@ -92,7 +92,7 @@ def _corruption(study: AblationStudy) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def _debiased(study: AblationStudy) -> Iterator[Row]:
+def _debiased(study: Analysis) -> Iterator[Row]:
     for name, found in study.debiased.items():
         for one in found.methods:
             row = asdict(one)
@@ -100,7 +100,7 @@ def _debiased(study: AblationStudy) -> Iterator[Row]:
             yield {"model": name, **row, **_ends("ci95", ends)}
 
 
-def _gains(study: AblationStudy) -> Iterator[Row]:
+def _gains(study: Analysis) -> Iterator[Row]:
     found = study.verdict
     for one in (*found.gains, *found.cells) if found is not None else ():
         row = asdict(one)
@@ -108,7 +108,7 @@ def _gains(study: AblationStudy) -> Iterator[Row]:
         yield {**row, **_ends("ci95", ends)}
 
 
-FRAMES: Mapping[str, Callable[[AblationStudy], Iterator[Row]]] = {
+FRAMES: Mapping[str, Callable[[Analysis], Iterator[Row]]] = {
     "cells": _cells, "effects": _effects, "flips": _flips, "stability": _stability,
     "corruption": _corruption, "debiased": _debiased, "gains": _gains,
 }  # fmt: skip

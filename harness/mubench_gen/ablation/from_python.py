@@ -53,5 +53,5 @@ def ablate(
         has_pair=finetuned is not None,
     )
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    result = run_study(opened, surveys(opened), command, adjust=adjust, progress=progress)
-    return result.stored(adjust)
+    run_study(opened, surveys(opened), command, adjust=adjust, progress=progress)
+    return AblationStudy(opened.folder, adjust)

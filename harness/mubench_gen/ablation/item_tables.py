@@ -17,11 +17,11 @@ from mubench_gen.report.debias_table import debias_table
 from mubench_gen.scores.joint import Adjust
 
 if TYPE_CHECKING:
+    from mubench_gen.ablation.analysis import Analysis
     from mubench_gen.ablation.calibration_shift import Shift
-    from mubench_gen.ablation.stored import AblationStudy
 
 
-def all_tables(study: AblationStudy) -> list[TextTable]:
+def all_tables(study: Analysis) -> list[TextTable]:
     """Every table of a study, in the order of `report`."""
     found = [] if (verdict := study.verdict) is None else list(verdict_tables(verdict, study))
     found += tables_of(study.grid, study.findings, study.metrics, study.adjust)
@@ -35,7 +35,7 @@ def all_tables(study: AblationStudy) -> list[TextTable]:
     return found
 
 
-def _design_tables(study: AblationStudy) -> Iterator[TextTable]:
+def _design_tables(study: Analysis) -> Iterator[TextTable]:
     """The effects that a fraction of a grid estimates, as they are stored."""
     stored = (study.document.get("design") or {}).get("effects", {})
     for model, effects in stored.items():
@@ -119,7 +119,7 @@ def corruption_table(found: Corruption) -> TextTable:
     )  # fmt: skip
 
 
-def verdict_tables(found: PairVerdict, study: AblationStudy) -> Iterator[TextTable]:
+def verdict_tables(found: PairVerdict, study: Analysis) -> Iterator[TextTable]:
     """The gain by level, and by cell."""
     p = ADJUSTED[study.adjust]
     yield TextTable(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen._version import __version__
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.stored import AblationStudy
+    from mubench_gen.ablation.analysis import Analysis
 
 _ADJUSTED = {
     "maxt": "by max-T (Westfall & Young 1993) or, for tests of several degrees of freedom, by Holm",
@@ -19,12 +19,12 @@ _ADJUSTED = {
 _LIBRARIES = ("mubench-gen", "python", "torch", "transformers", "vllm", "numpy")
 
 
-def methods_of(study: AblationStudy) -> str:
+def methods_of(study: Analysis) -> str:
     """The paragraph. Everything in it is from the study's own document and records."""
     return " ".join((_design(study), _items(study), *_tests(study), _software(study.document)))
 
 
-def _design(study: AblationStudy) -> str:
+def _design(study: Analysis) -> str:
     grid = study.grid
     varied = [factor for factor in grid.factors if len(factor.levels) > 1]
     factors = "; ".join(
@@ -41,7 +41,7 @@ def _design(study: AblationStudy) -> str:
     return f"We evaluated {models} in a {kind} factorial design of {cells} ({factors})."
 
 
-def _items(study: AblationStudy) -> str:
+def _items(study: Analysis) -> str:
     found, settings = study.findings, study.document["settings"]
     survey = study.document["surveys"][0]
     limit = settings.get("limit")
@@ -69,7 +69,7 @@ def _items(study: AblationStudy) -> str:
     return f"{sent}{repeats}, with {decoding}{left}. Unanswered items count as wrong."
 
 
-def _tests(study: AblationStudy) -> list[str]:
+def _tests(study: Analysis) -> list[str]:
     found = study.findings
     told = [
         f"Intervals are at 95 % and clustered by {found.clustered}, with a bias-reduced variance "

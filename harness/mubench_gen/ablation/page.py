@@ -25,7 +25,7 @@ from mubench_gen.report.html.static import html_figure, html_table, static_page
 from mubench_gen.storage.records import images_shown, row_key
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.stored import AblationStudy
+    from mubench_gen.ablation.analysis import Analysis
     from mubench_gen.runs.results import Run
 
 _WIDTH = 2 * COLUMN  # inches: of a figure
@@ -42,7 +42,7 @@ class _Section:
     parts: Sequence[str]
 
 
-def page(study: AblationStudy, *, images: bool = True) -> str:
+def page(study: Analysis, *, images: bool = True) -> str:
     """The whole page as text; `images`: with a contact sheet of the transforms."""
     sections = [one for one in _sections(study, images=images) if one.parts]
     parts = [_lead(study), *(_html(one) for one in sections)]
@@ -51,7 +51,7 @@ def page(study: AblationStudy, *, images: bool = True) -> str:
     return static_page(title, parts, [], by="study", sections=links)
 
 
-def _sections(study: AblationStudy, *, images: bool) -> Iterator[_Section]:
+def _sections(study: Analysis, *, images: bool) -> Iterator[_Section]:
     verdict = study.verdict
     if verdict is not None:
         told = "".join(f'<p class="finding">{_text(line)}</p>' for line in verdict.sentences)
@@ -76,7 +76,7 @@ def _sections(study: AblationStudy, *, images: bool) -> Iterator[_Section]:
     yield _Section("methods", "Methods", "Methods", [f"<p>{_text(study.methods)}</p>"])
 
 
-def contact_sheet(study: AblationStudy) -> list[str]:
+def contact_sheet(study: Analysis) -> list[str]:
     """The first images as the models were shown them: a row an image, a column a transform."""
     factor = next((one for one in study.grid.factors if one.name == TRANSFORM), None)
     if factor is None or len(factor.levels) < 2:
@@ -107,7 +107,7 @@ def contact_sheet(study: AblationStudy) -> list[str]:
     ]
 
 
-def _runs_by_level(study: AblationStudy, levels: Sequence[str]) -> dict[str, Run]:
+def _runs_by_level(study: Analysis, levels: Sequence[str]) -> dict[str, Run]:
     """For each transform a run of the first model that shows the images themselves."""
     names = [factor.name for factor in study.grid.factors]
     runs = dict(study.runs_by_model[0])
@@ -131,13 +131,13 @@ def _first_images(run: Run) -> dict[str, str]:
     return found
 
 
-def _lead(study: AblationStudy) -> str:
+def _lead(study: Analysis) -> str:
     cells = f"{len(study.grid.cells):,} cells"
     models = ", ".join(study.models)
     return f'<p class="lead">{_text(models)}: {cells}. {_text(_best(study))}</p>'
 
 
-def _best(study: AblationStudy) -> str:
+def _best(study: Analysis) -> str:
     """What the best cell on one half of the images scores on the other."""
     told = []
     for one in study.findings.models:
@@ -151,7 +151,7 @@ def _best(study: AblationStudy) -> str:
     return " ".join(told)
 
 
-def _drawn(study: AblationStudy, kind: str) -> list[str]:
+def _drawn(study: Analysis, kind: str) -> list[str]:
     """A figure, if the study has it."""
     try:
         return [html_figure(study.plot(kind, width=_WIDTH))]

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.ablation.analysis import Analysis, placed_runs
 from mubench_gen.ablation.answers import Answers, read_answers
 from mubench_gen.ablation.design import Design, make_design
 from mubench_gen.ablation.design_effects import DesignEffect, design_effects
@@ -26,7 +27,6 @@ from mubench_gen.ablation.grid import (
 )
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, designed, open_parts, within
-from mubench_gen.ablation.stored import AblationStudy, placed_runs
 from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.ablation.verdict import PAIR
@@ -242,18 +242,18 @@ class StudyResult:
     def n_errors(self) -> int:
         return sum(cell.tally.errors for one in self.findings.models for cell in one.cells)
 
-    def stored(self, adjust: Adjust = "maxt", baseline: str | None = None) -> AblationStudy:
-        """The study as `load_study` has it, with these findings, whose p are adjusted so."""
-        found = AblationStudy(self.study.folder, adjust, baseline=baseline)
+    def analysis(self, adjust: Adjust = "maxt", baseline: str | None = None) -> Analysis:
+        """The study's analysis, with these findings, whose p are adjusted so."""
+        found = Analysis(self.study.folder, adjust, baseline=baseline)
         vars(found).update(findings=self.findings, metrics=self.metrics)  # not computed again
         return found
 
     def plot(self, kind: str = "effects", **options: Any) -> Drawing:
         """A figure of the study, of any kind that `AblationStudy.plot` has."""
-        return self.stored().plot(kind, **options)
+        return self.analysis().plot(kind, **options)
 
     def _repr_html_(self) -> str:
-        return self.stored()._repr_html_()
+        return self.analysis()._repr_html_()
 
     def _design(self) -> dict[str, Any]:
         if self.study.design is None:

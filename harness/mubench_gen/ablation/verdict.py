@@ -25,7 +25,7 @@ from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.stored import AblationStudy
+    from mubench_gen.ablation.analysis import Analysis
 
 Floats = npt.NDArray[np.float64]
 Where = Literal["gain", "loss", "not known"]
@@ -89,7 +89,7 @@ class PairVerdict:
         return list(_told(self))
 
 
-def verdict_of(study: AblationStudy) -> PairVerdict | None:
+def verdict_of(study: Analysis) -> PairVerdict | None:
     """The verdict of a study of a base and its fine-tune; None of other studies, or if fewer than
     two images have items that both have answered in every cell."""
     pair = study.document.get(PAIR)

@@ -240,9 +240,9 @@ def command(
             show_costs(one, rate)
         return 0
     if as_json:
-        print_json({**document, **result.as_dict(), **result.stored(adjust).as_dict()})
+        print_json({**document, **result.as_dict(), **result.analysis(adjust).as_dict()})
     else:
-        show(result.stored(adjust).tables())
+        show(result.analysis(adjust).tables())
     note(f"Study folder: {opened.folder}")
     return 3 if result.n_errors else 0
 

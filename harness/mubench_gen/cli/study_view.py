@@ -10,7 +10,7 @@ from mubench_gen.console.notes import note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mubench_gen.ablation.stored import AblationStudy
+    from mubench_gen.ablation.analysis import Analysis
     from mubench_gen.cli.report_options import Wanted
 
 FORMATS = ("md", "latex", "csv", "parquet")
@@ -36,12 +36,15 @@ def shows(paths: Sequence[Path], wanted: Wanted) -> bool:
 
 def report(path: Path, wanted: Wanted) -> None:
     """Print the study, or write what `wanted` says."""
+    from mubench_gen.ablation.analysis import Analysis
     from mubench_gen.ablation.stored import AblationStudy, load_study
 
-    study = load_study(path, adjust=wanted.adjust, cluster=wanted.cluster, baseline=wanted.baseline)
-    if not isinstance(study, AblationStudy):
+    found = load_study(path, adjust=wanted.adjust, cluster=wanted.cluster, baseline=wanted.baseline)
+    if not isinstance(found, AblationStudy):
         _report_sweep(path, wanted)
-    elif wanted.html is not None:
+        return
+    study = Analysis(found.dir, found.adjust, found.cluster, found.baseline)
+    if wanted.html is not None:
         _write_page(study, wanted)
     elif wanted.figure is not None:
         _write_figure(study, wanted)
@@ -57,7 +60,7 @@ def report(path: Path, wanted: Wanted) -> None:
         show(study.tables())
 
 
-def document_of(study: AblationStudy) -> dict[str, object]:
+def document_of(study: Analysis) -> dict[str, object]:
     """The document of `--json`, the same from `ablate` and from `report`."""
     return {
         "study_dir": str(study.dir),
@@ -69,7 +72,7 @@ def document_of(study: AblationStudy) -> dict[str, object]:
     }
 
 
-def _write_page(study: AblationStudy, wanted: Wanted) -> None:
+def _write_page(study: Analysis, wanted: Wanted) -> None:
     from mubench_gen.report.html import check_page_path
 
     path = Path(wanted.html) if wanted.html else study.dir / _PAGE
@@ -78,7 +81,7 @@ def _write_page(study: AblationStudy, wanted: Wanted) -> None:
     note(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")
 
 
-def _write_figure(study: AblationStudy, wanted: Wanted) -> None:
+def _write_figure(study: Analysis, wanted: Wanted) -> None:
     from mubench_gen.cli.figure_view import check_figure, width_of
     from mubench_gen.plan.settings import pairs
 
@@ -90,7 +93,7 @@ def _write_figure(study: AblationStudy, wanted: Wanted) -> None:
     note(f"Wrote {out}: {drawing.title}.")
 
 
-def _export(study: AblationStudy, wanted: Wanted) -> None:
+def _export(study: Analysis, wanted: Wanted) -> None:
     """Write the tables as Markdown or LaTeX, or one of FRAMES as CSV or Parquet."""
     import io
 
