@@ -138,7 +138,7 @@ def test_a_study_and_a_sweep_stand_for_their_runs_and_have_figures(
     drawn = here("report", "sweep", "--figure", "frontier", "--out", "frontier.svg")
     assert drawn.code == 0, drawn.err
     assert ">α 0.5</text>" in (tmp_path / "frontier.svg").read_text()
-    assert "clip-finetuned@0.5" in here("report", "sweep").out
+    assert "clip-finetuned@0.5" in here("report", "sweep", "--each").out
 
 
 def test_after_eval_the_pooled_line_is_last_and_what_to_type_next_is_told(

@@ -273,5 +273,5 @@ def test_a_study_is_clustered_by_two_fields_at_once_and_says_so(here: Here, tmp_
     page = here("report", tmp_path / "slide-plate", "--html", tmp_path / "page.html")
     assert page.code == 0, page.err
     html = (tmp_path / "page.html").read_text("utf-8")
-    assert "intervals are clustered by slide and plate" in html
+    assert "clustered by slide and plate" in html
     assert "clustered by image" not in html

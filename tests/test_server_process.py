@@ -222,7 +222,8 @@ def test_it_is_started_again_when_it_dies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("FAKE_DIES_AFTER", "4")
-    outcome = here(*evaluation(plugin, cells, "-o", "engine.window=1"))
+    asked = evaluation(plugin, cells, "-o", "engine.window=1", "--no-preflight")
+    outcome = here(*asked)
     assert outcome.code == 0, outcome.err
     assert "vLLM died (exit code 7) and is started again" in outcome.err
     assert "the engine core died" in outcome.err

@@ -297,7 +297,7 @@ def test_what_a_sweep_cannot_be_made_of_is_said(here: Here, demo: Path, tmp_path
     where = ("--data", demo, "--run-dir", "s")
     other = ("--plugin", "tiny", "--base", "clip", "--finetuned", "llava")
     for flags, told in (
-        ((*other, *inside), "ifferent architectures"),
+        ((*other, *inside), "is not the whole of"),
         ((*FLAGS, *inside, "--alpha", "1.5"), "outside [0, 1]"),
         ((*FLAGS, *inside, "--include", "vision_modle.*"), "matches no tensor"),
         ((*FLAGS, "--in-domain", "no-such-task"), "no-such-task"),

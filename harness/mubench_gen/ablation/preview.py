@@ -13,7 +13,7 @@ from mubench_gen.errors import SettingError
 from mubench_gen.plan.plan import open_data, policy_of
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.report.preview.side_by_side import Rows, Seen, seen
+from mubench_gen.report.preview.side_by_side import Rows, SideBySide, seen
 from mubench_gen.tasks.matching import tasks_to_ask, with_recasts
 from mubench_gen.tasks.samples import samples, tasks_of
 from mubench_gen.tasks.task import load_tasks
@@ -46,7 +46,7 @@ def preview(axes: StudySettings, given: Mapping[str, Any], plugins: Plugins) -> 
     for number, key in enumerate(chosen):
         cells = [column[number] for column in columns]
         for place in range(max(map(len, cells))):
-            row = [one[place] if place < len(one) else Seen("–") for one in cells]
+            row = [one[place] if place < len(one) else SideBySide("–") for one in cells]
             rows.append((key if not place else f"{key}, image {place + 1}", row))
     return Rows("What a model sees", names, rows)
 
@@ -60,8 +60,8 @@ def _asked(settings: Settings, plugins: Plugins) -> Iterator[Sample]:
     return samples(tasks, dataset, limit=limit, seed=seed, control=settings.control)
 
 
-def _seen(sample: Sample) -> Iterator[Seen]:
+def _seen(sample: Sample) -> Iterator[SideBySide]:
     if sample.image is None:
-        yield Seen("no image")
+        yield SideBySide("no image")
     for image in sample.images:
         yield seen(image)

@@ -31,7 +31,7 @@ _DEEP = 4  # a part's text may have places itself
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class PromptFamily:
     """A family's file. `parts`: the values of each part by name; of each value its texts by place,
     and its settings under "settings". `made`: by whom its texts are, "human" or "machine"."""
 
@@ -130,7 +130,7 @@ def _rank(member: str) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def read_family(path: Path) -> Family:
+def read_family(path: Path) -> PromptFamily:
     """The family in a file. DefinitionError says what is wrong with it."""
     content = read_toml(read_definition(path), path)
     for key in content:
@@ -147,7 +147,7 @@ def read_family(path: Path) -> Family:
     members = math.prod(map(len, parts.values()))
     if members > _MOST:
         raise DefinitionError(f"{path}: {members:,} combinations of parts; at most {_MOST:,}.")
-    return Family(
+    return PromptFamily(
         path=path,
         title=str(content.get("title", path.stem)),
         made=str(content.get("made", "human")),

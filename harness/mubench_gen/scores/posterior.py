@@ -19,8 +19,8 @@ import numpy.typing as npt
 from mubench_gen.scores.rasch import (
     NODES,
     TASK_VARIANCE,
-    Design,
     Fit,
+    Incidence,
     Quadrature,
     Responses,
     chances_of,
@@ -106,7 +106,7 @@ def accuracies(ability: Floats, difficulty: float) -> Floats:
     return found
 
 
-def _fit(asked: Responses) -> tuple[Responses, Design, Fit]:
+def _fit(asked: Responses) -> tuple[Responses, Incidence, Fit]:
     """The answers sorted by item, their design and the fit to them."""
     if not len(asked.item):
         raise ValueError("no answers to estimate from")
@@ -114,12 +114,17 @@ def _fit(asked: Responses) -> tuple[Responses, Design, Fit]:
     answers = replace(
         asked, item=asked.item[order], cell=asked.cell[order], right=asked.right[order]
     )
-    design = Design.of(answers)
+    design = Incidence.of(answers)
     return answers, design, fitted(answers, design)
 
 
 def _drawn(
-    asked: Responses, design: Design, chain: _Chain, generator: np.random.Generator, *, draws: int
+    asked: Responses,
+    design: Incidence,
+    chain: _Chain,
+    generator: np.random.Generator,
+    *,
+    draws: int,
 ) -> Floats:
     """Accuracies of the whole grid, (draws, cells)."""
     quadrature = Quadrature(asked)
@@ -157,7 +162,7 @@ class _Chain:
     """
 
     def __init__(
-        self, design: Design, fit: Fit, generator: np.random.Generator, scale: float
+        self, design: Incidence, fit: Fit, generator: np.random.Generator, scale: float
     ) -> None:
         self.difficulty = fit.difficulty
         self._block = design.block

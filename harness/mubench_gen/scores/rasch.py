@@ -76,7 +76,7 @@ def responses_of(right: Floats, levels: Codes, task: Codes) -> Responses:
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class Incidence:
     """The design matrices of the abilities (sparse), and the variance of each effect.
 
     `all` has a row for each (cell, task), `asked` one for each answer. `block` is the index of
@@ -89,7 +89,7 @@ class Design:
     tasks: int
 
     @classmethod
-    def of(cls, asked: Responses) -> Design:
+    def of(cls, asked: Responses) -> Incidence:
         from scipy import sparse
 
         tasks = int(asked.task.max()) + 1
@@ -152,7 +152,7 @@ def chances_of(abilities: Floats, difficulties: Floats) -> Floats:
     return np.clip(found, 1e-9, 1 - 1e-9)
 
 
-def fitted(asked: Responses, design: Design) -> Fit:
+def fitted(asked: Responses, design: Incidence) -> Fit:
     """The posterior mode, by EM. `asked` must be sorted by item."""
     from scipy import linalg, sparse
 
@@ -202,7 +202,7 @@ def fitted(asked: Responses, design: Design) -> Fit:
     return Fit(effects, information, difficulty, before[1], rounds)
 
 
-def _variances(design: Design, effects: Floats, covariance: Floats) -> Floats:
+def _variances(design: Incidence, effects: Floats, covariance: Floats) -> Floats:
     """The variance of each block: the mean square of its effects plus their variances (EM)."""
     random = design.block >= 0
     counts = np.bincount(design.block[random])

@@ -16,7 +16,7 @@ from mubench_gen.types import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenRun:
     """Equal tokens in a row: the first one's `place` (from 0), its `id`, its text, and how many.
 
     `image`: whether they stand for a piece of an image.
@@ -40,7 +40,7 @@ class PromptTokens:
     template: str | None
     ids: tuple[int, ...]
     image_tokens: int | None
-    runs: tuple[Tokens, ...]
+    runs: tuple[TokenRun, ...]
 
 
 def prompt_tokens(checkpoint: Checkpoint, runtime: Runtime, request: Request) -> list[PromptTokens]:
@@ -80,9 +80,9 @@ def _of(
     return PromptTokens(text, template, tuple(ids), seen, runs)
 
 
-def _runs(ids: list[int], tokenizer: Any, image: int | None) -> Iterator[Tokens]:
+def _runs(ids: list[int], tokenizer: Any, image: int | None) -> Iterator[TokenRun]:
     place = 0
     for token, same in groupby(ids):
         count = len(list(same))
-        yield Tokens(place, token, tokenizer.decode([token]), count, token == image)
+        yield TokenRun(place, token, tokenizer.decode([token]), count, token == image)
         place += count

@@ -24,7 +24,7 @@ _FLAG = "--preview"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SideBySide:
     """What a model sees in a cell: `content` (JPEG) is a small copy, `said` its size or why there
     is no picture."""
 
@@ -38,16 +38,16 @@ class Rows:
 
     title: str
     conditions: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Seen]]]
+    rows: Sequence[tuple[str, Sequence[SideBySide]]]
 
 
-def seen(image: Image) -> Seen:
+def seen(image: Image) -> SideBySide:
     """An image as it is shown."""
     try:
         picture = image.pixels()
     except ImageError as error:
-        return Seen(f"cannot be shown: {error}")
-    return Seen(f"{picture.width} × {picture.height}", thumbnail(picture, _STEP))
+        return SideBySide(f"cannot be shown: {error}")
+    return SideBySide(f"{picture.width} × {picture.height}", thumbnail(picture, _STEP))
 
 
 def check_sheet_path(path: Path) -> None:
@@ -82,7 +82,7 @@ def _page(found: Rows) -> str:
     return static_page(found.title, [table], [note], by="ablate --preview")
 
 
-def _cell(one: Seen) -> str:
+def _cell(one: SideBySide) -> str:
     picture = ""
     if one.content:
         source = base64.b64encode(one.content).decode()
