@@ -27,7 +27,7 @@ from mubench_gen.host.card import ModelCard
 from mubench_gen.host.client import HostedModel
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.opening import shared_model
-from mubench_gen.plan.plan import Plan, Selection, make_plan
+from mubench_gen.plan.plan import OpenedData, Plan, Selection, make_plan
 from mubench_gen.plan.ray_options import split_cluster
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
@@ -61,6 +61,8 @@ def open_parts(
     wanted = None if design is None else _wanted(design, axes)
     asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
     opened: dict[str, HostedModel] = {}  # a model that several runs ask is opened once
+    data: OpenedData = {}  # and so are data
+    plugins = plugins.looked_up()
     parts = []
     try:
         for plugin, model in _models(axes):
@@ -72,7 +74,9 @@ def open_parts(
                 check_of_items(settings.cluster)
                 asks = shared_model(split_cluster(settings)[0], plugins, variants(axes), opened)
                 _check_kind(axes, asks.card)
-                plan = make_plan(settings, plugins, variants=variants(axes), models=opened)
+                plan = make_plan(
+                    settings, plugins, variants=variants(axes), models=opened, opened=data
+                )
                 parts.append(Part(plan, condition, number))
     except BaseException:
         for one in opened.values():

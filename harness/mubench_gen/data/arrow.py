@@ -6,6 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -77,6 +78,7 @@ class ArrowDataset:
         self.tasks: Sequence[Task] = ()
         self._sources = sources
         self._policy = policy
+        self.known: dict[Any, Any] = {}
         self._stamps = {source.path: stamp_of(source.path.stat()) for source in sources}
         self._read: Mapping[str, FileDigest] = {}  # the files when their digests were taken
         self._ends = list(accumulate(len(source) for source in sources))
@@ -124,6 +126,11 @@ class ArrowDataset:
     @property
     def facts(self) -> Mapping[str, Any]:
         return {}
+
+    def shown_by(self, policy: StandardPolicy) -> ArrowDataset:
+        shown = copy(self)
+        shown._policy = policy
+        return shown
 
     def __len__(self) -> int:
         return self._ends[-1]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mubench_gen.types import Form, Row, Task
+
+if TYPE_CHECKING:
+    from mubench_gen.images.policy import StandardPolicy
 
 
 def has_several_images(dataset: object) -> bool:
@@ -17,6 +20,13 @@ def has_several_images(dataset: object) -> bool:
 def forms_of(dataset: object) -> Mapping[tuple[str, str], Form]:
     """What questions ask for, by (data set, question); one option where nothing is known."""
     found: Mapping[tuple[str, str], Form] = getattr(dataset, "forms", {})
+    return found
+
+
+def known_of(dataset: object) -> dict[Any, Any]:
+    """What was found by reading the rows, so that it need not be found again: the same one however
+    the images are shown."""
+    found: dict[Any, Any] = getattr(dataset, "known", {})
     return found
 
 
@@ -60,6 +70,10 @@ class Dataset(Protocol):
 
     @property
     def facts(self) -> Mapping[str, Any]: ...
+
+    def shown_by(self, policy: StandardPolicy) -> Dataset:
+        """The same rows, not read again, their images shown by another policy, which may differ
+        from the data set's own in the transform alone."""
 
     def __len__(self) -> int: ...
 

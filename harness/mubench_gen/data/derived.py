@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from mubench_gen.data.dataset import Dataset, forms_of, has_several_images
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.types import Form, Task
 
 
@@ -15,6 +17,7 @@ class Derived:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        self.known: dict[Any, Any] = {}
 
     @property
     def name(self) -> str:
@@ -59,3 +62,8 @@ class Derived:
     @property
     def facts(self) -> Mapping[str, Any]:
         return self._dataset.facts
+
+    def shown_by(self, policy: StandardPolicy) -> Self:
+        shown = copy(self)
+        shown._dataset = self._dataset.shown_by(policy)
+        return shown

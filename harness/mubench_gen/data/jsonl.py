@@ -7,6 +7,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -64,6 +65,8 @@ class JsonlDataset:
         self._alike = Alike(path)
         self.images = images or ImageFiles(path.parent, outside=outside)
         self._policy = policy
+        self._opened: JsonlDataset | None = None
+        self.known: dict[Any, Any] = {}
         self._offsets = array("Q")
         self._repeated: set[int] = set()
         self._names: dict[str, None] = {}
@@ -92,6 +95,12 @@ class JsonlDataset:
     def digest(self) -> str:
         parts = f"{self.rows_digest}\n{combined(self.image_files)}"
         return hashlib.sha256(parts.encode()).hexdigest()
+
+    def shown_by(self, policy: StandardPolicy) -> JsonlDataset:
+        shown = copy(self)
+        shown._policy = policy
+        shown._opened = self  # a temporary file of its rows lasts as long as it
+        return shown
 
     def __len__(self) -> int:
         return len(self._offsets)

@@ -61,9 +61,10 @@ class HostedModel:
         return self._card
 
     def digest(self) -> Any:
-        """The digests of the model that stand in every key."""
-        self._digested = self._first
-        self._digest = self._digested.call("digest")
+        """The digests of the model that stand in every key, taken once of each process."""
+        if self._digested is not self._first:
+            self._digested = self._first
+            self._digest = self._digested.call("digest")
         return self._digest
 
     def spec(self, model: str | None) -> ModelSpec:

@@ -17,6 +17,8 @@ from mubench_gen.storage.run_folder import settings_hash
 def model_identity(plan: Plan) -> str:
     """A digest of all that determines a reply beside the request's own content."""
     settings = plan.settings
+    blind = settings.control == "blind"  # a transform changes no picture where none is shown
+    policy = plan.policy.untransformed() if blind else plan.policy
     parts = {
         "plugin": plan.plugin.name,
         "model": plan.spec.name,
@@ -26,7 +28,7 @@ def model_identity(plan: Plan) -> str:
         "options": without_secrets(settings.model_options, plan.secret),
         "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
-        "policy": plan.policy.identity(),
+        "policy": policy.identity(),
         **({"files": dict(plan.weights.files)} if plan.weights.files else {}),
         **({"members": list(plan.weights.members)} if plan.weights.members else {}),
         **({"deterministic": True} if settings.deterministic else {}),

@@ -50,6 +50,8 @@ from mubench_gen.types import Readout, Task
 
 _PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
 
+OpenedData = dict[str, tuple[Dataset, list[Task]]]  # by what opened them
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -135,19 +137,22 @@ def make_plan(
     variants: Sequence[Mapping[str, str]] = ({},),
     with_weights: bool = True,
     models: dict[str, HostedModel] | None = None,
+    opened: OpenedData | None = None,
 ) -> Plan:
     """Find, open and check all that a run needs. UsageError says what is wrong.
 
     `variants`: each prompt is asked under each of these settings of it, over `prompt_set`.
     `with_weights` False: the weights are not digested, and the plan's keys are not a run's.
     `models`: those of other plans, which this one shares where the settings make the same model.
+    `opened`: likewise the data.
     """
     know_environment()
     settings, cluster = split_cluster(by_protocol(settings, None))
     model = shared_model(settings, plugins, variants, {} if models is None else models)
     model.begin()  # its process starts meanwhile
     try:
-        return _planned(settings, cluster, model, plugins, variants, with_weights)
+        data = {} if opened is None else opened
+        return _planned(settings, cluster, model, plugins, variants, with_weights, data)
     except BaseException:
         model.close()
         raise
@@ -160,6 +165,7 @@ def _planned(
     plugins: Plugins,
     variants: Sequence[Mapping[str, str]],
     with_weights: bool,
+    opened: OpenedData,
 ) -> Plan:
     """The plan of a run whose model is this one."""
     judge, reading = open_judge(settings, plugins) or (None, None)
@@ -174,10 +180,7 @@ def _planned(
             "The control 'blind' is for generative models: a contrastive model compares an image "
             "with captions. Use --control shuffled."
         )
-    with waiting(f"Reading the data {settings.data}"):
-        dataset = open_data(settings, policy)
-    tasks = tasks_to_ask(load_tasks(settings.tasks, dataset), named=bool(settings.tasks))
-    dataset = with_recasts(dataset, tasks)
+    dataset, tasks = _data_and_tasks(settings, policy, opened)
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks), dataset)
     _check_boxes_stay(tasks, policy)
     default = () if settings.prompt else default_prompts(tasks, spec.kind, dataset)
@@ -217,6 +220,24 @@ def _planned(
         images=images,
         cluster=cluster,
     )
+
+
+def _data_and_tasks(
+    settings: Settings, policy: StandardPolicy, opened: OpenedData
+) -> tuple[Dataset, list[Task]]:
+    """The data set and the tasks that it may be asked; those of `opened` where the settings open
+    the same. A transform comes last of all that is done to an image, so that data opened without
+    it are the same data."""
+    plain = policy.untransformed()
+    of_data = ("data", "partial", "licenses", "allow_outside", "map", "tasks")
+    asked = repr([plain, *(getattr(settings, name) for name in of_data)])
+    if asked not in opened:
+        with waiting(f"Reading the data {settings.data}"):
+            dataset = open_data(settings, plain)
+        tasks = tasks_to_ask(load_tasks(settings.tasks, dataset), named=bool(settings.tasks))
+        opened[asked] = with_recasts(dataset, tasks), tasks
+    dataset, tasks = opened[asked]
+    return dataset.shown_by(policy), tasks
 
 
 def policy_of(settings: Settings, default: str, plugins: Plugins | None = None) -> StandardPolicy:

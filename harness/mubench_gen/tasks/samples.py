@@ -11,15 +11,18 @@ import heapq
 import random
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.dataset import Dataset, known_of
 from mubench_gen.errors import DataError, did_you_mean
 from mubench_gen.tasks.forms import as_declared
 from mubench_gen.tasks.stand_ins import StandIns
 from mubench_gen.tasks.task import matches
 from mubench_gen.types import Control, Image, Question, Row, Sample, Task
+
+_READ_ALL = 4  # rows that are read in their order cost as much as one that is looked up
 
 
 def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, wanted: Sequence[str]) -> list[Task]:
@@ -62,13 +65,13 @@ def samples(
     """The samples, row by row. `limit`: that many per task, drawn by seed.
 
     `row_mask`: one number per row, 0 if its items are not asked here; `limit` draws from all rows
-    nevertheless. Memory holds one number per row under `shuffled`, and one for each drawn item
-    while drawing; nothing else in it grows with the data.
+    nevertheless, once for each data set that is open. Memory holds one number per row under
+    `shuffled`, and one for each drawn item; nothing else in it grows with the data.
     """
-    drawn = None if limit is None else _draw(tasks, dataset, limit, seed)
+    drawn = None if limit is None else _drawn(tasks, dataset, limit, seed)
     partners = _partners(len(dataset), seed) if control == "shuffled" else None
     stand_ins = StandIns(dataset, seed)
-    for row in dataset:
+    for row in dataset if drawn is None else _rows(dataset, drawn):
         if row_mask is not None and not row_mask[row.index]:
             continue
         images = row.images
@@ -76,7 +79,7 @@ def samples(
             (task, name)
             for task in tasks
             for name in task.questions_of(row)
-            if drawn is None or rank(seed + 1, item_id(row, task, name)) <= drawn[task.name]
+            if drawn is None or rank(seed + 1, item_id(row, task, name)) <= drawn.last[task.name]
         ]
         if control == "blind":
             images = ()
@@ -111,22 +114,50 @@ def rank(seed: int, item: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
 
 
-def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> dict[str, int]:
-    """The greatest seeded rank of the `limit` items that are drawn of each task.
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The greatest rank of the items that are drawn of each task, and the rows that have any."""
 
-    The items of the smallest ranks are drawn, so that the order of the rows does not matter.
+    last: Mapping[str, int]
+    rows: array[int]
+
+
+def _rows(dataset: Dataset, drawn: _Drawn) -> Iterable[Row]:
+    """The rows that have drawn items, or all where that is no more work."""
+    if len(drawn.rows) * _READ_ALL > len(dataset):
+        return dataset
+    return (dataset[index] for index in drawn.rows)
+
+
+def _drawn(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> _Drawn:
+    """What `_draw` draws, drawn once."""
+    known = known_of(dataset)
+    asked = ("drawn", tuple((task.name, task.sha256) for task in tasks), limit, seed)
+    if asked not in known:
+        known[asked] = _draw(tasks, dataset, limit, seed)
+    found: _Drawn = known[asked]
+    return found
+
+
+def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> _Drawn:
+    """The `limit` items of each task with the smallest seeded ranks.
+
+    The order of the rows does not matter.
     `seed + 1` has been its seed since the first version: another one would draw other items.
     """
-    smallest: dict[str, list[int]] = defaultdict(list)  # heaps, negative
+    smallest: dict[str, list[tuple[int, int]]] = defaultdict(list)  # heaps of (-rank, row)
     for row in dataset:
         for task in tasks:
             for name in task.questions_of(row):
-                entry, heap = -rank(seed + 1, item_id(row, task, name)), smallest[task.name]
+                heap = smallest[task.name]
+                entry = -rank(seed + 1, item_id(row, task, name)), row.index
                 if len(heap) < limit:
                     heapq.heappush(heap, entry)
                 else:
                     heapq.heappushpop(heap, entry)
-    return {name: -heap[0] for name, heap in smallest.items()}
+    rows = {index for heap in smallest.values() for _, index in heap}
+    last = {name: -heap[0][0] for name, heap in smallest.items()}
+    return _Drawn(last, array("Q", sorted(rows)))
 
 
 def _partners(rows: int, seed: int) -> array[int]:
