@@ -88,6 +88,18 @@ def test_under_a_limit_rows_without_drawn_items_are_read_once(
     assert read == dict.fromkeys((one.row.index for one in again), 1)
 
 
+@pytest.mark.parametrize(("transform", "decoded"), [("invert", False), ("rotate:degrees=90", True)])
+def test_the_size_of_an_image_costs_a_transform_only_where_that_may_change_it(
+    tmp_path: Path, transform: str, decoded: bool
+) -> None:
+    write_data(tmp_path / "data", [make_row(0)])
+    shown = opened(tmp_path / "data").shown_by(make_policy({"transform": transform}, seconds=9))
+    image = shown[0].image
+    size = image.size
+    assert image.is_decoded == decoded
+    assert size == image.pixels().size
+
+
 def test_a_study_opens_its_data_once_and_asks_nothing_twice_that_shows_no_image(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +116,7 @@ def test_a_study_opens_its_data_once_and_asks_nothing_twice_that_shows_no_image(
     data = write_data(tmp_path / "slides", [make_row(i, questions=("stain",)) for i in range(12)])
     study = ["ablate", "--plugin", tmp_path / "asked.py", "--data", data,
              "--prompt", "letter,plain", "--axis", "transform=none,invert,grayscale",
-             "--axis", "control=none,blind", "--limit", "8", "--run-dir", "s", "--json"]  # fmt: skip
+             "--axis", "control=none,blind", "--limit", "8", "--json"]  # fmt: skip
     done = here(*study)
     assert done.code == 0, done.err
     assert set(count.values()) == {1}

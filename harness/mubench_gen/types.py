@@ -50,8 +50,8 @@ TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image tha
 class ImagePolicy(Protocol):
     """How files become 8-bit RGB; `images.policy.StandardPolicy` is the harness's own.
 
-    It may have more: `name`, `transforms`, `is_redrawn(content, name)` for `Image.data`,
-    `variant(conversion)` for the image's key, and `size(content, name)`.
+    It may have more: `name`, `transforms`, `moves_pixels`, `is_redrawn(content, name)` for
+    `Image.data`, `variant(conversion)` for the image's key, and `size(content, name)`.
     """
 
     def check(self, content: bytes, name: str) -> str | None:
@@ -149,7 +149,8 @@ class Image:
         """Width and height of what is shown, by the file's header where that tells."""
         if self._size is None:
             by_header = getattr(self._policy, "size", None)
-            if self._pixels is not None or self.is_transformed or by_header is None:
+            moved = getattr(self._policy, "moves_pixels", self.is_transformed)
+            if self._pixels is not None or moved or by_header is None:
                 self._size = self.pixels().size
             else:
                 self._size = by_header(self.file_bytes, self.name)

@@ -83,6 +83,11 @@ class StandardPolicy:
         """Whether the decoded picture is changed by a plugin's transform."""
         return self.transform is not None
 
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether the transform may move what is seen or change the size."""
+        return self.transform is not None and self.transform.transform.moves_pixels
+
     def untransformed(self) -> StandardPolicy:
         """The same policy for pictures that were transformed already."""
         return self if self.transform is None else replace(self, transform=None)

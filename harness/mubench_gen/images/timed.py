@@ -37,6 +37,7 @@ class Timed:
         self._hung = False
         self.name = policy.name
         self.transforms = policy.transforms
+        self.moves_pixels = policy.moves_pixels
         self._checked: str | ImageError | None = None
 
     def read(self) -> bytes:

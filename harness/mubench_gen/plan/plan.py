@@ -266,7 +266,7 @@ def open_data(settings: Settings, policy: StandardPolicy) -> Dataset:
 
 def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
     """Refuse tasks with boxes, which are in pixels of the file, if a transform moves pixels."""
-    if policy.transform is None or not policy.transform.transform.moves_pixels:
+    if policy.transform is None or not policy.moves_pixels:
         return
     boxed = [task.name for task in tasks if task.question.split("/")[0] in (BOXES, WHICH_BOX)]
     if boxed:
