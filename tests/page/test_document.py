@@ -263,6 +263,16 @@ def test_a_shuffled_run_shows_the_image_that_was_shown(study: Study, tmp_path: P
     assert set(items_of(page)["records"]["picture"]) == {-1}
 
 
+@pytest.mark.parametrize(("control", "pictures"), [("mean", 1), ("noise", 12)])
+def test_a_picture_in_the_place_of_the_image_is_shown(
+    study: Study, tmp_path: Path, control: str, pictures: int
+) -> None:
+    run = evaluate("echo", tmp_path / "run", data=study.data, control=control, seed=3)
+    page = tmp_path / "report.html"
+    assert write_page([run], page).pictures == pictures
+    assert -1 not in items_of(page)["records"]["picture"]
+
+
 def test_beyond_the_most_items_a_sample_is_shown_and_said(study: Study, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert write_page(study.runs, page, most_items=25).items == 25

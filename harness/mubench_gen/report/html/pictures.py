@@ -23,9 +23,11 @@ from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
 from mubench_gen.runs.kept_images import images_of, kept_images
 from mubench_gen.runs.results import Run
+from mubench_gen.tasks.stand_ins import StandIns
 from mubench_gen.types import Image, Row
 
 _JPEG = b"\xff\xd8\xff"
+_DRAWN = ("mean", "noise")  # controls that show a picture in the place of the image
 _WAITING = 64  # rows whose images are in memory at once
 T = TypeVar("T")
 R = TypeVar("R")
@@ -80,7 +82,7 @@ def find_pictures(
             break
         try:
             dataset = open_data(settings)
-            _look(dataset, missing, album, step, shuffled=settings["control"] == "shuffled")
+            _look(dataset, missing, album, step, settings)
         except UsageError as error:
             album.notes.append(f"No images of {settings['data']}: {error}")
     _fit(album, most * len(wanted))
@@ -124,7 +126,7 @@ def data_settings(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, A
             "allow_outside": settings.get("allow_outside", False),
             "map": settings.get("map") or {},
         }
-        if _transform(asked):
+        if _transform(asked) or asked["control"] in _DRAWN:
             asked["seed"] = settings["seed"]
         seen.setdefault(repr(asked), asked)
     yield from sorted(
@@ -147,9 +149,15 @@ def open_data(settings: Mapping[str, Any]) -> Dataset:
 
 
 def _look(
-    dataset: Dataset, wanted: Mapping[str, set[str]], album: Album, step: Step, *, shuffled: bool
+    dataset: Dataset,
+    wanted: Mapping[str, set[str]],
+    album: Album,
+    step: Step,
+    settings: Mapping[str, Any],
 ) -> None:
     """Search the rows that may have a wanted image; for shuffled runs, all rows."""
+    control = settings["control"]
+    shuffled, drawn = control == "shuffled", StandIns(dataset, settings.get("seed", 0))
     rows_of: dict[str, set[str]] = {}
     for digest, keys in wanted.items():
         for key in keys:
@@ -158,7 +166,7 @@ def _look(
     def look(row: Row) -> list[tuple[str, Picture]]:
         expected = set(wanted) if shuffled else rows_of[row.key]
         found = []
-        for image in images_of(row):
+        for image in drawn.of(row, control) if control in _DRAWN else images_of(row):
             try:
                 digest = image.sha256
                 if digest in expected and digest not in album.pictures:
