@@ -29,7 +29,7 @@ _IRREGULAR = {word: str(k) for k, word in enumerate(NUMBERS) if word != "one"} |
         "sulphur=sulfur sceptical=skeptical plough=plow",
         "um=µm micron=µm microns=µm micrometer=µm micrometers=µm micrometre=µm micrometres=µm",
         "nanometer=nm nanometers=nm nanometre=nm nanometres=nm percent=% &=and ×=x",
-        "nope=no yep=yes yeah=yes yup=yes",
+        "nope=no yep=yes yeah=yes yup=yes affirmative=yes",
         "millimeter=mm millimeters=mm millimetre=mm millimetres=mm",
     )
     for pair in line.split()
