@@ -1,4 +1,4 @@
-"""Marks behind labels, totals of counts, and what brackets deny."""
+"""Marks behind labels, totals of counts, what brackets deny, initials, and a last yes or no."""
 
 from __future__ import annotations
 
@@ -56,3 +56,44 @@ def test_a_total_counts_and_parts_of_it_do_not(reply: str, count: str | None) ->
 )
 def test_a_bracket_denies_what_it_names(reply: str, option: str | None) -> None:
     assert named(reply) == option
+
+
+OPTICS = ("confocal microscopy", "transmission electron microscopy", "scanning electron microscopy",
+          "differential interference contrast")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("TEM", "transmission electron microscopy"),
+        ("A SEM image.", "scanning electron microscopy"),
+        ("DIC", "differential interference contrast"),
+        ("EM", None),
+        ("SEM or TEM?", None),
+        ("Not SEM.", None),
+    ],
+)
+def test_initials_alone_are_the_option_that_has_them(reply: str, option: str | None) -> None:
+    assert named(reply, OPTICS) == option
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("Yes \u2014 there is a scale bar.", "yes"),
+        ("Yes (scale bar at the lower right).", "yes"),
+        ("There is no scale bar, so: no.", "no"),
+        ("Not visible, no.", "no"),
+        ("The options are yes, no.", None),
+        ("Is it yes? Is it no?", None),
+    ],
+)
+def test_yes_and_no_are_read_before_a_dash_and_at_the_end(reply: str, option: str | None) -> None:
+    assert named(reply, ("yes", "no")) == option
+
+
+def test_a_last_sentence_may_leave_out_the_noun_of_all() -> None:
+    muscles = ("cardiac muscle", "smooth muscle", "skeletal muscle")
+    assert named("No striations are seen. Smooth.", muscles) == "smooth muscle"
+    assert named("Intercalated discs! Cardiac it is.", muscles) == "cardiac muscle"
+    assert named("The fibres run in parallel. Skeletal?", muscles) is None

@@ -16,10 +16,9 @@ _TOTAL = re.compile(
     r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
-# "5 in total", "5 cells altogether".
-_SUMMED = re.compile(
-    r"(?<![\d.])(?=(\w{1,8}(?: \w{2,20}){0,2},? (?:in total|in all|altogether|overall|all told)\b))"
-)
+_SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
+_BEFORE_SUM = re.compile(r"(?<![\w.])(\w{1,8})(?: \w{2,20}){0,2},?$")  # "5 in total", "5 cells …"
+_BACK = 60
 _AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnez])")
 _COUNT = re.compile(r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _COUNTED = re.compile(
@@ -52,7 +51,10 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
 
 def _summed(reply: ReplyText) -> list[Verdict]:
     """The numbers that "in total" stands behind."""
-    found = [text_at(reply, match.start()) for match in _SUMMED.finditer(reply.low)]
+    low = reply.low
+    ends = [match.start() for match in _SUMMED.finditer(low)]
+    before = [_BEFORE_SUM.search(low, max(0, end - _BACK), end) for end in ends]
+    found = [text_at(reply, match.start(1)) for match in before if match is not None]
     return [number for number in found if number is not None and _is_number(reply, number)]
 
 
