@@ -97,3 +97,9 @@ def test_a_last_sentence_may_leave_out_the_noun_of_all() -> None:
     assert named("No striations are seen. Smooth.", muscles) == "smooth muscle"
     assert named("Intercalated discs! Cardiac it is.", muscles) == "cardiac muscle"
     assert named("The fibres run in parallel. Skeletal?", muscles) is None
+
+
+def test_an_adjective_of_a_process_is_the_process() -> None:
+    fates = ("mitosis", "apoptosis", "necrosis", "interphase")
+    assert named("The cell is mitotic.", fates) == "mitosis"
+    assert named("apoptotic", fates) == "apoptosis"
