@@ -15,6 +15,7 @@ from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.data.recast import RecastDataset
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.plan import plan
+from mubench_gen.plugins import entry_points
 from mubench_gen.tasks.samples import samples
 from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Row
@@ -126,3 +127,24 @@ def test_a_study_opens_its_data_once_and_asks_nothing_twice_that_shows_no_image(
     assert done.document["surveys"][0]["requests"] == len(keys)
     (found,) = done.document["results"]["models"]
     assert [cell["tally"]["records"] for cell in found["cells"]] == [8] * 12
+
+
+def test_a_study_looks_for_installed_plugins_once_while_it_opens(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: Counter[str] = Counter()
+    look = entry_points._look
+
+    def counted(group: str) -> entry_points.Installed:
+        looked[group] += 1
+        return look(group)
+
+    monkeypatch.setattr(entry_points, "_look", counted)
+    data = write_data(tmp_path / "slides", [make_row(0)])
+    counts = []
+    for transforms in ("none,invert", "none,invert,grayscale,flip"):
+        study = ["ablate", "--plugin", "echo", "--data", data, "--axis", f"transform={transforms}"]
+        assert here(*study, "--plan").code == 0
+        counts.append(looked.total())
+        looked.clear()
+    assert counts[0] == counts[1]

@@ -158,7 +158,7 @@ def _split(key: str, text: str) -> list[Any]:
 def _axis(given: str, texts: list[Any]) -> Axis:
     field, key, name = _setting(given)
     if name == "transform":
-        plugins = Plugins().looked_up()
+        plugins = Plugins()
         texts = [
             one
             for text in texts

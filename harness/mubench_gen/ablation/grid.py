@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from mubench_gen.ablation.axes import NAMED, Axis, conditions_of, read_axes
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.plan.settings import validated
+from mubench_gen.plugins.entry_points import found_once
 from mubench_gen.prompts.families import expanded
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.render import Prompt
@@ -111,6 +112,7 @@ def _parts(level: Any) -> list[Any]:
     return [part.strip() for part in level.split(",") if part.strip()]
 
 
+@found_once()
 def make_study_settings(given: Mapping[str, Any]) -> StudySettings:
     """The axes as given by flags and a file.
 

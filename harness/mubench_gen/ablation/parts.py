@@ -30,6 +30,7 @@ from mubench_gen.plan.opening import shared_model
 from mubench_gen.plan.plan import OpenedData, Plan, Selection, make_plan
 from mubench_gen.plan.ray_options import split_cluster
 from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.entry_points import found_once
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.tasks.forms import form_of
@@ -52,6 +53,7 @@ class Part:
         return Path("runs", self.plan.name, self.condition.name)
 
 
+@found_once()
 def open_parts(
     axes: StudySettings, given: Mapping[str, Any], plugins: Plugins, design: Design | None = None
 ) -> tuple[Grid, list[Part]]:
@@ -62,7 +64,6 @@ def open_parts(
     asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
     opened: dict[str, HostedModel] = {}  # a model that several runs ask is opened once
     data: OpenedData = {}  # and so are data
-    plugins = plugins.looked_up()
     parts = []
     try:
         for plugin, model in _models(axes):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,8 +45,31 @@ class Installed:
     damaged: tuple[Damaged, ...] = ()
 
 
+_FOUND: ContextVar[dict[str, Installed] | None] = ContextVar("found", default=None)
+
+
+@contextmanager
+def found_once() -> Iterator[None]:
+    """In this block the entry points of a group are looked for once: that reads the metadata of all
+    installed distributions."""
+    outer = _FOUND.set({})
+    try:
+        yield
+    finally:
+        _FOUND.reset(outer)
+
+
 def find_entry_points(group: str) -> Installed:
     """All entry points of a group; nothing is imported."""
+    found = _FOUND.get()
+    if found is None:
+        return _look(group)
+    if group not in found:
+        found[group] = _look(group)
+    return found[group]
+
+
+def _look(group: str) -> Installed:
     try:
         return Installed(tuple(importlib.metadata.entry_points(group=group)))
     except Exception:  # an edge of isolation: one distribution's metadata stop the reading of all

@@ -91,12 +91,6 @@ class Plugins:
     """
 
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = field(default=None)
-    found: Installed | None = field(default=None)
-
-    def looked_up(self) -> Plugins:
-        """The same plugins, which are not looked for again: that reads the metadata of all
-        installed distributions each time."""
-        return Plugins(self.entry_points, self._installed())
 
     def list(self) -> list[Listed]:
         """Every plugin by name; none is imported."""
@@ -139,8 +133,6 @@ class Plugins:
         )
 
     def _installed(self) -> Installed:
-        if self.found is not None:
-            return self.found
         if self.entry_points is not None:
             return Installed(tuple(self.entry_points))
         return find_entry_points(GROUP)
