@@ -22,7 +22,7 @@ class _Finetuned(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     model: str
-    weight: Amount = 1
+    weight: Amount = 1.0
     density: Amount | None = None
     gamma: Amount | None = None
     epsilon: Amount | None = None
