@@ -18,8 +18,9 @@ import mubench_gen
 from mubench_gen.compare.comparison import compare
 from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
-from mubench_gen.interpolation.sweep.frontier import IN_DOMAIN, MEAN, REST, frontier
+from mubench_gen.interpolation.sweep.frontier import frontier
 from mubench_gen.interpolation.sweep.page import explained, figure, page
+from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.runs.results import Run
 
 from .conftest import Here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
@@ -104,26 +104,70 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
 
 
 def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
+    dots = [Dot(f"α {one.name}", 100 * one.rest, 100 * one.inside) for one in steps]
+    _drawn(found, axes, Panel("rest", "in-domain", dots))
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of a panel, in %. name: for its tooltip; label: what stands beside it."""
+
+    name: str
+    across: float
+    up: float
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Accuracies on two parts: dots that a line joins, and others, such as published ones.
+    note: what stands above."""
+
+    across: str
+    up: str
+    dots: Sequence[Dot]
+    others: Sequence[Dot] = ()
+    note: str = ""
+
+
+def against(panels: Sequence[Panel], title: str, *, width: float = COLUMN) -> Drawing:
+    """A panel beside the other: one part's accuracy against another's."""
+    figure = drawing.new(width, 1.15 * width / len(panels))
+    told = "; ".join(
+        f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
+        for panel in panels
+        for one in (*panel.dots, *panel.others)
+    )
+    found = Drawing(figure, title, told)
+    for place, panel in enumerate(panels, start=1):
+        _drawn(found, figure.add_subplot(1, len(panels), place), panel)
+    return found
+
+
+def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
     bare(axes, grid="both")
     axes.plot(
-        [100 * one.rest for one in steps], [100 * one.inside for one in steps], color=SERIES[2],
+        [one.across for one in panel.dots], [one.up for one in panel.dots], color=SERIES[2],
         linewidth=1,
     )  # fmt: skip
-    for one in steps:
-        (dot,) = axes.plot(
-            [100 * one.rest], [100 * one.inside], marker="o", markersize=4.5, color=SERIES[2],
-            markeredgecolor=PAPER, markeredgewidth=0.5,
-        )  # fmt: skip
-        found.tip(
-            dot, f"α {one.name}: rest {percent(one.rest)} %, in-domain {percent(one.inside)} %"
-        )
-        axes.annotate(
-            f"α {one.name}", (100 * one.rest, 100 * one.inside), xytext=(4, 4),
-            textcoords="offset points", fontsize=SMALL, color=INK,
-        )  # fmt: skip
+    filled: dict[str, Any] = {"marker": "o", "markersize": 4.5, "markeredgecolor": PAPER}
+    hollow: dict[str, Any] = {"marker": "s", "markersize": 4.5, "markerfacecolor": PAPER}
+    styles = [(panel.dots, SERIES[2], filled), (panel.others, SERIES[0], hollow)]
+    for dots, shade, style in styles:
+        for one in dots:
+            (dot,) = axes.plot([one.across], [one.up], color=shade, markeredgewidth=0.5, **style)
+            found.tip(
+                dot, f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
+            )
+            axes.annotate(
+                one.label or one.name, (one.across, one.up), xytext=(4, 4),
+                textcoords="offset points", fontsize=SMALL, color=INK,
+            )  # fmt: skip
     axes.margins(0.12)
-    axes.set_xlabel("rest, %")
-    axes.set_ylabel("in-domain, %")
+    if panel.note:
+        axes.set_title(panel.note, fontsize=SMALL, color=INK)
+    axes.set_xlabel(f"{panel.across}, %")
+    axes.set_ylabel(f"{panel.up}, %")
 
 
 def _along(axes: Axes, steps: Sequence[Step]) -> None:
