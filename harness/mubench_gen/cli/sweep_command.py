@@ -263,6 +263,7 @@ def show(found: Frontier, title: str) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
     from mubench_gen.interpolation.sweep.page import (
+        ALPHA,
         ends_rows,
         explained,
         part_heads,
@@ -272,13 +273,13 @@ def show(found: Frontier, title: str) -> None:
 
     rows = ends_rows(found)
     print_table(
-        ["α", "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
+        [ALPHA, "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
         [row[:7] for row in rows],
         title=f"{title}: accuracy in %, then the gain over the base in points",
         right=range(7),
     )
     print_table(
-        ["α", "in-domain", "rest", "mean"],
+        [ALPHA, "in-domain", "rest", "mean"],
         [[row[0], *row[7:]] for row in rows],
         title="Gain over the fine-tune in points",
         right=range(4),

@@ -33,6 +33,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
+from mubench_gen.scores.pareto import undominated
 from mubench_gen.scores.quantile import student, student_p
 
 Floats = npt.NDArray[np.float64]
@@ -122,8 +123,16 @@ class Frontier:
         """The points of one part, by ascending α."""
         return [point for point in self.points if point.part == part]
 
+    @property
+    def pareto(self) -> tuple[str, ...]:
+        """The α to which no other is better in-domain or on the rest without being worse on the
+        other half."""
+        halves = zip(self.of(IN_DOMAIN), self.of(REST), strict=True)
+        kept = undominated([(inside.accuracy, rest.accuracy) for inside, rest in halves])
+        return tuple(alpha for alpha, stays in zip(self.alphas, kept, strict=True) if stays)
+
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "confidence": 0.95}
+        return {**asdict(self), "pareto": self.pareto, "confidence": 0.95}
 
 
 def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
@@ -132,7 +141,8 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
     from pydantic import TypeAdapter, ValidationError
 
     stored = dict(results.get("frontier") or {})
-    stored.pop("confidence", None)
+    for derived in ("confidence", "pareto"):
+        stored.pop(derived, None)
     try:
         return TypeAdapter(Frontier).validate_python(stored)
     except ValidationError:

@@ -17,8 +17,9 @@ from mubench_gen.report.figures.squares import Dot, Panel, Step, against, fronti
 from mubench_gen.report.html.static import html_figure, html_table, static_page
 
 PUBLISHED = "published"
+ALPHA = "α (*: Pareto point)"
 _HEADS = (
-    "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
+    ALPHA, "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
     "in-domain − fine-tune", "rest − fine-tune", "mean − fine-tune",
 )  # fmt: skip
 
@@ -60,6 +61,15 @@ def explained(found: Frontier) -> list[str]:
         + f"{found.clustered}."
     ]
     lines += [_BANDS[found.adjust], *_parts_explained(found)]
+    if len(found.pareto) < len(found.alphas):
+        lines.append(
+            f"Pareto points: α {_spanned(found.pareto, found.alphas)}; every other α is below one "
+            "of them in-domain or on the rest, and above it in neither."
+        )
+    else:
+        lines.append(
+            "Every α is a Pareto point: of two the one is better in-domain, the other on the rest."
+        )
     if found.beats_both:
         lines.append(
             f"The mean is surely above that of both ends at α {_listed(found.beats_both)}."
@@ -174,7 +184,7 @@ def ends_rows(found: Frontier) -> list[list[str]]:
     parts = [found.of(part) for part in (IN_DOMAIN, REST, MEAN)]
     return [
         [
-            alpha,
+            f"* {alpha}" if alpha in found.pareto else alpha,
             *(percent(points[place].accuracy) for points in parts),
             *(signed_interval(points[place].over_base) for points in parts),
             *(signed_interval(points[place].over_finetuned) for points in parts),
@@ -242,17 +252,15 @@ def _panel(found: Frontier, domain: Part) -> Panel | None:
     across, up = wider[0].name, domain.name
     pairs = zip(found.of(across), found.of(up), strict=True)
     published = {} if found.published is None else found.published.models
-    return Panel(
-        across,
-        up,
-        [Dot(f"α {x.alpha}", 100 * x.accuracy, 100 * y.accuracy) for x, y in pairs],
-        [
-            Dot(f"{model} ({_tag(found)})", values[across], values[up], model)
-            for model, values in published.items()
-            if across in values and up in values
-        ],
-        note=f"squares: {_tag(found)}" if published else "",
-    )
+    dots = [Dot(f"α {x.alpha}", 100 * x.accuracy, 100 * y.accuracy) for x, y in pairs]
+    others = [
+        Dot(f"{model} ({_tag(found)})", values[across], values[up], model, is_open=True)
+        for model, values in published.items()
+        if across in values and up in values
+    ]
+    by_part = any("=" in alpha for alpha in found.alphas)
+    note = f"squares: {_tag(found)}" if others else ""
+    return Panel(across, up, dots, () if by_part else dots, others, note)
 
 
 def signed_interval(gain: Gain | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
@@ -12,6 +12,7 @@ from mubench_gen.report.figures import drawing
 from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SERIES, SOFT, colour
 from mubench_gen.scores.calibration import Calibration
+from mubench_gen.scores.pareto import undominated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,28 +105,40 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
 
 
 def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
-    dots = [Dot(f"α {one.name}", 100 * one.rest, 100 * one.inside) for one in steps]
-    _drawn(found, axes, Panel("rest", "in-domain", dots))
+    kept = undominated([(one.rest, one.inside) for one in steps])
+    dots = [
+        Dot(f"α {one.name}", 100 * one.rest, 100 * one.inside, is_open=not stays)
+        for one, stays in zip(steps, kept, strict=True)
+    ]
+    several = any("=" in one.name for one in steps)
+    pareto = sorted((one for one in dots if not one.is_open), key=lambda one: one.across)
+    told = "" if all(kept) else "filled: Pareto points"
+    _drawn(found, axes, Panel("rest", "in-domain", dots, pareto if several else dots, note=told))
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point of a panel, in %. name: for its tooltip; label: what stands beside it."""
+    """A point of a panel, in %. name: for its tooltip; label: what stands beside it, the name if
+    there is none; is_open: whether it is drawn hollow.
+    """
 
     name: str
     across: float
     up: float
     label: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Accuracies on two parts: dots that a line joins, and others, such as published ones.
-    note: what stands above."""
+    """Accuracies on two parts. line: the dots that a line joins; others: squares, such as
+    published points; note: what stands above.
+    """
 
     across: str
     up: str
     dots: Sequence[Dot]
+    line: Sequence[Dot]
     others: Sequence[Dot] = ()
     note: str = ""
 
@@ -147,15 +160,16 @@ def against(panels: Sequence[Panel], title: str, *, width: float = COLUMN) -> Dr
 def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
     bare(axes, grid="both")
     axes.plot(
-        [one.across for one in panel.dots], [one.up for one in panel.dots], color=SERIES[2],
+        [one.across for one in panel.line], [one.up for one in panel.line], color=SERIES[2],
         linewidth=1,
     )  # fmt: skip
-    filled: dict[str, Any] = {"marker": "o", "markersize": 4.5, "markeredgecolor": PAPER}
-    hollow: dict[str, Any] = {"marker": "s", "markersize": 4.5, "markerfacecolor": PAPER}
-    styles = [(panel.dots, SERIES[2], filled), (panel.others, SERIES[0], hollow)]
-    for dots, shade, style in styles:
+    for dots, shade, marker in ((panel.dots, SERIES[2], "o"), (panel.others, SERIES[0], "s")):
         for one in dots:
-            (dot,) = axes.plot([one.across], [one.up], color=shade, markeredgewidth=0.5, **style)
+            edge, fill = (shade, PAPER) if one.is_open else (PAPER, shade)
+            (dot,) = axes.plot(
+                [one.across], [one.up], color=shade, marker=marker, markersize=4.5,
+                markerfacecolor=fill, markeredgecolor=edge, markeredgewidth=0.5,
+            )  # fmt: skip
             found.tip(
                 dot, f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
             )
