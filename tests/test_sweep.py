@@ -18,9 +18,11 @@ import mubench_gen
 from mubench_gen.compare.comparison import compare
 from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
-from mubench_gen.interpolation.sweep.frontier import IN_DOMAIN, MEAN, REST, frontier
+from mubench_gen.interpolation.sweep.frontier import frontier
 from mubench_gen.interpolation.sweep.page import explained, figure, page
+from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.pareto import undominated
 
 from .conftest import Here
 from .helpers.command import Command
@@ -127,6 +129,17 @@ def test_the_interval_of_a_mean_that_never_changes_is_not_a_point(runs: list[Run
     assert gain.difference == pytest.approx(0)
     assert gain.ci95[0] < -0.02
     assert gain.ci95[1] > 0.02
+
+
+def test_pareto_points_are_those_that_no_other_is_above(runs: list[Run]) -> None:
+    assert undominated([(0.5, 0.7), (0.6, 0.7), (0.4, 0.9), (0.6, 0.7), (0.3, 0.3)]) == [
+        False, True, True, True, False,
+    ]  # fmt: skip
+    assert frontier(runs, ALPHAS, ["modality"]).pareto == ("0", "0.5", "1")
+    worse = frontier([runs[0], runs[0], runs[1]], ALPHAS, ["stain"])
+    assert worse.pareto == ("0", "0.5", "1")
+    found = frontier([runs[1], runs[2], runs[2]], ALPHAS, ["stain"])
+    assert "Every α is a Pareto point" in " ".join(explained(found))
 
 
 def test_equal_means_are_equally_good_and_none_is_praised(runs: list[Run]) -> None:
@@ -388,6 +401,16 @@ def test_a_sweep_by_part_asks_every_combination_between_both_ends(here: Here, de
         for folder in done.document["runs"].values()
     }
     assert len(digests) == 5
+    halves = [
+        {one["alpha"]: one["accuracy"] for one in done.document["frontier"]["points"]
+         if one["part"] == part}
+        for part in (IN_DOMAIN, REST)
+    ]  # fmt: skip
+    for alpha in halves[0]:
+        gains = [[half[other] - half[alpha] for half in halves] for other in halves[0]]
+        below = any(min(gain) >= 0 and max(gain) > 1e-9 for gain in gains)
+        assert (alpha in done.document["frontier"]["pareto"]) is not below
+    assert here("report", "p", "--figure", "frontier", "--out", "again.svg").code == 0
     refused = here(*flags, "--alpha", "*.mlp.*=0.5")
     assert refused.code == 2
     assert "a sweep moves text, vision, projector and rest" in refused.err

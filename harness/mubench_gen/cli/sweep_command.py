@@ -32,6 +32,7 @@ Examples:
       --in-domain demo-texture --engine vllm
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
       --in-domain demo-texture --include 'vision_*'                   the vision tower alone
+  mubench-gen sweep --study paper-interpolation --pair plip
   mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
 
 \b
@@ -40,9 +41,9 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 """
 _OWN = {
     "The sweep": (
-        "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
-        "--exclude", "--missing", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg",
-        "--plan", "--json",
+        "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
+        "--method", "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust",
+        "--run-dir", "--html", "--svg", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -57,23 +58,30 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     epilog=_EXAMPLES,
     no_args_is_help=True,
 )
+@click.option(
+    "--study",
+    metavar="NAME|FILE",
+    help="Tasks, parts and published points: paper-interpolation (the merging of μ-Bench's paper), "
+    "or a TOML file.",
+)
+@click.option(
+    "--pair",
+    metavar="NAME",
+    help="The models of --study paper-interpolation by name: quiltnet, plip, tiny.",
+)
 @setting_option("plugin", multiple=False)
 @click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
-@click.option(
-    "--finetuned", metavar="MODEL", required=True, help="The fine-tune, a model of the plugin."
-)
+@click.option("--finetuned", metavar="MODEL", help="The fine-tune, a model of the plugin.")
 @click.option(
     "--alpha",
     "alphas",
     multiple=True,
-    default=["0:1:0.1"],
     metavar="A[,A…]|START:STOP:STEP",
     help="Positions between base (0) and fine-tune (1). [0:1:0.1]",
 )
 @click.option(
     "--in-domain",
     multiple=True,
-    required=True,
     metavar="TASKS",
     help="The tasks that the fine-tune was trained for, as in --tasks.",
 )
@@ -129,8 +137,10 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 @setting_options(*_SHARED)
 def command(
     config: Path | None,
+    study: str | None,
+    pair: str | None,
     base: str | None,
-    finetuned: str,
+    finetuned: str | None,
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
     method: str,
@@ -152,9 +162,8 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
-    from mubench_gen.errors import SettingError
+    from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
-    from mubench_gen.plan.settings import make_settings
     from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.report.html.place import check_page_path
@@ -164,22 +173,30 @@ def command(
     if svg is not None:
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
     gathered = gather(flags, config)
-    if not gathered.values.get("plugin"):
-        raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
-    settings = make_settings(gathered.values)
+    inside = [part for text in in_domain for part in text.split(",") if part]
+    meant = asked(
+        gathered.values,
+        study=study,
+        pair=pair,
+        base=base,
+        finetuned=finetuned,
+        in_domain=inside,
+        alphas=alphas,
+    )
     with results_only():
         sweep = open_sweep(
-            settings,
-            base=base,
-            finetuned=finetuned,
-            alphas=alphas,
-            in_domain=[part for text in in_domain for part in text.split(",") if part],
+            meant.settings,
+            base=meant.base,
+            finetuned=meant.finetuned,
+            alphas=meant.alphas,
+            in_domain=meant.in_domain,
             plugins=Plugins(),
             method=method,
             include=include,
             exclude=exclude,
             accept_vocabulary=accept_vocabulary,
             keep_base=missing == "keep-base",
+            study=meant.study,
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
@@ -245,21 +262,35 @@ def show(found: Frontier, title: str) -> None:
     """Print the tables of a sweep."""
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
-    from mubench_gen.interpolation.sweep.page import ends_rows, explained, task_rows
+    from mubench_gen.interpolation.sweep.page import (
+        ALPHA,
+        ends_rows,
+        explained,
+        part_heads,
+        part_rows,
+        task_rows,
+    )
 
     rows = ends_rows(found)
     print_table(
-        ["α", "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
+        [ALPHA, "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
         [row[:7] for row in rows],
         title=f"{title}: accuracy in %, then the gain over the base in points",
         right=range(7),
     )
     print_table(
-        ["α", "in-domain", "rest", "mean"],
+        [ALPHA, "in-domain", "rest", "mean"],
         [[row[0], *row[7:]] for row in rows],
         title="Gain over the fine-tune in points",
         right=range(4),
     )
+    if found.parts:
+        print_table(
+            part_heads(found),
+            part_rows(found),
+            title="Accuracy by part in %",
+            right=range(2, len(found.parts) + 2),
+        )
     print_table(
         ["task (*: in-domain)", "items", *(f"α {alpha}" for alpha in found.alphas)],
         task_rows(found),

@@ -31,7 +31,7 @@ class Apart(NamedTuple):
 
 
 def apart(
-    differences: Floats, images: Codes, weights: Floats, strata: npt.NDArray[np.bool_] | None
+    differences: Floats, images: Codes, weights: Floats, strata: Codes | Mask | None
 ) -> Apart:
     """Of the weighted means of differences (items, differences); `images` as in
     `crossing.ways_of`, `strata` as in `estimand`."""

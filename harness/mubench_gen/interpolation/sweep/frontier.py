@@ -21,17 +21,25 @@ from mubench_gen.interpolation.sweep.choice import (
     equally_good,
     gain_over,
 )
+from mubench_gen.interpolation.sweep.parts import (
+    IN_DOMAIN,
+    MEAN,
+    REST,
+    Part,
+    PublishedPoints,
+    items_of,
+)
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
+from mubench_gen.scores.pareto import undominated
 from mubench_gen.scores.quantile import student, student_p
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-IN_DOMAIN, REST, MEAN = "in-domain", "rest", "mean"
 BASE = "base"  # the base's name if no α gives it
 
 
@@ -49,7 +57,8 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One α on one group of items: "in-domain", "rest", "mean" (of those two), or a task.
+    """One α on one group of items: "in-domain", "rest", "mean" (of those two), a task, or a part
+    that is named in `parts`.
 
     `accuracy` counts unanswered items as wrong; the mean weights both halves equally, whatever
     their numbers of items. `over_base`, `over_finetuned`: gains over the ends, None at that end.
@@ -90,7 +99,8 @@ class ChosenAlpha:
 class Frontier:
     """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
     the bands of both gains are above 0. clustered: what by, in words; noun: what one cluster is
-    called. adjust: how bands are made, "maxt" for all α at once.
+    called. adjust: how bands are made, "maxt" for all α at once. parts: further parts of the items,
+    those that have any; published: points of other people's models on them.
     """
 
     alphas: tuple[str, ...]
@@ -106,13 +116,23 @@ class Frontier:
     noun: str
     adjust: Adjust
     seed: int
+    parts: tuple[Part, ...] = ()
+    published: PublishedPoints | None = None
 
     def of(self, part: str) -> list[Point]:
         """The points of one part, by ascending α."""
         return [point for point in self.points if point.part == part]
 
+    @property
+    def pareto(self) -> tuple[str, ...]:
+        """The α to which no other is better in-domain or on the rest without being worse on the
+        other half."""
+        halves = zip(self.of(IN_DOMAIN), self.of(REST), strict=True)
+        kept = undominated([(inside.accuracy, rest.accuracy) for inside, rest in halves])
+        return tuple(alpha for alpha, stays in zip(self.alphas, kept, strict=True) if stays)
+
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "confidence": 0.95}
+        return {**asdict(self), "pareto": self.pareto, "confidence": 0.95}
 
 
 def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
@@ -121,7 +141,8 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
     from pydantic import TypeAdapter, ValidationError
 
     stored = dict(results.get("frontier") or {})
-    stored.pop("confidence", None)
+    for derived in ("confidence", "pareto"):
+        stored.pop(derived, None)
     try:
         return TypeAdapter(Frontier).validate_python(stored)
     except ValidationError:
@@ -139,19 +160,22 @@ def frontier(
     *,
     adjust: Adjust = "maxt",
     seed: int = 0,
+    parts: Sequence[Part] = (),
+    published: PublishedPoints | None = None,
 ) -> Frontier:
     """Compare the runs of ascending α on the items that all of them answered.
 
     The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
     `in_domain`: names of tasks. `adjust`: "maxt" makes bands that hold all α at once, "holm"
-    by Bonferroni; "bh" and "none" leave each α's own interval.
+    by Bonferroni; "bh" and "none" leave each α's own interval. `parts`: of the items, to be told
+    besides; `published`: points on them, which the result keeps as they are.
     """
     reading = read_outcomes(runs)
     names = [named(alpha) for alpha in alphas]
     ends = names.index(BASE if None in alphas else "0"), names.index("1")
     found = comparability(reading, [f"α {name}" for name in names])
     values = values_of(reading.runs, found.wanted, by_id=True)
-    there = ~np.isnan(values).any(axis=1)
+    there = np.asarray(~np.isnan(values).any(axis=1))
     if not there.any():
         raise RunFolderError("No item was answered at every α: see the runs' records for why.")
     tasks, task = reading.values["task"], reading.groups["task"]
@@ -168,6 +192,12 @@ def frontier(
         items = there & (task == code)
         if items.any():
             points.append(table.points_of(tasks[code], items))
+    having = []
+    for part in parts:
+        meant = items_of(part, reading, inside, there)
+        if meant.items.any():
+            having.append(part)
+            points.append(table.points_of(part.name, meant.items, meant.strata))
     return Frontier(
         alphas=tuple(names),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
@@ -182,6 +212,8 @@ def frontier(
         noun=reading.clusters.noun,
         adjust=adjust,
         seed=seed,
+        parts=tuple(having),
+        published=published,
     )
 
 
@@ -213,12 +245,12 @@ class _Table:
     def points(self, part: str) -> list[Point]:
         """The points of in-domain, rest or mean, by ascending α."""
         if part == MEAN:
-            return self.points_of(part, self.inside | self.outside, self.inside)
+            both = self.inside | self.outside
+            return self.points_of(part, both, self.inside[both].astype(np.int64))
         return self.points_of(part, self.inside if part == IN_DOMAIN else self.outside)
 
-    def points_of(self, part: str, items: Mask, strata: Mask | None = None) -> list[Point]:
-        """The points on some items, or of the mean of two strata of them."""
-        layer = None if strata is None else strata[items]
+    def points_of(self, part: str, items: Mask, layer: Codes | None = None) -> list[Point]:
+        """The points on some items; with `layer`, these items' strata, of the strata's mean."""
         n, images = int(items.sum()), len(np.unique(ways_of(self.images)[0][items]))
         weights = weights_of(n, layer)
         gains = [self._gains(items, layer, weights, end) for end in self.ends]
@@ -262,7 +294,7 @@ class _Table:
         )
 
     def _gains(
-        self, items: Mask, strata: Mask | None, weights: Floats, end: int
+        self, items: Mask, strata: Codes | None, weights: Floats, end: int
     ) -> list[Gain | None]:
         """The gains of all α over one end, None at the end itself."""
         values, images = self.values[items], self.images[items]
@@ -279,7 +311,7 @@ class _Table:
         return gains
 
     def _level(
-        self, differences: Floats, images: Codes, strata: Mask | None, weights: Floats
+        self, differences: Floats, images: Codes, strata: Codes | None, weights: Floats
     ) -> float:
         """The two-sided level of each gain's interval, so that all hold at once in 95 %.
 

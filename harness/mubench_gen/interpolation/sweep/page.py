@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from mubench_gen.console.numbers import percent, signed
 from mubench_gen.interpolation.sweep.frontier import (
     BASE,
-    IN_DOMAIN,
-    MEAN,
-    REST,
     Frontier,
     Gain,
     Point,
 )
+from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
-from mubench_gen.report.figures.squares import Step, frontier
+from mubench_gen.report.figures.squares import Dot, Panel, Step, against, frontier
 from mubench_gen.report.html.static import html_figure, html_table, static_page
 
+PUBLISHED = "published"
+ALPHA = "α (*: Pareto point)"
 _HEADS = (
-    "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
+    ALPHA, "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
     "in-domain − fine-tune", "rest − fine-tune", "mean − fine-tune",
 )  # fmt: skip
 
@@ -29,6 +29,7 @@ def page(found: Frontier, title: str) -> str:
     parts = [
         html_figure(figure(found)),
         html_table(_HEADS, ends_rows(found), name="Accuracy by α"),
+        *_of_parts(found),
         html_table(
             ["task (*: in-domain)", "items", *found.alphas],
             task_rows(found),
@@ -37,6 +38,17 @@ def page(found: Frontier, title: str) -> str:
     ]
     notes = [*explained(found), *(f"Note: {text}." for text in found.notes)]
     return static_page(title, parts, notes, by="sweep")
+
+
+def _of_parts(found: Frontier) -> list[str]:
+    """The table of the parts with published points, and its figure where points can be drawn."""
+    if not found.parts:
+        return []
+    table = html_table(
+        part_heads(found), part_rows(found), name="Accuracy by part in %", words=(1,)
+    )
+    drawn = parts_figure(found)
+    return [table] if drawn is None else [html_figure(drawn), table]
 
 
 def explained(found: Frontier) -> list[str]:
@@ -48,7 +60,16 @@ def explained(found: Frontier) -> list[str]:
         + "; unanswered is wrong. Intervals are paired by item and clustered by "
         + f"{found.clustered}."
     ]
-    lines.append(_BANDS[found.adjust])
+    lines += [_BANDS[found.adjust], *_parts_explained(found)]
+    if len(found.pareto) < len(found.alphas):
+        lines.append(
+            f"Pareto points: α {_spanned(found.pareto, found.alphas)}; every other α is below one "
+            "of them in-domain or on the rest, and above it in neither."
+        )
+    else:
+        lines.append(
+            "Every α is a Pareto point: of two the one is better in-domain, the other on the rest."
+        )
     if found.beats_both:
         lines.append(
             f"The mean is surely above that of both ends at α {_listed(found.beats_both)}."
@@ -78,6 +99,25 @@ def explained(found: Frontier) -> list[str]:
         f"{signed_interval(chosen.over_finetuned)} against the fine-tune; it chose "
         f"α {_often(chosen.shares)}."
     )
+    return lines
+
+
+def _parts_explained(found: Frontier) -> list[str]:
+    """What parts are, where the published points are from, and whether they can be compared."""
+    lines = []
+    over = [part.name for part in found.parts if part.mean == "datasets"]
+    if found.parts:
+        lines.append(
+            "Parts in the domain have the data sets of the in-domain tasks, and rest has the others"
+            + (f". Means over data sets, which count the same: {'; '.join(over)}." if over else ".")
+        )
+    if found.published is not None:
+        told = found.published
+        why = f"They can't be compared with the sweep: {', '.join(told.differs)}. "
+        lines.append(
+            f"Published points: {told.source}; read off a figure, ± {told.read_off:g} points. "
+            f"{why if told.differs else ''}{'. '.join(told.notes)}."
+        )
     return lines
 
 
@@ -144,7 +184,7 @@ def ends_rows(found: Frontier) -> list[list[str]]:
     parts = [found.of(part) for part in (IN_DOMAIN, REST, MEAN)]
     return [
         [
-            alpha,
+            f"* {alpha}" if alpha in found.pareto else alpha,
             *(percent(points[place].accuracy) for points in parts),
             *(signed_interval(points[place].over_base) for points in parts),
             *(signed_interval(points[place].over_finetuned) for points in parts),
@@ -164,6 +204,63 @@ def task_rows(found: Frontier) -> list[list[str]]:
                 [f"{mark}{task}", f"{points[0].n:,}", *(percent(p.accuracy) for p in points)]
             )
     return rows
+
+
+def part_heads(found: Frontier) -> list[str]:
+    """The heads of the table of parts."""
+    return ["α or model", "source", *(part.name for part in found.parts)]
+
+
+def part_rows(found: Frontier) -> list[list[str]]:
+    """A row per α, and one per published model: the accuracy on each part, a dash for none."""
+    points = [found.of(part.name) for part in found.parts]
+    rows = [
+        [f"α {alpha}", "this sweep", *(percent(of_part[place].accuracy) for of_part in points)]
+        for place, alpha in enumerate(found.alphas)
+    ]
+    if found.published is not None:
+        for model, values in found.published.models.items():
+            cells = [
+                f"{values[part.name]:.1f}" if part.name in values else "–" for part in found.parts
+            ]
+            rows.append([model, _tag(found), *cells])
+    return rows
+
+
+def _tag(found: Frontier) -> str:
+    compared = found.published is not None and not found.published.differs
+    return PUBLISHED if compared else f"{PUBLISHED}, not comparable"
+
+
+def parts_figure(found: Frontier) -> Drawing | None:
+    """Two panels or more, each of parts of the same tasks: the domain against all (or the rest)
+    along α, with published points; None where no parts make a panel."""
+    panels = [panel for one in found.parts if (panel := _panel(found, one)) is not None]
+    if not panels:
+        return None
+    with styled():
+        return against(panels, "Parts: the domain against all", width=2 * COLUMN)
+
+
+def _panel(found: Frontier, domain: Part) -> Panel | None:
+    """The panel of a part in the domain, against the part of the same tasks in all data sets."""
+    if domain.where != "in-domain":
+        return None
+    wider = [one for one in found.parts if one.tasks == domain.tasks and one.where == "all"]
+    if not wider:
+        return None
+    across, up = wider[0].name, domain.name
+    pairs = zip(found.of(across), found.of(up), strict=True)
+    published = {} if found.published is None else found.published.models
+    dots = [Dot(f"α {x.alpha}", 100 * x.accuracy, 100 * y.accuracy) for x, y in pairs]
+    others = [
+        Dot(f"{model} ({_tag(found)})", values[across], values[up], model, is_open=True)
+        for model, values in published.items()
+        if across in values and up in values
+    ]
+    by_part = any("=" in alpha for alpha in found.alphas)
+    note = f"squares: {_tag(found)}" if others else ""
+    return Panel(across, up, dots, () if by_part else dots, others, note)
 
 
 def signed_interval(gain: Gain | None) -> str:

@@ -35,6 +35,8 @@ from mubench_gen.interpolation.merge.parts import PARTS
 from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
+from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints
+from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.plan.manifest import session
 from mubench_gen.plan.opening import host_of, known_card
@@ -70,7 +72,8 @@ class Sweep:
     """A sweep that is opened and checked, before anything is asked.
 
     `digests`: of the base's weights and of the fine-tune's. `plans`: by ascending α; if no α
-    gives the base (lines), its plan is first, under None.
+    gives the base (lines), its plan is first, under None. `parts`: of the items, which a study
+    names; `published`: points beside them.
     """
 
     folder: Path
@@ -81,6 +84,8 @@ class Sweep:
     in_domain: tuple[str, ...]
     accept_vocabulary: bool
     plans: Mapping[Alpha | None, Plan]
+    parts: tuple[Part, ...] = ()
+    published: PublishedPoints | None = None
 
     @property
     def plan(self) -> Plan:
@@ -143,11 +148,13 @@ def open_sweep(
     exclude: Sequence[str] = (),
     accept_vocabulary: bool = False,
     keep_base: bool = False,
+    study: SweepStudy | None = None,
 ) -> Sweep:
     """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
     `settings`: those of `eval`, the same for every α; `base` and `finetuned` are models of its
     plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
+    `study`: what parts of the items the result tells besides, and published points.
     """
     _refuse_elsewhere(settings)
     check_of_items(settings.cluster)
@@ -175,6 +182,8 @@ def open_sweep(
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
         plans={None: plan},
+        parts=() if study is None else study.parts(plan),
+        published=None if study is None else study.beside(settings, in_domain),
     )
     if settings.run_dir is None:
         named = {**sweep.fixed_settings(), "alphas": recipe.as_dict()["alphas"]}
@@ -211,6 +220,8 @@ def run_sweep(
             sweep.in_domain,
             adjust=adjust,
             seed=sweep.settings.seed,
+            parts=sweep.parts,
+            published=sweep.published,
         )
         result = SweepResult(sweep, runs, found)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})

@@ -12,6 +12,7 @@ from mubench_gen.report.figures import drawing
 from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SERIES, SOFT, colour
 from mubench_gen.scores.calibration import Calibration
+from mubench_gen.scores.pareto import undominated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,26 +105,83 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
 
 
 def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
+    kept = undominated([(one.rest, one.inside) for one in steps])
+    dots = [
+        Dot(f"α {one.name}", 100 * one.rest, 100 * one.inside, is_open=not stays)
+        for one, stays in zip(steps, kept, strict=True)
+    ]
+    several = any("=" in one.name for one in steps)
+    pareto = sorted((one for one in dots if not one.is_open), key=lambda one: one.across)
+    told = "" if all(kept) else "filled: Pareto points"
+    _drawn(found, axes, Panel("rest", "in-domain", dots, pareto if several else dots, note=told))
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of a panel, in %. name: for its tooltip; label: what stands beside it, the name if
+    there is none; is_open: whether it is drawn hollow.
+    """
+
+    name: str
+    across: float
+    up: float
+    label: str = ""
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Accuracies on two parts. line: the dots that a line joins; others: squares, such as
+    published points; note: what stands above.
+    """
+
+    across: str
+    up: str
+    dots: Sequence[Dot]
+    line: Sequence[Dot]
+    others: Sequence[Dot] = ()
+    note: str = ""
+
+
+def against(panels: Sequence[Panel], title: str, *, width: float = COLUMN) -> Drawing:
+    """A panel beside the other: one part's accuracy against another's."""
+    figure = drawing.new(width, 1.15 * width / len(panels))
+    told = "; ".join(
+        f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
+        for panel in panels
+        for one in (*panel.dots, *panel.others)
+    )
+    found = Drawing(figure, title, told)
+    for place, panel in enumerate(panels, start=1):
+        _drawn(found, figure.add_subplot(1, len(panels), place), panel)
+    return found
+
+
+def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
     bare(axes, grid="both")
     axes.plot(
-        [100 * one.rest for one in steps], [100 * one.inside for one in steps], color=SERIES[2],
+        [one.across for one in panel.line], [one.up for one in panel.line], color=SERIES[2],
         linewidth=1,
     )  # fmt: skip
-    for one in steps:
-        (dot,) = axes.plot(
-            [100 * one.rest], [100 * one.inside], marker="o", markersize=4.5, color=SERIES[2],
-            markeredgecolor=PAPER, markeredgewidth=0.5,
-        )  # fmt: skip
-        found.tip(
-            dot, f"α {one.name}: rest {percent(one.rest)} %, in-domain {percent(one.inside)} %"
-        )
-        axes.annotate(
-            f"α {one.name}", (100 * one.rest, 100 * one.inside), xytext=(4, 4),
-            textcoords="offset points", fontsize=SMALL, color=INK,
-        )  # fmt: skip
+    for dots, shade, marker in ((panel.dots, SERIES[2], "o"), (panel.others, SERIES[0], "s")):
+        for one in dots:
+            edge, fill = (shade, PAPER) if one.is_open else (PAPER, shade)
+            (dot,) = axes.plot(
+                [one.across], [one.up], color=shade, marker=marker, markersize=4.5,
+                markerfacecolor=fill, markeredgecolor=edge, markeredgewidth=0.5,
+            )  # fmt: skip
+            found.tip(
+                dot, f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
+            )
+            axes.annotate(
+                one.label or one.name, (one.across, one.up), xytext=(4, 4),
+                textcoords="offset points", fontsize=SMALL, color=INK,
+            )  # fmt: skip
     axes.margins(0.12)
-    axes.set_xlabel("rest, %")
-    axes.set_ylabel("in-domain, %")
+    if panel.note:
+        axes.set_title(panel.note, fontsize=SMALL, color=INK)
+    axes.set_xlabel(f"{panel.across}, %")
+    axes.set_ylabel(f"{panel.up}, %")
 
 
 def _along(axes: Axes, steps: Sequence[Step]) -> None:

@@ -36,7 +36,7 @@ def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
             found.append(
                 Step(
                     alpha,
-                    None if alpha == _BASE else float(alpha),
+                    None if alpha == _BASE or "=" in alpha else float(alpha),
                     inside,
                     rest,
                     mean,
