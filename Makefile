@@ -12,6 +12,10 @@ APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 VLLM := tests/vllm/test_parity.py tests/test_llama_cpp.py
 VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py tests/test_llama_cpp.py
 
+# What most of the tests' processes import: to compile it takes 14 s, once rather than in each of them.
+HEAVY := import torch, transformers, pandas, pyarrow.parquet, matplotlib.pyplot, scipy.stats, \
+  statsmodels.api, skimage, aiohttp, hypothesis, transformers.models.llava.modeling_llava
+
 .PHONY: demo test test-all beside lint unit checkout ray wheel vllm docs clean parser-rates
 
 # The models are tiny: of several torch threads in each of several processes, most of the time of
@@ -102,6 +106,7 @@ vllm: .venv/test-ready .venv-vllm
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --constraint constraints.txt --editable '.[transformers,server,ray,ubench,tiff,dicom,lif,docs,dev]'
+	$(BIN)/python -c '$(HEAVY)'
 	touch $@
 
 # The site, strictly, into build/site.
