@@ -38,11 +38,14 @@ def test_every_reply_has_a_regime_and_a_failure_mode(half: str) -> None:
     assert all(row.regime and row.failure_mode for row in load_labelled(path(half)))
 
 
+BARS = {"terse": 0.68}  # hard: read without the aliases that tasks have
+
+
 @pytest.mark.parametrize("half", FILES)
 def test_the_parser_keeps_to_its_bar(half: str) -> None:
     tally, _ = tallies(shipped(half), own_reader)
     held, bare = tally.right + tally.wrong + tally.unanswered, tally.left + tally.invented
-    assert tally.right >= 0.96 * held
+    assert tally.right >= BARS.get(half, 0.96) * held
     assert tally.wrong <= 0.007 * held
     assert tally.left >= 0.95 * bare
 
@@ -69,7 +72,7 @@ def test_another_parser_is_measured_through_an_adapter(
     )
     assert main(["--adapter", str(adapter), "--show", "1"]) == 0
     told = capsys.readouterr().out
-    assert told.count("right ") == len(FILES)
+    assert told.count(": right ") == len(FILES)
     assert "labelled" in told
     tally, _ = tallies(shipped("dev"), adapted(adapter))
     assert 0 < tally.right < 295
@@ -80,7 +83,7 @@ def test_rules_have_their_precision(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--rules", str(path("fresh"))]) == 0
     assert "declared_answer      100.0 %" in capsys.readouterr().out
     assert main(["--json", str(path("fresh"))]) == 0
-    assert json.loads(capsys.readouterr().out)[str(path("fresh"))]["right"] == 74
+    assert json.loads(capsys.readouterr().out)[str(path("fresh"))]["right"] == 75
 
 
 def test_a_public_set_is_read_by_what_its_annotators_extracted(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from mubench_gen.parser.text import any_in
 CHOOSES = (
     "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
     "go for", "vote for", "prefer", "settle on", "settle for", "decide on", "decide for",
-    "lean towards", "leaning towards", "lean toward", "in favor of", "in favour of",
+    "lean to", "leaning to", "lean towards", "leaning towards", "lean toward", "in favor of",
+    "in favour of",
     "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
     "answer with", "i'd say", "would say", "therefore", "thus", "hence", "so", "conclusion",
     "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
@@ -22,8 +23,8 @@ CHOOSES = (
 )  # fmt: skip
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
-    ("go with", "going with", "opt for", "settle on", "settle for", "lean towards", "vote for",
-     "leaning towards", "lean toward", "decide on", "decide for", "it must be", "it has to be",
+    ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
+     "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for", "it must be", "it has to be",
      "this must be", "this has to be", "i'd say", "would say")
 )  # fmt: skip
 _TEXT_ENDS = re.compile(

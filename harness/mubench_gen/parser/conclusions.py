@@ -36,7 +36,10 @@ _POINTS = re.compile(
 )
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
-_TRUTH = re.compile(r"\b(?:is|be|answer:?|so,?) (yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))")
+_TRUTH = re.compile(
+    r"(?:\b(?:is|be|answer:?|so[,:]?) |(?<!yes)(?<!no)(?<!true)(?<!false), )"
+    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))"
+)
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -101,7 +104,7 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
         return
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         option = reply.choices.texts.get(f" {found[1]} ", -1)
-        if option >= 0 and stance(reply, found.start(), found.end(1)) == "asserted":
+        if option >= 0 and stance(reply, *found.span(1)) == "asserted":
             yield Verdict.of(option, found.start(1), found.end(1))
             return
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim
 from mubench_gen.parser.leading import OPERATOR
+from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import skip_fillers, text_at
@@ -30,7 +31,8 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     if found is None or found.option is None:
         yield from () if found is None else (found,)
         return
-    if OPERATOR.match(reply.low, found.end) or _has_rival(reply, found):
+    common = reply.choices.keys[found.option] in COMMON  # "Yes - the bar is there"
+    if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return
     if reply.low[found.end : found.end + 1] == "?":
         return

@@ -16,7 +16,7 @@ _META = re.compile(
 )
 # An option may be the letter A itself; "a cell" is an article, "a is the type" is not.
 ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]")
-DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
+DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "(", "]", '"', "'", "-")
 # Words that may be options, or just fill a sentence.
 COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
 # What may come between a label and the text that it is given: "B. ", "(B) - the ".

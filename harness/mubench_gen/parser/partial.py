@@ -22,8 +22,8 @@ _CUE_WORDS = ("answer", "option", "choice", "conclusion", "答案")  # one is in
 _LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
 _TAIL = re.compile(
-    r"(?::|\b(?:so|therefore|thus|hence|is|are|be|like|say|means|suggests?|indicates?))\s"
-    r"(?:(?:it is|it's|this is|an?|the)\s){0,2}([^.:;,!?\n]{3,60}?)[.!\s]*$"
+    r"(?:[:.!]|\b(?:so|therefore|thus|hence|is|are|be|like|say|means|suggests?|indicates?))\s"
+    r"(?:(?:it is|it's|this is|an?|the)\s){0,2}([^.:;,!?\n]{3,60}?)(?: it is)?[.!\s]*$"
 )
 _TAIL_ROOM = 120
 _WORDS = 60
@@ -31,6 +31,7 @@ _CUT_SHORT = 6  # a text that ends within a word: its length with the spaces aro
 _NUMERAL = re.compile(r"\b(?:[ivx]+|\d+)$")  # "type II" is no beginning of "type III"
 _IN_ANY_ORDER = 2  # "collagen IV" for "type IV collagen": two words or more
 _MANY = 3  # an option of fewer words must be there as a whole
+_INITIALS = re.compile(r"([A-Z]{2,5})(?: (?:image|micrograph|picture|stain(?:ing)?|cell|tissue))?")
 _LETTERS = frozenset(ascii_lowercase)  # are in many sentences: "h and e"
 _SLIPS = 7  # letters: shorter words that differ in one are often two words
 _NEAR = 0.75  # share of the option's words that must be there
@@ -78,6 +79,8 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
         index = _overlapping(reply, tokens.joined)
     if index is None:
         index = _misspelt(reply, tokens.joined)
+    if index is None:
+        index = _abbreviated(reply, reply.text[start:end])
     if index is not None:
         yield Verdict.of(index, start, end)
 
@@ -99,6 +102,22 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
         if len(set(words)) == len(words):
             holding = [k for k, key in enumerate(keys) if set(words).issubset(key.split())]
     return holding[0] if len(holding) == 1 else None
+
+
+def _abbreviated(reply: ReplyText, written: str) -> int | None:
+    """The only option whose initials are the whole of it: "SEM", "a DIC image"."""
+    found = _INITIALS.fullmatch(written)
+    if found is None:
+        return None
+    said = found[1].lower()
+    if any(text.lower() == said for text in reply.choices.written()):
+        return None  # an alias that several options have
+    named = [
+        index
+        for index, key in enumerate(reply.choices.keys)
+        if "".join(word[0] for word in key.split()) == said
+    ]
+    return named[0] if len(named) == 1 else None
 
 
 def _misspelt(reply: ReplyText, joined: str) -> int | None:

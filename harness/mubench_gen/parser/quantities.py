@@ -16,6 +16,11 @@ _TOTAL = re.compile(
     r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
+_SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
+_BEFORE_SUM = re.compile(r"(?<![\w.])(\w{1,8})(?: \w{2,20}){0,2},?$")  # "5 in total", "5 cells …"
+_BACK = 60
+_AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnez])")
+_COUNT = re.compile(r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _COUNTED = re.compile(
     r"\b(?:there (?:is|are|appears? to be|seems? to be)|i (?:can )?(?:see|count|identify)"
     r"|total of|a count of|shows?|contains?)"
@@ -35,13 +40,28 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not any(key[1:2].isdigit() for key in reply.choices.keys):
         return
-    totals = _numbers(reply, _TOTAL)
+    totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
-        yield totals[-1]
+        yield max(totals, key=lambda number: number.start)
         return
     found = _numbers(reply, _COUNTED)
-    if found and len({number.option for number in found}) == 1:
+    if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
+
+
+def _summed(reply: ReplyText) -> list[Verdict]:
+    """The numbers that "in total" stands behind."""
+    low = reply.low
+    ends = [match.start() for match in _SUMMED.finditer(low)]
+    before = [_BEFORE_SUM.search(low, max(0, end - _BACK), end) for end in ends]
+    found = [text_at(reply, match.start(1)) for match in before if match is not None]
+    return [number for number in found if number is not None and _is_number(reply, number)]
+
+
+def _adds(reply: ReplyText, found: Verdict) -> bool:
+    """Whether another count is joined to this one: "2 large and 3 small cells"."""
+    joined = _AND_MORE.match(reply.low, found.end)
+    return joined is not None and _COUNT.match(reply.low, joined.end()) is not None
 
 
 def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:

@@ -10,7 +10,10 @@ from mubench_gen.parser.text import any_in
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
     r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc)\b"
-    r"|\((?=not (?:of|by|for|from|in|an?|the (?!answer|correct|right|best|case|one)) )"
+    # "(not correct)" is said of what stands before it, "(not the nucleus)" of something else.
+    r"|\((?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good|case|one"
+    r"|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
+    r"|consistent|compatible|visible|seen|present|shown|here|this|it|sure|certain)\b))"
     r"|而是|而|但|ではなく|じゃなく"
 )
 _CONTRAST = re.compile(

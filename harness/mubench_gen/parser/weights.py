@@ -23,6 +23,9 @@ _LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓)[ ]{0,3}(?=[^\s\])])")
 _LABEL_ROOM = 12  # the longest match
 _CHECKED = ("x]", "x)", "✗]", "✗)", *"☑☒🗹✅✔✓")  # one is in every match
+# "A ❌ B ✅": each mark stands behind its label.
+_MARKS_FOLLOW = re.compile(r"\s*[(\[]?[A-Za-z0-9]{1,2}[)\].:]?\s?(?:❌|✗|✘|✅|✔|✓)(?=[\s,;|])")
+_MARKED_BEHIND = re.compile(r"(?<!\w)([A-Za-z0-9]{1,2})[)\].:]?\s?(?:✅|✓|✔)")
 _EMPTY = re.compile(r"\[ {0,2}\]|\( \)|☐|□|○|◯|❌|✗|✘|⬜")
 
 
@@ -114,13 +117,27 @@ def checked(reply: ReplyText) -> Iterator[Verdict]:
     if not any_in(_CHECKED, reply.low):
         return
     found = {}
-    for box in islice(_BOX.finditer(text), MANY):
-        at = skip_fillers(reply, box.end())
-        verdict = label_at(reply, at) or target_at(reply, at)
-        if verdict is not None and verdict.status == "answered":
-            found[verdict.option] = verdict
+    for verdict in _marked_behind(reply) if _MARKS_FOLLOW.match(text) else _boxed(reply):
+        found[verdict.option] = verdict
     if len(found) == 1 and (_EMPTY.search(text) or len(text) < reply.choices.room):
         yield from found.values()
     elif len(found) > 1:
         verdict = next(iter(found.values()))
         yield Verdict("ambiguous", None, verdict.start, verdict.end)
+
+
+def _boxed(reply: ReplyText) -> Iterator[Verdict]:
+    """The options that a mark stands before."""
+    for box in islice(_BOX.finditer(reply.text), MANY):
+        at = skip_fillers(reply, box.end())
+        verdict = label_at(reply, at) or target_at(reply, at)
+        if verdict is not None and verdict.status == "answered":
+            yield verdict
+
+
+def _marked_behind(reply: ReplyText) -> Iterator[Verdict]:
+    """The labels that a mark stands behind."""
+    for mark in islice(_MARKED_BEHIND.finditer(reply.text), MANY):
+        option = reply.choices.labels.index_of.get(mark[1].lower())
+        if option is not None:
+            yield Verdict.of(option, *mark.span(1))

@@ -29,7 +29,7 @@ _IRREGULAR = {word: str(k) for k, word in enumerate(NUMBERS) if word != "one"} |
         "sulphur=sulfur sceptical=skeptical plough=plow",
         "um=µm micron=µm microns=µm micrometer=µm micrometers=µm micrometre=µm micrometres=µm",
         "nanometer=nm nanometers=nm nanometre=nm nanometres=nm percent=% &=and ×=x",
-        "nope=no yep=yes yeah=yes yup=yes",
+        "nope=no yep=yes yeah=yes yup=yes affirmative=yes",
         "millimeter=mm millimeters=mm millimetre=mm millimetres=mm",
     )
     for pair in line.split()
@@ -44,6 +44,7 @@ _BRITISH_SIGNS = ("our", "re", "ulp", "ll", "is", "ys")  # one is in every match
 _SIS = re.compile(r"(?<=[a-z]{3}[oey])ses$")  # diagnoses, hypotheses, analyses
 _ES = re.compile(r"(?:x|ch|sh|ss|zz)es$")  # boxes, masses
 _PREFIXES = ("multi", "anti", "semi", "hemi")  # of hyphenated words
+_OTIC = 7
 _LONG = 5  # shorter words are left as they are but for a plural s
 
 
@@ -65,6 +66,8 @@ def normal(token: str) -> str:
         return token[:-1] if len(token) > 3 and token[-1] == "s" and token[-2] != "s" else token
     if token[-1] in "aies":
         token = _singular(token)
+    elif token.endswith("otic") and len(token) >= _OTIC:
+        return f"{token[:-4]}osi"  # mitotic, apoptotic → as mitosis, apoptosis
     if not token.isascii():
         return token
     for sign in _BRITISH_SIGNS:

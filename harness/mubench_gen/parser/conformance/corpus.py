@@ -12,7 +12,7 @@ from typing import Any
 from mubench_gen.errors import DataError
 
 HERE = Path(__file__).parent
-FILES = ("dev", "held", "fresh", "blind", "kinds", "micrographs", "second", "everyday")
+FILES = ("dev", "held", "fresh", "blind", "kinds", "micrographs", "second", "everyday", "terse")
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
 
