@@ -23,6 +23,8 @@ Examples:
   mubench-gen merge BASE ONE TWO --alpha 0.5 --out soup             towards the mean of the two
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
   mubench-gen merge BASE ONE TWO --method ties --density 0.3 --alpha 1 --out both
+  mubench-gen merge BASE ONE TWO --weights 1,0.5 --alpha 0.5 --out soup
+  mubench-gen merge --recipe merge.toml --out merged                all of it from a file
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
   mubench-gen merge BASE FINETUNED --alpha 'vision=0,text=0.5,1,*.self_attn.*=0.3' --out by-part
   mubench-gen merge Qwen2-VL-2B Qwen2-1.5B-medical --missing keep-base --alpha 0.5 --out medical
@@ -33,8 +35,8 @@ Examples:
 
 
 @click.command("merge", epilog=_EXAMPLES)
-@click.argument("base")
-@click.argument("finetuned", nargs=-1, required=True)
+@click.argument("base", required=False)
+@click.argument("finetuned", nargs=-1)
 @click.option(
     "--alpha",
     "alphas",
@@ -51,10 +53,22 @@ Examples:
 )
 @click.option(
     "--method",
-    default="linear",
     metavar="NAME",
     help="linear, slerp, lines, task-arithmetic, ties, della, sce …; any other name lists all 16 "
     "by kind. [linear]",
+)
+@click.option(
+    "--weights",
+    metavar="W,W…",
+    help="One for each fine-tune, in their order, with linear, task-arithmetic, ties, dare, della "
+    "and breadcrumbs. [1 each]",
+)
+@click.option(
+    "--recipe",
+    type=PATH,
+    metavar="FILE",
+    help="Models, method, α and weights from a file: .toml, or mergekit's .yml where it means the "
+    "same.",
 )
 @click.option(
     "--density", type=float, help="The share that ties, dare, della, breadcrumbs, sce keep."
@@ -69,14 +83,12 @@ Examples:
 @click.option(
     "--missing",
     type=click.Choice(["refuse", "keep-base"]),
-    default="refuse",
     help="What becomes of tensors that a fine-tune lacks or has in another shape: it may be only "
     "the language model, or the vision tower. [refuse]",
 )
 @click.option(
     "--carry-from",
     type=click.Choice(["base", "finetuned"]),
-    default="base",
     help="Where configuration, tokenizer, processor and chat template come from. [base]",
 )
 @click.option(
@@ -96,19 +108,21 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
-    base: str,
+    base: str | None,
     finetuned: tuple[str, ...],
     alphas: tuple[str, ...],
     out: Path,
-    method: str,
+    method: str | None,
+    weights: str | None,
+    recipe: Path | None,
     density: float | None,
     gamma: float | None,
     epsilon: float | None,
     seed: int | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
-    missing: Literal["refuse", "keep-base"],
-    carry_from: Literal["base", "finetuned"],
+    missing: Literal["refuse", "keep-base"] | None,
+    carry_from: Literal["base", "finetuned"] | None,
     accept_vocabulary: bool,
     adapters: bool,
     rank: int | None,
@@ -124,29 +138,35 @@ def command(
     from mubench_gen.console.progress import bar
     from mubench_gen.interpolation.merge.alphas import spelled
     from mubench_gen.interpolation.merge.extract import extract_lora
-    from mubench_gen.interpolation.merge.inputs import MergeSettings
     from mubench_gen.interpolation.merge.merge import merge, scale_adapter
-    from mubench_gen.interpolation.merge.methods import Sparse
-    from mubench_gen.interpolation.merge.recipe import make_recipe
+    from mubench_gen.interpolation.merge.recipe_reader import read_recipe
+    from mubench_gen.interpolation.merge.said import Said, together, weights_of
 
-    settings = MergeSettings(
-        base=base,
-        finetuned=finetuned,
-        recipe=make_recipe(
-            ("1",) if rank is not None and not alphas else alphas,
-            method=method,
-            include=include,
-            exclude=exclude,
-            sparse=Sparse(density, gamma, epsilon, seed),
-            keep_base=missing == "keep-base",
-        ),
-        out=out,
-        carried_from=carry_from,
-        accept_vocabulary=accept_vocabulary,
-    )
     if rank is not None:
-        _check_alone(adapters=adapters, alpha=alphas, method=method != "linear",
-                     carry_from=carry_from != "base")  # fmt: skip
+        _check_alone(adapters=adapters, alpha=alphas, weights=weights, recipe=recipe,
+                     method=method not in (None, "linear"),
+                     carry_from=carry_from == "finetuned")  # fmt: skip
+    if recipe is None and not finetuned:
+        missed = "BASE" if base is None else "FINETUNED..."
+        raise click.UsageError(f"Missing argument '{missed}' (or --recipe FILE).")
+    given = Said(
+        base=base,
+        finetuned=finetuned or None,
+        alphas=("1",) if rank is not None else alphas or None,
+        method=method,
+        each=None if weights is None else weights_of(weights),
+        density=density,
+        gamma=gamma,
+        epsilon=epsilon,
+        seed=seed,
+        include=include or None,
+        exclude=exclude or None,
+        missing=missing,
+        carry_from=carry_from,
+        accept_vocabulary=accept_vocabulary or None,
+    )
+    settings = (given if recipe is None else together(read_recipe(recipe), given)).settings(out)
+    if rank is not None:
         with bar("extract", 0) as progress:
             extraction = extract_lora(settings, rank, progress)
         if as_json:
@@ -158,7 +178,7 @@ def command(
     if adapters:
         modules = scale_adapter(settings)
         if as_json:
-            print_json({"adapter": finetuned[0], "modules": modules, "folders": folders})
+            print_json({"adapter": settings.finetuned[0], "modules": modules, "folders": folders})
         else:
             say(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
             _show_folders(folders)

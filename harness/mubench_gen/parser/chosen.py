@@ -24,8 +24,8 @@ CHOOSES = (
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
     ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
-     "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for", "it must be", "it has to be",
-     "this must be", "this has to be", "i'd say", "would say")
+     "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for",
+     "it must be", "it has to be", "this must be", "this has to be", "i'd say", "would say")
 )  # fmt: skip
 _TEXT_ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based|from"

@@ -26,16 +26,18 @@ class ByPart:
 
     The first that matches a tensor counts, globs before the others; what no part matches is the
     base's. Several α of a part are spread over its blocks; before them the first counts, and
-    behind them the last.
+    behind them the last; with `outside_first` the first counts there too.
     """
 
     parts: tuple[tuple[str, Gradient], ...]
+    outside_first: bool = False
 
     def at(self, name: str, place: tuple[int, int] | None) -> float:
         """The α of a tensor; `place`: its block's number and how many its tower has."""
         for part, gradient in self.parts:
             if matches(part, name):
-                return _spread(gradient, name, place)
+                first = self.outside_first
+                return float(gradient[0]) if first and not place else _spread(gradient, name, place)
         return 0.0
 
 
@@ -67,12 +69,18 @@ def matches(part: str, name: str) -> bool:
     return part == REST or part_of(name) == part
 
 
-def parse_alphas(given: Iterable[str]) -> tuple[Alpha, ...]:
+def parse_alphas(given: Iterable[str | Alpha]) -> tuple[Alpha, ...]:
     """α from texts: numbers, lists with commas, START:STOP:STEP with both ends; PART=… by part.
 
-    By part every combination is made. Raises SettingError for what is none of these.
+    By part every combination is made. Raises SettingError for what is none of these. What is
+    parsed already stays as it is.
     """
-    texts = [part.strip() for text in given for part in _items(text) if part.strip()]
+    given = tuple(given)
+    parsed = tuple(one for one in given if not isinstance(one, str))
+    if parsed:
+        return parsed
+    written = (text for text in given if isinstance(text, str))
+    texts = [part.strip() for text in written for part in _items(text) if part.strip()]
     if any("=" in text for text in texts):
         found: tuple[Alpha, ...] = tuple(_combined(texts))
     else:
@@ -87,7 +95,8 @@ def parse_alphas(given: Iterable[str]) -> tuple[Alpha, ...]:
 def spelled(alpha: Alpha) -> str:
     """The shortest plain spelling: "0", "0.1", "-0.5", "vision=0.25,text=[0,0.5]"."""
     if isinstance(alpha, ByPart):
-        return ",".join(f"{part}={_gradient(values)}" for part, values in alpha.parts)
+        text = ",".join(f"{part}={_gradient(values)}" for part, values in alpha.parts)
+        return f"{text},outside blocks the first" if alpha.outside_first else text
     text = f"{alpha:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text

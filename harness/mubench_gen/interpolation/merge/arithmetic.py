@@ -32,6 +32,11 @@ class Coefficients:
         return not any(self.finetuned) and (self.of_differences or self.base == 1)
 
     @property
+    def keep_equal(self) -> bool:
+        """Whether the result of equal inputs is what they are."""
+        return self.of_differences or abs(self.base + sum(self.finetuned) - 1) < 1e-6
+
+    @property
     def give_finetuned(self) -> bool:
         """Whether the result is the one fine-tune, unchanged."""
         return self.finetuned == (1.0,) and (self.of_differences or self.base == 0)
@@ -68,22 +73,31 @@ class InnerProducts:
 
 
 def coefficients(
-    method: str, alpha: float, *, count: int, place: tuple[int, int] | None, total: InnerProducts
+    method: str,
+    alpha: float,
+    *,
+    weights: Sequence[float] = (1.0,),
+    of_base: float = 0.0,
+    place: tuple[int, int] | None,
+    total: InnerProducts,
 ) -> Coefficients:
-    """How a tensor is merged with `count` fine-tunes; see `Recipe`.
+    """How a tensor is merged with fine-tunes of these weights; see `Recipe`.
 
-    `place`: its block's number and the number of blocks, needed only by lines. `total`: of the
-    whole tensor, needed only by slerp.
+    `of_base`: the base's weight among those that linear takes the mean of. `place`: the tensor's
+    block's number and the number of blocks, needed only by lines. `total`: of the whole tensor,
+    needed only by slerp.
     """
+    count = len(weights)
     if method == "task-arithmetic":
-        return Coefficients((alpha,) * count, of_differences=True)
+        return Coefficients(tuple(alpha * one for one in weights), of_differences=True)
     if method == "passthrough":
         return Coefficients((alpha,), 0.0)
     if method == "lines":
         return Coefficients((lines_scale(alpha, place) / count,) * count, of_differences=True)
     if method == "slerp" and 0 < alpha < 1:
         return _slerp(alpha, total)
-    return Coefficients((alpha / count,) * count, 1 - alpha)
+    share = alpha / (sum(weights) + of_base)
+    return Coefficients(tuple(share * one for one in weights), 1 - alpha + share * of_base)
 
 
 def _slerp(alpha: float, total: InnerProducts) -> Coefficients:

@@ -19,25 +19,49 @@ def summed(differences: Sequence[Array]) -> Array:
     return total
 
 
-def elected(differences: Sequence[Array], weights: Sequence[float] | None = None) -> Array:
-    """The mean of those that have the sign of the sum (TIES); zero where none has.
+def weighted_sum(differences: Sequence[Array], weights: Sequence[float]) -> Array:
+    """The sum of the differences, each times its weight (a weight a fine-tune)."""
+    return summed(_weighted(differences, weights))
 
-    With `weights`, one a fine-tune, it is the weighted mean (SCE).
+
+def elected(differences: Sequence[Array], weights: Sequence[float]) -> Array:
+    """The weighted mean of those that have the sign of the weighted sum (TIES).
+
+    It is zero where none has. With a weight below 0 a difference counts as its opposite.
     """
-    positive = summed(differences) >= 0
-    total = np.zeros_like(differences[0])
-    share = np.zeros_like(differences[0])
-    for one, weight in zip(differences, weights or [1.0] * len(differences), strict=True):
-        agrees = np.where(positive, one > 0, one < 0)
-        factor = one.dtype.type(weight)
-        total += np.where(agrees, one * factor, 0)
-        share += agrees * factor
-    if weights is None:
-        share[share == 0] = 1
-    else:
-        np.maximum(share, share.dtype.type(_SMALLEST), out=share)
+    moves = _weighted(differences, weights)
+    total, share = _agreeing(summed(moves) >= 0, moves, moves, weights)
+    share[share == 0] = 1
     total /= share
     return total
+
+
+def elected_by_size(differences: Sequence[Array], weights: Sequence[float]) -> Array:
+    """The weighted mean of those that have the sign of the unweighted sum (SCE)."""
+    moves = _weighted(differences, weights)
+    total, share = _agreeing(summed(differences) >= 0, differences, moves, weights)
+    np.maximum(share, share.dtype.type(_SMALLEST), out=share)
+    total /= share
+    return total
+
+
+def _weighted(differences: Sequence[Array], weights: Sequence[float]) -> list[Array]:
+    return [
+        one if weight == 1 else one * one.dtype.type(weight)
+        for one, weight in zip(differences, weights, strict=True)
+    ]
+
+
+def _agreeing(
+    positive: Array, signs: Sequence[Array], moves: Sequence[Array], weights: Sequence[float]
+) -> tuple[Array, Array]:
+    """The sum of the moves whose sign agrees, and the sum of their weights."""
+    total, share = np.zeros_like(moves[0]), np.zeros_like(moves[0])
+    for sign, move, weight in zip(signs, moves, weights, strict=True):
+        agrees = np.where(positive, sign > 0, sign < 0)
+        total += np.where(agrees, move, 0)
+        share += agrees * share.dtype.type(weight)
+    return total, share
 
 
 def largest(differences: Sequence[Array]) -> Array:

@@ -23,6 +23,7 @@ from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.parts import as_part
 from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.merge.recipe_file import RecipeFile, check_promises
 
 Side = Literal["base", "finetuned"]
 
@@ -32,6 +33,7 @@ class MergeSettings:
     """What to merge into `out`: one α into the folder itself, several into alpha-N in it.
 
     `carried_from`: where configuration, tokenizer, processor and chat template come from.
+    `file`: the recipe's, if it was read from one.
     `unrounded`: tensors that an adapter changes are stored in float32, not in the base's type.
     """
 
@@ -42,6 +44,7 @@ class MergeSettings:
     carried_from: Side = "base"
     accept_vocabulary: bool = False
     unrounded: bool = False
+    file: RecipeFile | None = None
 
     def folders(self, root: Path) -> dict[Alpha, Path]:
         """The folder of each α under `root`."""
@@ -82,6 +85,11 @@ class MergeInputs:
 def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     """Open the checkpoints and pair their tensors. Raises MergeError if they don't match."""
     _check_count(settings.recipe.method, len(settings.finetuned))
+    if len(settings.recipe.each) not in (0, len(settings.finetuned)):
+        raise MergeError(
+            f"{len(settings.recipe.each)} weights for {len(settings.finetuned)} fine-tunes: give "
+            "one for each, in their order."
+        )
     base = open_checkpoint(settings.base, files)
     finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
     if settings.carried_from == "finetuned" and finetuned[0].adapter:
@@ -95,6 +103,8 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
             "names the result has. Give it as the base, with 1 − α."
         )
     shards, notes = match_tensors(base, finetuned, settings.recipe, unrounded=settings.unrounded)
+    if settings.file:
+        check_promises(settings.file, base, [one for part in shards.values() for one in part])
     compared = [
         compare_model_files(
             base,
@@ -110,6 +120,7 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
         shards={as_safetensors(file): tensors for file, tensors in shards.items()},
         warnings=tuple(text for warnings, _ in compared for text in warnings),
         notes=(
+            *(settings.file.notes if settings.file else ()),
             *(text for side in (base, *finetuned) for text in side.notes),
             *notes,
             *(text for _, different in compared for text in different),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from mubench_gen.errors import SettingError, did_you_mean
@@ -38,7 +38,7 @@ class MethodFacts:
     `swept`: a sweep moves weights by it, between the base or near it and the fine-tune at α 1.
     `fewest`, `most`: fine-tunes. `choice`: which elements of the differences are kept;
     `consensus`: how the kept ones become one difference. `settings`: those that it uses, with
-    its own values.
+    its own values. `weights`: fine-tunes may have weights.
     """
 
     group: str
@@ -49,6 +49,7 @@ class MethodFacts:
     choice: Choice | None = None
     consensus: Consensus | None = None
     settings: Sparse = USUAL
+    weights: bool = False
 
 
 _BETWEEN = "between the models"
@@ -59,17 +60,18 @@ _SEVERAL = "several fine-tunes"
 
 def _sparse(choice: Choice, consensus: Consensus, **settings: Any) -> MethodFacts:
     return MethodFacts(
-        _SPARSE, any_alpha=True, choice=choice, consensus=consensus, settings=Sparse(**settings)
-    )
+        _SPARSE, any_alpha=True, choice=choice, consensus=consensus, settings=Sparse(**settings),
+        weights=True,
+    )  # fmt: skip
 
 
 METHODS: Mapping[str, MethodFacts] = {
-    "linear": MethodFacts(_BETWEEN, swept=True),
+    "linear": MethodFacts(_BETWEEN, swept=True, weights=True),
     "slerp": MethodFacts(_BETWEEN, swept=True, most=1),
     "karcher": MethodFacts(_BETWEEN),
     "lines": MethodFacts(_BETWEEN, swept=True),
     "passthrough": MethodFacts(_BETWEEN, any_alpha=True, most=1),
-    "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, swept=True),
+    "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, swept=True, weights=True),
     "ties": _sparse("magnitude", "elected", density=0.2),
     "dare-linear": _sparse("random", "sum", density=0.1, seed=0),
     "dare-ties": _sparse("random", "elected", density=0.1, seed=0),
@@ -102,6 +104,12 @@ def method_named(name: str) -> str:
     near = did_you_mean(found, METHODS)
     hint = f" {near}" if near.endswith("?") else ""
     raise SettingError(f"No method {name!r}.{hint} Methods: {listed_methods()}.")
+
+
+def with_own(settings: Sparse, own: Sparse) -> Sparse:
+    """The settings, with those that a fine-tune has of its own in their place."""
+    given = {field.name: getattr(own, field.name) for field in fields(Sparse)}
+    return replace(settings, **{name: one for name, one in given.items() if one is not None})
 
 
 def settings_for(method: str, given: Sparse) -> Sparse:

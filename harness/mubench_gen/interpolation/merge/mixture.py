@@ -10,10 +10,16 @@ from itertools import islice
 
 import numpy as np
 
+from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.by_angle import karcher_weights, products, stock_ratio
-from mubench_gen.interpolation.merge.consensus import elected, largest, summed
+from mubench_gen.interpolation.merge.consensus import (
+    elected,
+    elected_by_size,
+    largest,
+    weighted_sum,
+)
 from mubench_gen.interpolation.merge.kept import (
     Draws,
     Span,
@@ -26,7 +32,7 @@ from mubench_gen.interpolation.merge.kept import (
     unpacked,
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
-from mubench_gen.interpolation.merge.methods import METHODS
+from mubench_gen.interpolation.merge.methods import METHODS, Sparse
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.tensor_merge import (
     Difference,
@@ -86,10 +92,25 @@ class Preparation:
         if self.recipe.method == "slerp":
             measured = partial(products_of, self.tensor, self.names)
             total = sum(self.threads.map(measured, chunks(self.tensor)), total)
-        count = len(self.tensor.finetuned)
+        weights, of_base = self._weights(), alpha_at(self.recipe.base_weight, *self._where)
+        if self.recipe.method == "linear" and not sum(weights) + of_base:
+            raise MergeError(f"{self.tensor.name}: the sum of the weights is 0. Give others.")
         return lambda alpha: coefficients(
-            self.recipe.method, self._at(alpha), count=count, place=self.place, total=total
-        )
+            self.recipe.method, self._at(alpha),
+            weights=weights, of_base=of_base, place=self.place, total=total,
+        )  # fmt: skip
+
+    @property
+    def _where(self) -> tuple[str, tuple[int, int] | None]:
+        return self.tensor.name, self.place
+
+    def _weights(self) -> tuple[float, ...]:
+        return self.recipe.weights_at(*self._where, len(self.tensor.finetuned))
+
+    def _settings(self) -> list[Sparse]:
+        """The settings of each fine-tune."""
+        count = len(self.tensor.finetuned)
+        return [self.recipe.sparse_at(number, *self._where) for number in range(count)]
 
     def _by_angle(self) -> Callable[[Alpha], Coefficients] | None:
         method, count = self.recipe.method, len(self.tensor.finetuned)
@@ -120,24 +141,29 @@ class Preparation:
         )
         if consensus == "weighted":
             return self._weighted()
-        join = {"sum": summed, "elected": elected, "largest": largest}[str(consensus)]
+        weights = self._weights()
+        joins: dict[str, Callable[[Numbers], Array]] = {
+            "sum": partial(weighted_sum, weights=weights),
+            "elected": partial(elected, weights=weights),
+            "largest": largest,
+        }
+        join = joins[str(consensus)]
         if choice in ("random", "ranked"):
             return partial(_joined, join, self._drawing())
         if choice is None:
             return partial(_joined, join, _whole)
-        kept = [self._kept(number) for number in range(len(self.tensor.finetuned))]
+        kept = [self._kept(number, one) for number, one in enumerate(self._settings())]
         return partial(_joined, join, partial(_masked, kept))
 
     def _drawing(self) -> Pick:
-        settings, name = self.recipe.sparse, self.tensor.name
-        density, epsilon, row = settings.density, settings.epsilon, row_length(self.tensor.shape)
-        assert density is not None
+        settings, row = self._settings(), row_length(self.tensor.shape)
         draws = [
-            Draws.of(settings.seed or 0, name, number)
-            for number in range(len(self.tensor.finetuned))
+            Draws.of(one.seed or 0, self.tensor.name, number) for number, one in enumerate(settings)
         ]
 
         def draw(span: Span, number: int, difference: Array) -> Array:
+            density, epsilon = settings[number].density, settings[number].epsilon
+            assert density is not None
             uniform = draws[number].at(span)
             if epsilon is None:
                 return drawn(difference, density, uniform)
@@ -145,14 +171,14 @@ class Preparation:
 
         return draw
 
-    def _kept(self, number: int) -> Array:
+    def _kept(self, number: int, settings: Sparse) -> Array:
         """The packed bits of the elements of one fine-tune that count, by their magnitude."""
 
         def score(_: Span, base: Array, *finetuned: Array) -> Array:
             found: Array = np.abs(finetuned[number] - base)
             return found
 
-        settings, scores = self.recipe.sparse, self._gathered(score)
+        scores = self._gathered(score)
         assert settings.density is not None
         if settings.gamma is None:
             ranks = ranks_of_largest(scores.size, settings.density)
@@ -167,7 +193,7 @@ class Preparation:
             found: Array = np.var(np.stack([one - base for one in finetuned]), axis=0)
             return found
 
-        count, density = len(self.tensor.finetuned), self.recipe.sparse.density
+        count, density = len(self.tensor.finetuned), self._settings()[0].density
         assert density is not None
         pick: Pick = _whole
         if density < 1:
@@ -183,7 +209,7 @@ class Preparation:
         weights = sum(self._over_chunks(squares), np.zeros(count))
         total = float(weights.sum())
         shares = weights / total if total else np.full(count, 1 / count)
-        return partial(_joined, partial(elected, weights=[*map(float, shares)]), pick)
+        return partial(_joined, partial(elected_by_size, weights=[*map(float, shares)]), pick)
 
     def _gathered(self, score: Callable[..., Array]) -> Array:
         """The scores of all elements: the memory of one tensor in float32."""

@@ -13,16 +13,19 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.alphas import (
     Alpha,
     ByPart,
+    alpha_at,
     numbers_of,
     parse_alphas,
     spelled,
 )
+from mubench_gen.interpolation.merge.each import OfOne
 from mubench_gen.interpolation.merge.methods import (
     METHODS,
     USUAL,
     Sparse,
     method_named,
     settings_for,
+    with_own,
 )
 
 
@@ -33,7 +36,9 @@ class Recipe:
     `method` is one of `methods.METHODS`: docs/interpolation.md says what each makes of a tensor.
     `sparse`: the settings of the methods that drop parts of the differences. Tensors that
     `include` and `exclude` leave out are the base's. `keep_base`: so are those that a fine-tune
-    lacks or has in another shape, which is otherwise refused.
+    lacks or has in another shape, which is otherwise refused. `each`: what the fine-tunes have of
+    their own, one for each; empty if they count alike. `base_weight`: the base's among the weights
+    of linear.
     """
 
     alphas: tuple[Alpha, ...]
@@ -42,6 +47,8 @@ class Recipe:
     exclude: tuple[str, ...] = ()
     sparse: Sparse = USUAL
     keep_base: bool = False
+    each: tuple[OfOne, ...] = ()
+    base_weight: Alpha = Decimal(0)
 
     @property
     def numbers(self) -> tuple[Decimal, ...]:
@@ -53,6 +60,16 @@ class Recipe:
         kept = not self.include or any(fnmatchcase(name, glob) for glob in self.include)
         return kept and not any(fnmatchcase(name, glob) for glob in self.exclude)
 
+    def weights_at(self, name: str, place: tuple[int, int] | None, count: int) -> tuple[float, ...]:
+        """The weight of each of `count` fine-tunes in the tensor of that name."""
+        if not self.each:
+            return (1.0,) * count
+        return tuple(alpha_at(one.weight, name, place) for one in self.each)
+
+    def sparse_at(self, number: int, name: str, place: tuple[int, int] | None) -> Sparse:
+        """The settings of one fine-tune in the tensor of that name."""
+        return self.each[number].at(self.sparse, name, place) if self.each else self.sparse
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "method": self.method,
@@ -61,21 +78,25 @@ class Recipe:
             "exclude": list(self.exclude),
             **({"missing": "keep-base"} if self.keep_base else {}),
             **{key: value for key, value in asdict(self.sparse).items() if value is not None},
+            **({"each": [one.as_dict() for one in self.each]} if self.each else {}),
+            **({"base_weight": spelled(self.base_weight)} if self.base_weight else {}),
         }
 
 
 def make_recipe(
-    alphas: Iterable[str],
+    alphas: Iterable[str | Alpha],
     *,
     method: str = "linear",
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
     sparse: Sparse = USUAL,
     keep_base: bool = False,
+    each: Iterable[OfOne] = (),
+    base_weight: Alpha = Decimal(0),
 ) -> Recipe:
     """The checked recipe. Raises SettingError for an invalid α, method, or setting of one."""
     method = method_named(method)
-    found = parse_alphas(alphas)
+    found, each = parse_alphas(alphas), tuple(each)
     outside = [one for alpha in found for one in numbers_of(alpha) if not 0 <= one <= 1]
     if outside and not METHODS[method].any_alpha:
         raise SettingError(
@@ -83,7 +104,26 @@ def make_recipe(
             "Beyond the ends: --method task-arithmetic."
         )
     settings = settings_for(method, sparse)
-    return Recipe(found, method, tuple(include), tuple(exclude), settings, keep_base)
+    for one in each:
+        for own in one.extremes():
+            settings_for(method, with_own(settings, own))
+    if METHODS[method].choice == "variance" and len({one.density for one in each}) > 1:
+        raise SettingError(f"{method} has one density for all fine-tunes together.")
+    _check_weights(method, [*(one.weight for one in each), base_weight])
+    return Recipe(
+        found, method, tuple(include), tuple(exclude), settings, keep_base, each, base_weight
+    )
+
+
+def _check_weights(method: str, weights: list[Alpha]) -> None:
+    plain = all(one == 1 for one in weights[:-1]) and not weights[-1]
+    if not METHODS[method].weights and not plain:
+        users = [name for name, facts in METHODS.items() if facts.weights]
+        raise SettingError(f"Weights are a setting of {', '.join(users)}; {method} has none.")
+    numbers = [one for one in weights if isinstance(one, Decimal)]
+    known = len(weights) > 1 and len(numbers) == len(weights)
+    if method == "linear" and known and not sum(numbers):
+        raise SettingError("Weights whose sum is 0 have no mean. Give others.")
 
 
 def lines_scale(alpha: float, place: tuple[int, int] | None) -> float:

@@ -14,6 +14,7 @@ from mubench_gen.interpolation.merge.files import listed
 from mubench_gen.interpolation.merge.inputs import MergeInputs, MergeSettings
 from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import Recipe, block_of
+from mubench_gen.interpolation.merge.recipe_file import RecipeFile
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard
 
 # ‖Δ‖ / ‖base‖. The fine-tune of the tiny CLIP has 0.12; two models that were trained separately
@@ -56,6 +57,7 @@ class MergeReport:
     carried_from: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    file: RecipeFile | None = None
 
     def as_dict(self, alpha: str | None = None) -> dict[str, Any]:
         """For JSON; with `alpha`, the report of one result."""
@@ -66,6 +68,7 @@ class MergeReport:
             "format": 1,
             "mubench_gen": __version__,
             **recipe,
+            **({"recipe": self.file.as_dict()} if self.file else {}),
             "base": self.base,
             "finetuned": list(self.finetuned),
             "weights_format": dict(self.formats),
@@ -120,6 +123,7 @@ def make_report(
         carried_from=settings.carried_from,
         warnings=(*warnings_of(total, base, others), *inputs.warnings),
         notes=(*inputs.notes, *equality_note(products)),
+        file=settings.file,
     )
 
 

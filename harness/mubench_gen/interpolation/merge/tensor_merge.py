@@ -125,7 +125,7 @@ def _results(
     equal: bool,
 ) -> Iterator[Array]:
     for alpha, how in ways.items():
-        if tensor.base.dtype == tensor.dtype and (equal or how.give_base):
+        if tensor.base.dtype == tensor.dtype and (how.give_base or (equal and how.keep_equal)):
             yield inputs[0]
         elif tensor.finetuned[0].dtype == tensor.dtype and how.give_finetuned:
             yield inputs[1]

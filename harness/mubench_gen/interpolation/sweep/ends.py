@@ -167,7 +167,7 @@ class _InPlace(Ends):
                     target.copy_(other if at == 1 else one)
                     continue
                 total = inner_products(one, other) if method == "slerp" else InnerProducts()
-                how = coefficients(method, at, count=1, place=places.get(name), total=total)
+                how = coefficients(method, at, place=places.get(name), total=total)
                 target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
