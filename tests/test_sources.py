@@ -64,6 +64,26 @@ def test_flags_win_over_the_environment_over_the_file_over_the_users_own_one(
     }
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("-o", "a=1"), "The plugin 'tiny' has no option 'a'. Known: base, chat_template.\n"),
+        (("-o", "a"), "Setting options: 'a' is not a key=value pair."),
+        (("-o", "a=***"), "own.toml keeps no secret: give -o a=… too."),
+        (("--prompt-set", "a=b"), "has no setting 'a'"),
+        (("--image-set", "a=b"), "--image-set a: unknown."),
+        (("--map", "question"), "Setting map: 'question' is not a key=value pair."),
+    ],
+)
+def test_pairs_on_the_command_line_go_with_a_file_that_has_none(
+    here: Here, cells: Path, tmp_path: Path, flags: tuple[str, str], said: str
+) -> None:
+    (tmp_path / "own.toml").write_text(f'plugin = "tiny"\ndata = "{cells}"\n')
+    done = here("eval", "--config", "own.toml", *flags)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
 def test_settings_of_key_and_value_are_joined_from_everywhere(
     here: Here, users: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,6 +194,37 @@ def croissant(folder: Path, **source: Any) -> Path:
     return folder
 
 
+def linked_croissant(
+    folder: Path, *, said: bool = True, inline: bool = True, keys: tuple[int, int] = (7, 8)
+) -> Path:
+    """Questions that refer to images by a key; `said`: their field image says where it is from."""
+    image_folder(folder, ["a.png", "b.png"])
+    asked = [{"q": f"Q{i}", "opts": "x|y", "right": "y", "of": 7 + i} for i in (1, 0, 1)]
+    tsv(folder / "t.csv", asked, delimiter=",")
+    images = [{"id": key, "image": name, "stain": "H&E", "lens": 20, "site": 1, "day": 2}
+              for key, name in zip(keys, ("a.png", "b.png"), strict=True)]  # fmt: skip
+    (folder / "i.jsonl").write_text("\n".join(map(json.dumps, images)))
+
+    def field(at: str, name: str, column: str, **more: Any) -> dict[str, Any]:
+        source = {"fileObject": {"@id": at}, "extract": {"column": column}}
+        return {"@id": f"{at}/{name}", "source": source, **more}
+
+    fields = [field("t", "question", "q"), field("t", "options", "opts"),
+              field("t", "answer", "right"),
+              field("t", "image_id", "of", references={"field": {"@id": "i/id"}})]  # fmt: skip
+    if said:
+        fields.append({"@id": "t/image", "source": {"field": {"@id": "i/image"}}})
+    other = {"@id": "i", "field": [field("i", name, name) for name in images[0]]}
+    document = {
+        "@context": {}, "@type": "sc:Dataset", "name": "Cells", "license": "CC0-1.0",
+        "distribution": [{"@id": name.partition(".")[0], "contentUrl": name}
+                         for name in ("t.csv", "i.jsonl")],
+        "recordSet": [other | ({"data": images} if inline else {}), {"@id": "t", "field": fields}],
+    }  # fmt: skip
+    (folder / "croissant.json").write_text(json.dumps(document))
+    return folder
+
+
 def write_benchmarks(folder: Path) -> None:
     """A benchmark of each form, under the names that docs/howto/any-benchmark.md has."""
     vlmevalkit(folder / "bench.tsv")

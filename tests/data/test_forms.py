@@ -170,6 +170,41 @@ def test_croissant_says_which_columns_a_table_has(tmp_path: Path) -> None:
         open_dataset(str(foreign.croissant(tmp_path / "other", sha256="0" * 64)))
 
 
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("inline", [True, False])
+def test_records_have_the_fields_of_those_that_they_refer_to(
+    tmp_path: Path, said: bool, inline: bool
+) -> None:
+    """The key is a number in one and a text in the other; the images have more fields."""
+    folder = foreign.linked_croissant(tmp_path / "cr", said=said, inline=inline)
+    dataset = open_dataset(str(folder))
+    assert found(dataset) == [Truth(f"Q{i}", ("x", "y"), 1, digest(i)) for i in (1, 0, 1)]
+    assert dataset[0].meta["stain"] == "H&E"
+
+
+def test_a_list_of_splits_refuses_no_record(tmp_path: Path) -> None:
+    """The splits of the hub's descriptions, whose names need not be those of the files."""
+    folder = foreign.croissant(tmp_path / "cr")
+    document = json.loads((folder / "croissant.json").read_text())
+    names = {"@id": "s/name", "name": "s/name"}
+    document["recordSet"].append({"@id": "s", "field": [names], "data": [{"s/name": "train"}]})
+    document["recordSet"][0]["field"][1]["references"] = {"field": {"@id": "s/name"}}
+    (folder / "croissant.json").write_text(json.dumps(document))
+    assert len(open_dataset(str(folder))) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [((9, 7), r"image_id = '8', and no record .* has that id"), ((8, 8), "id = '8' stands twice")],
+)
+def test_a_key_that_names_no_record_or_two_is_refused(
+    tmp_path: Path, keys: tuple[int, int], said: str
+) -> None:
+    folder = foreign.linked_croissant(tmp_path / "cr", keys=keys)
+    with pytest.raises(DataError, match=said):
+        open_dataset(str(folder))
+
+
 @pytest.mark.parametrize("form", ["vlmevalkit", "parquet", "folders", "coco", "croissant"])
 def test_what_is_opened_equals_what_is_imported(tmp_path: Path, form: str) -> None:
     path = {"vlmevalkit": tmp_path / "t.tsv", "parquet": tmp_path / "t.parquet",

@@ -27,7 +27,7 @@ REPLIES = st.one_of(
 LABELS = st.sampled_from([None, *(default_labels(5, style) for style in "Aa1i")])
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(REPLIES, LABELS)
 def test_every_reply_gets_a_status_that_fits_its_index(
     reply: str, labels: tuple[str, ...] | None

@@ -16,6 +16,7 @@ from mubench_gen.model import Checkpoint
 from mubench_gen.storage.paths import user_path
 
 ENGINE = "llama-server"
+OPTIONS = ("mmproj", "quantisation")  # of a checkpoint in GGUF files alone
 _ELSEWHERE = ("server", "ray")  # engines whose weights are not read here
 
 
@@ -36,7 +37,7 @@ def gguf_of(
     is none; UsageError as `find_gguf` does.
     """
     found = None
-    if engine not in _ELSEWHERE and str(checkpoint.path):
+    if _is_read_here(checkpoint, engine):
         found = find_model(checkpoint.path, revision, options.quantisation)
     if found is None:
         _refuse_options(checkpoint, options)
@@ -58,6 +59,14 @@ def gguf_of(
         stop=(),  # the file has its own end of a turn
     )
     return GgufCheckpoint(opened, found.header.facts())
+
+
+def useless_options(
+    checkpoint: Checkpoint, *, engine: str | None, revision: str | None
+) -> tuple[str, ...]:
+    """The options that say nothing of this checkpoint: those of GGUF files where there is none."""
+    gguf = _is_read_here(checkpoint, engine) and is_gguf(checkpoint.path, revision)
+    return () if gguf else OPTIONS
 
 
 def find_model(
@@ -87,6 +96,10 @@ def is_gguf(path: str | Path, revision: str | None) -> bool:
     return here is not None and holds_gguf(here)
 
 
+def _is_read_here(checkpoint: Checkpoint, engine: str | None) -> bool:
+    return engine not in _ELSEWHERE and bool(str(checkpoint.path))
+
+
 def _here(path: str | Path, revision: str | None) -> Path | None:
     here = user_path(path)
     there = os.path.exists(here)  # False too for what no path can be
@@ -106,7 +119,7 @@ def _projector(checkpoint: Checkpoint, model: GgufModel, wish: Path | None) -> s
 
 
 def _refuse_options(checkpoint: Checkpoint, options: CheckpointOptions) -> None:
-    for name in ("mmproj", "quantisation"):
+    for name in OPTIONS:
         if getattr(options, name) is not None:
             raise SettingError(
                 f"-o {name}={getattr(options, name)} is for a model in GGUF files, and "

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from mubench_gen.console.outlet import MASK
 from mubench_gen.errors import SettingError
-from mubench_gen.plan.settings import Settings, read_config
+from mubench_gen.plan.settings import PAIRS, Settings, read_config
 from mubench_gen.scores.protocols.files import is_protocol_file
 from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.storage.run_folder import read_manifest
@@ -19,7 +19,6 @@ from mubench_gen.tasks.task import is_file_name
 
 _OF_THE_MODEL = ("plugin", "model", "options", "engine", "base_url", "deterministic", "dtype",
                  "revision", "trust_remote_code", "thinking")  # fmt: skip
-_PAIRS = ("options", "prompt_set", "image_set", "map")
 
 
 def named_files(settings: Settings) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def check_secrets(settings: Mapping[str, Any], where: str) -> None:
     urls = [f"--base-url {url}" for url in settings.get("base_url") or () if MASK in url]
     masked = [
         name
-        for part in _PAIRS
+        for part in PAIRS
         for name, value in dict(settings.get(part) or {}).items()
         if MASK in str(value)
     ]

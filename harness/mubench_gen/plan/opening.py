@@ -14,7 +14,7 @@ from mubench_gen.console.outlet import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
 from mubench_gen.engines import REMOTE, check_engine, choose_engine, open_checkpoint
 from mubench_gen.engines.adapters import adapted
-from mubench_gen.engines.gguf_checkpoint import gguf_of
+from mubench_gen.engines.gguf_checkpoint import gguf_of, useless_options
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.engines.recognition import recognise
 from mubench_gen.errors import SettingError
@@ -132,8 +132,13 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
     spec = plugin.spec(settings.model)
     if not isinstance(spec.source, Checkpoint):
         return spec
-    options = check_options(plugin.name, _OfCheckpoints, settings.plugin_options)
     source = spec.source
+    options = check_options(
+        plugin.name,
+        _OfCheckpoints,
+        settings.plugin_options,
+        useless=useless_options(source, engine=settings.engine, revision=settings.revision),
+    )
     if options.chat_template is not None:
         source = replace(source, chat_template=_template(options.chat_template))
     gguf = gguf_of(source, options, engine=settings.engine, revision=settings.revision)

@@ -22,6 +22,7 @@ from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Control, Readout
 
 T = TypeVar("T")
+PAIRS = ("options", "prompt_set", "image_set", "map")  # settings of key and value
 JUDGE = "judge."  # before the name of an option of the judge
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # These change how a run is made, not what comes out of it.
@@ -153,7 +154,7 @@ class Settings(BaseModel):
         """A family of prompts stands for all of them."""
         return tuple(dict.fromkeys(_valued(expanded, value)))
 
-    @field_validator("options", "prompt_set", "image_set", "map", mode="before")
+    @field_validator(*PAIRS, mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -329,11 +330,17 @@ def problem_of(name: str, value: Any, own: type[BaseModel] | None = None) -> str
 def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of file and flags. Flags win, key by key if a setting is key=value pairs."""
     both = {**config, **flags}
-    for name in ("options", "prompt_set", "image_set", "map"):
-        if name in config and name in flags:
-            parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
-            both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}
+    for name in PAIRS:
+        if name in both:
+            both[name] = {**_mapping(name, config), **_mapping(name, flags)}
     return both
+
+
+def _mapping(name: str, given: Mapping[str, Any]) -> dict[str, str]:
+    """A setting of key=value pairs, however it was given; empty where it was not."""
+    if given.get(name) is None:
+        return {}
+    return dict(getattr(make_settings({"plugin": "", name: given[name]}), name))
 
 
 def _valued(check: Callable[[Any], T], value: Any) -> T:

@@ -14,7 +14,7 @@ import importlib.util
 import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -138,9 +138,16 @@ class Plugins:
         return find_entry_points(GROUP)
 
 
-def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "plugin") -> Any:
+def check_options(
+    name: str,
+    model: Any,
+    given: dict[str, str],
+    *,
+    kind: str = "plugin",
+    useless: Collection[str] = (),
+) -> Any:
     """The validated options of a model or another class with `Options`; SettingError names a bad
-    one."""
+    one, and those there are but the `useless` ones."""
     from pydantic import ValidationError
 
     from mubench_gen.plugins.option_types import SecretMissing, variable_of
@@ -155,7 +162,7 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        known = model.Options.model_fields
+        known = [option for option in model.Options.model_fields if option not in useless]
         if first["type"] == "extra_forbidden":
             near = did_you_mean(key, known) if known else "It has none."
             raise SettingError(f"The {kind} {name!r} has no option {key!r}. {near}") from None

@@ -14,6 +14,7 @@ from mubench_gen.data.forms import Asked, read_questions
 from mubench_gen.data.forms.dataset import Reading
 from mubench_gen.data.forms.found import one_table
 from mubench_gen.data.forms.json_table import read_document
+from mubench_gen.data.forms.links import Link, Linked
 from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.data.forms.tables import Joined, Table, TableRow, split_of
 from mubench_gen.errors import DataError
@@ -49,7 +50,7 @@ def read(asked: Asked, policy: StandardPolicy) -> Reading:
     document = read_document(file)
     name = asked.name or asked.wishes.choices.get("name") or _plain_name(document, asked.path)
     licence = asked.license_name or _license(document)
-    table = _Records(file, document, asked.wishes)
+    table = _linked(file, document, asked.wishes)
     asked = Asked(
         asked.path, "croissant", asked.mapping, name=name, license_name=licence,
         outside=asked.outside,
@@ -60,12 +61,15 @@ def read(asked: Asked, policy: StandardPolicy) -> Reading:
 class _Records:
     """A record set as a Table: the columns of its file under the names of its fields."""
 
-    def __init__(self, path: Path, document: Mapping[str, Any], wishes: Wishes) -> None:
+    def __init__(
+        self, path: Path, document: Mapping[str, Any], record: Mapping[str, Any], wishes: Wishes
+    ) -> None:
         self.path = path
         self.base = path.parent
         self.told: list[str] = []
-        self._record = _record_set(document, path)
-        self._fields = [(_field_name(one), one) for one in _many(self._record.get("field"))]
+        self._record = record
+        own = [one for one in _many(record.get("field")) if not _other_field(one)]
+        self._fields = [(_field_name(one), one) for one in own]
         files = {str(_id(one)): one for one in _many(document.get("distribution"))}
         self._columns = {name: _column(one, name) for name, one in self._fields}
         self._table: Table | None = None
@@ -73,8 +77,7 @@ class _Records:
             self._table = self._opened(files, wishes)
             self.told += self._table.told
         named = ", ".join(f"{name}: {column}" for name, column in self._columns.items())
-        record = self._record.get("name") or _id(self._record)
-        self.told.append(f"record set: {record!r} (fields and columns: {named})")
+        self.told.append(f"record set: {_record_name(record)!r} (fields and columns: {named})")
 
     @property
     def columns(self) -> Sequence[str]:
@@ -140,13 +143,60 @@ class _Records:
         )
 
 
-def _record_set(document: Any, path: Path) -> Mapping[str, Any]:
-    """The record set with the most fields."""
-    found = [one for one in _many(document.get("recordSet")) if isinstance(one, dict)]
-    if not found:
+def _linked(path: Path, document: Mapping[str, Any], wishes: Wishes) -> Table:
+    """The record set of the questions, with the fields of those that it refers to."""
+    sets = [one for one in _many(document.get("recordSet")) if isinstance(one, dict)]
+    if not sets:
         raise DataError(f"{path}: describes no record set.")
-    best: Mapping[str, Any] = max(found, key=lambda one: len(_many(one.get("field"))))
-    return best
+    home = {str(_id(one)): record for record in sets for one in _many(record.get("field"))}
+    referred = [home.get(_reference(one)) for record in sets for one in _many(record.get("field"))]
+    free = [record for record in sets if not any(record is one for one in referred)]
+    main = max(free or sets, key=lambda record: len(_many(record.get("field"))))
+    fields = _many(main.get("field"))
+    links = [
+        _link(path, one, _Records(path, document, other, wishes), fields, home)
+        for one in fields
+        if (other := home.get(_reference(one))) is not None and other is not main
+    ]
+    records = _Records(path, document, main, wishes)
+    links = [link for link in links if link.names]  # a list of splits alone tells nothing more
+    return Linked(records, links) if links else records
+
+
+def _link(
+    path: Path,
+    field: Mapping[str, Any],
+    table: _Records,
+    fields: Sequence[Mapping[str, Any]],
+    home: Mapping[str, Mapping[str, Any]],
+) -> Link:
+    """What that field joins: the fields that are said to come from there, and all others of it."""
+    key = _reference(field)
+    named = {
+        _field_name(one): _other_field(one).rpartition("/")[2]
+        for one in fields
+        if home.get(_other_field(one)) is home[key]
+    }
+    column = key.rpartition("/")[2]
+    known = {column, *named.values(), *map(_field_name, fields)}
+    more = {name: name for name in table.columns if name not in known}
+    return Link(path, _field_name(field), table, column, {**named, **more})
+
+
+def _record_name(record: Mapping[str, Any]) -> str:
+    return str(record.get("name") or _id(record))
+
+
+def _reference(one: Mapping[str, Any]) -> str:
+    """The id of the field that a field's values are those of; empty for none."""
+    found = one.get("references") or ""
+    return str(_id(found.get("field") or found) if isinstance(found, dict) else found)
+
+
+def _other_field(one: Mapping[str, Any]) -> str:
+    """The id of the field of another record set that a field is taken from; empty for none."""
+    source = one.get("source")
+    return str(_id(source.get("field") or "")) if isinstance(source, dict) else ""
 
 
 def _many(value: Any) -> list[Any]:
