@@ -135,10 +135,8 @@ class Preparation:
 
     def _difference(self) -> Difference:
         """What makes one difference of all fine-tunes' in a chunk."""
-        choice, consensus = (
-            METHODS[self.recipe.method].choice,
-            METHODS[self.recipe.method].consensus,
-        )
+        facts = METHODS[self.recipe.method]
+        choice, consensus = facts.choice, facts.consensus
         if consensus == "weighted":
             return self._weighted()
         weights = self._weights()
@@ -246,10 +244,7 @@ def _masked(kept: Sequence[Array], span: Span, number: int, difference: Array) -
 
 
 def _joined(
-    join: Callable[[Sequence[Array]], Array],
-    pick: Pick,
-    span: Span,
-    numbers: Numbers,
+    join: Callable[[Sequence[Array]], Array], pick: Pick, span: Span, numbers: Numbers
 ) -> Array:
     base, *finetuned = numbers
     return join([pick(span, number, one - base) for number, one in enumerate(finetuned)])

@@ -16,6 +16,7 @@ from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.clip_layouts import activation_of, layout_of
 from mubench_gen.interpolation.merge.files import listed, read_object
 from mubench_gen.interpolation.merge.parts import configs_of_towers
+from mubench_gen.interpolation.merge.tensors import TORCH_NAMES
 from mubench_gen.storage.run_folder import write_json
 
 REPORT = "merge.json"
@@ -23,7 +24,6 @@ _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", 
 _FOLDERS = ("additional_chat_templates", "chat_templates")
 _NOT = frozenset({REPORT, "trainer_state.json", "all_results.json", "train_results.json"})
 _TYPE_KEYS = {"dtype", "torch_dtype"}
-_TORCH_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # Keys that may differ between a base and its fine-tune without changing the model's input.
 _HARMLESS = frozenset(
     {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "_commit_hash",
@@ -58,7 +58,7 @@ def say_type(config: Path, dtype: str) -> None:
     document = read_object(config)
     for part in (document, *(value for value in document.values() if isinstance(value, dict))):
         for key in _TYPE_KEYS & part.keys():
-            part[key] = _TORCH_NAMES[dtype]
+            part[key] = TORCH_NAMES[dtype]
     write_json(config, document)
 
 

@@ -21,6 +21,10 @@ SIZES: Mapping[str, int] = {
     "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 FLOATS = ("F64", "F32", "F16", "BF16")
+# As torch, and so a model's configuration, names them.
+TORCH_NAMES: Mapping[str, str] = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+}  # fmt: skip
 _CHUNK = 1 << 16  # elements, so that the arrays of one chunk fit into a core's cache
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts
 from mubench_gen.interpolation.merge.lora import LoraTensor, adapt_tensors
-from mubench_gen.interpolation.merge.tensors import Array, chunks
+from mubench_gen.interpolation.merge.tensors import TORCH_NAMES, Array, chunks
 
 if TYPE_CHECKING:
     import torch
 
-_NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+_NAMES = {name: dtype for dtype, name in TORCH_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
