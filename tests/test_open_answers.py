@@ -258,6 +258,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"question": "?", "options": ["a", "b"], "answer": ["c"]},
         "answer: 'c' is none of the options",
     ),
+    (
+        {"question": "?", "options": ["a", "b"], "form": "several"},
+        "answer: None is none of the options",
+    ),
     ({"question": "?", "form": "number", "answer": "five"}, "answer: a number is needed"),
     ({"question": "?", "answer": 5, "tolerance": "-1"}, "tolerance: a number that is not negative"),
     ({"question": "?", "answer": 5, "unit": 3}, "unit: a text is needed"),

@@ -59,11 +59,11 @@ def right_set(cell: Mapping[str, Any], options: Sequence[str], where: str) -> Ri
     told, texts = cell.get("answer_idx"), cell.get("answer")
     if told is None:
         given = texts if isinstance(texts, list) else [texts]
-        wrong = next((one for one in given if one not in options), None)
-        if wrong is not None or not given:
+        wrong = [one for one in given if one not in options]
+        if wrong or not given:
             raise DataError(
-                f"{where}.answer: {wrong!r:.60} is none of the options. Write the texts of the "
-                "right options, or their numbers, counted from 0, in answer_idx."
+                f"{where}.answer: {(wrong or [None])[0]!r:.60} is none of the options. Write "
+                "the texts of the right options, or their numbers, counted from 0, in answer_idx."
             )
         return checked_set([options.index(one) for one in given], len(options), f"{where}.answer")
     given = told if isinstance(told, list) else [told]
@@ -139,8 +139,7 @@ def as_float(value: Any) -> float | None:
 def right_text(answer: Any, where: str) -> RightText:
     """The accepted texts: one, or several of a list."""
     given = answer if isinstance(answer, list) else [answer]
-    wrong = next((one for one in given if not isinstance(one, str) or not one.strip()), None)
-    if not given or wrong is not None or any(not isinstance(one, str) for one in given):
+    if not given or not all(isinstance(one, str) and one.strip() for one in given):
         raise DataError(
             f"{where}.answer: a text is needed, or a list of the texts that are accepted; found "
             f"{answer!r:.80}."

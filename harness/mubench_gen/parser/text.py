@@ -122,7 +122,8 @@ def any_in(words: Iterable[str], text: str) -> bool:
     return any(map(text.__contains__, words))
 
 
-def _spaces(found: re.Match[str]) -> str:
+def spaces(found: re.Match[str]) -> str:
+    """A replacement that blanks out what was found, and keeps its length."""
     return " " * len(found[0])
 
 
@@ -153,21 +154,21 @@ def _fraction(found: re.Match[str]) -> str:
 def strip_special(text: str) -> str:
     """Blank out chat-template tokens, such as <|im_end|> and </s>."""
     if "<" in text or "[/" in text or "[I" in text:
-        return _SPECIAL.sub(_spaces, text)
+        return _SPECIAL.sub(spaces, text)
     return text
 
 
 def strip_markup(text: str) -> str:
     """Blank out Markdown, LaTeX and HTML, so that **B**, $B$ and <b>B</b> read as B."""
     if "</" in text or "<br" in text:
-        text = _TAGS.sub(_spaces, text)
+        text = _TAGS.sub(spaces, text)
     if "\\" in text:
         text = _FRACTION.sub(_fraction, text)
-        text = _LATEX.sub(_spaces, text)
+        text = _LATEX.sub(spaces, text)
     if "://" in text:
-        text = _ADDRESS.sub(_spaces, text)
+        text = _ADDRESS.sub(spaces, text)
     if "~~" in text:
-        text = _STRUCK.sub(_spaces, text)
+        text = _STRUCK.sub(spaces, text)
     for mark in _MARKUP:
         if mark in text:
             text = text.replace(mark, " ")

@@ -112,7 +112,6 @@ class Readouts:
         self._clusters = clusters_of_items(self._clustering)
         self.items: dict[str, int] = {}
         self.groups: dict[Key, _Group] = {}
-        self.without = 0  # records that have no probabilities
 
     def add(self, records: Iterable[Record], condition: str = "") -> None:
         """Take the records of a run; `condition`: what sets it apart from other runs."""
@@ -121,7 +120,6 @@ class Readouts:
                 continue
             chances = probabilities_of(record)
             if chances is None or record["choice"] is None:
-                self.without += 1
                 continue
             item = self.items.setdefault(record["item"], len(self.items))
             for one in self._clusters:
@@ -177,7 +175,9 @@ def debias(
         else:
             missing[name] = _WHY[name]
     told = adjust([one.p for one in found], None, how=how, seed=seed).adjusted
-    return Debiasing(tuple(_with_p(one, p) for one, p in zip(found, told, strict=True)), missing)
+    return Debiasing(
+        tuple(replace(one, p_adjusted=p) for one, p in zip(found, told, strict=True)), missing
+    )
 
 
 def _blind_priors(blind: Readouts | None) -> dict[Key, Floats]:
@@ -309,10 +309,6 @@ def _compared(
         bias_before=None if bias[0] is None else bias[0].spread,
         bias_after=None if bias[1] is None else bias[1].spread,
     )
-
-
-def _with_p(one: Debiased, p: float) -> Debiased:
-    return replace(one, p_adjusted=p)
 
 
 def methods_told(found: Debiasing) -> Sequence[str]:

@@ -209,5 +209,5 @@ def found_in_words(record: Record) -> str:
     if told["form"] == "several":
         return " + ".join(str(record["options"][place]) for place in told["found"])
     if told["form"] == "number":
-        return f"{told['found']:.12g} {told['unit']}".strip()
+        return RightNumber(told["found"], unit=told["unit"]).words
     return str(told["found"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mubench_gen.parser.refusals import REFUSAL
-from mubench_gen.parser.text import fold, hide_thinking, lower, strip_markup, strip_special
+from mubench_gen.parser.text import fold, hide_thinking, lower, spaces, strip_markup, strip_special
 from mubench_gen.types import Status
 
 
@@ -62,7 +62,7 @@ class OpenReply:
     def __init__(self, reply: str) -> None:
         visible, self.unclosed = hide_thinking(fold(reply))
         self.marked = strip_special(visible)
-        self.text = _ANSWER_TAGS.sub(_blank, _MICRO.sub(_micro, strip_markup(self.marked)))
+        self.text = _ANSWER_TAGS.sub(spaces, _MICRO.sub(_micro, strip_markup(self.marked)))
         self.low = lower(self.text)
 
     @property
@@ -97,12 +97,6 @@ def _micro(found: re.Match[str]) -> str:
 
 
 _ANSWER_TAGS = re.compile(r"</?(?:answer|final_answer|ans)>", re.IGNORECASE)
-
-
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found[0])
-
-
 _SORRY = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai)\b")
 _NOUN = r"answers?(?:\(s\))?|options?(?:\(s\))?|choices?|selections?|solution|conclusion|result"
 _DECLARES = re.compile(

@@ -102,8 +102,7 @@ def _begins(text: ReplyText) -> Named | None:
     found = _at(text, 0, len(text.low))
     if found is None or found.status:
         return found
-    stop = _STOP.search(text.low, found.end)
-    rest = text.low[found.end : stop.start() if stop else len(text.low)]
+    rest = _rest(text, found.end)
     return None if DENIES.match(rest) or _DENIED.search(rest) else found
 
 
@@ -126,10 +125,14 @@ def _told(text: ReplyText) -> Named | None:
 
 
 def _is_denied(text: ReplyText, run: Named) -> bool:
-    stop = _STOP.search(text.low, run.end)
-    rest = text.low[run.end : stop.start() if stop else len(text.low)]
-    before = text.low[max(0, run.start - 24) : run.start]
+    rest, before = _rest(text, run.end), text.low[max(0, run.start - 24) : run.start]
     return bool(_DENIED.search(rest) or _DENIED.search(before) or _NO_BEFORE.search(before))
+
+
+def _rest(text: ReplyText, end: int) -> str:
+    """What the sentence, or the line, still says behind a place."""
+    stop = _STOP.search(text.low, end)
+    return text.low[end : stop.start() if stop else len(text.low)]
 
 
 def _meta(text: ReplyText, start: int, end: int) -> Named | None:

@@ -49,7 +49,12 @@ def html_table(
     head = "".join(
         f'<th scope="col"{_kind(at, words)}>{escape(cell)}</th>' for at, cell in enumerate(heads)
     )
-    body = "".join(_row(row, words) for row in rows)
+    return scrolling(head, "".join(_row(row, words) for row in rows), name=name)
+
+
+def scrolling(head: str, body: str, *, name: str) -> str:
+    """A table of these cells and rows, which are HTML, in a region that scrolls; `name`: says what
+    it shows to those who do not see it."""
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
         f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -12,7 +12,7 @@ from pathlib import Path
 from mubench_gen.console.outlet import blank, printable
 from mubench_gen.errors import ImageError, SettingError
 from mubench_gen.report.html.place import check_page_path, write_text
-from mubench_gen.report.html.static import static_page
+from mubench_gen.report.html.static import scrolling, static_page
 from mubench_gen.report.html.thumbnails import Step, thumbnail
 from mubench_gen.types import Image
 
@@ -71,10 +71,7 @@ def _page(found: Rows) -> str:
         f'<tr><th scope="row">{_text(name)}</th>' + "".join(map(_cell, cells)) + "</tr>\n"
         for name, cells in found.rows
     )
-    table = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="What a model sees">'
-        f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    table = scrolling(head, body, name="What a model sees")
     note = (
         "The pictures here are JPEG copies of at most 256 pixels a side; a model gets all pixels, "
         "of which the size is given."
