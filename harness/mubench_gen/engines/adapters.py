@@ -75,7 +75,7 @@ class Adapter:
 
 
 def find_adapter(
-    path: str | Path, revision: str | None = None, base: str | None = None
+    path: str | Path, revision: str | None = None, base: str | Path | None = None
 ) -> Adapter | None:
     """The adapter in a folder, or in the hub's cache; None for anything else, and what isn't here.
 
@@ -99,7 +99,7 @@ def find_adapter(
             f"{path} is a PEFT adapter of the kind {kind}, which changes no weights: it is not "
             "opened. Adapters that change weights are (LoRA and its kin)."
         )
-    found, its_revision = _base(str(path), config, base)
+    found, its_revision = _base(str(path), config, None if base is None else str(base))
     return Adapter(str(path), revision, folder, found, its_revision, config)
 
 
@@ -112,7 +112,7 @@ def adapted(checkpoint: Checkpoint, revision: str | None, *, fetch: bool = False
     if fetch and by_id and local_folder(checkpoint.path, revision) is None:
         require_checkpoint(checkpoint.path, checkpoint.hint)
         fetch_small_files(checkpoint.path, revision)
-    adapter = find_adapter(checkpoint.path, revision, _text(checkpoint.base))
+    adapter = find_adapter(checkpoint.path, revision, checkpoint.base)
     if adapter is None or checkpoint.chat_template is not None:
         return checkpoint
     return replace(checkpoint, chat_template=template_in(adapter.folder))
@@ -177,7 +177,3 @@ def _base(name: str, config: Mapping[str, Any], given: str | None) -> tuple[str,
         return hub, revision or (str(pinned) if pinned else None)
     whose = f"-o base={base}" if given else f"{name} is an adapter whose base is {base}"
     raise UsageError(f"{whose}: there is no such folder here. Give its base: {_OPTION}.")
-
-
-def _text(base: str | Path | None) -> str | None:
-    return None if base is None else str(base)

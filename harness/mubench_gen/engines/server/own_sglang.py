@@ -110,7 +110,7 @@ class SglangServer(ManagedServer):
             "random_seed": str(runtime.seed),
             **({"dtype": source.dtype} if source.dtype != "auto" else {}),
             **({"device": runtime.device} if runtime.device != "auto" else {}),
-            **({"revision": source.revision} if source.revision and not source.local else {}),
+            **({"revision": source.hub_revision} if source.hub_revision else {}),
             **({"trust_remote_code": "true"} if source.trust_remote_code else {}),
         }
         return {**ours, **{k: v for k, v in (limit | same).items() if k in known}, **self._given}

@@ -20,7 +20,6 @@ from mubench_gen.engines.source import read_source
 from mubench_gen.engines.vllm.adapters import check_alone, lora_arguments
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
 # No telemetry, no plugins that happen to be installed. A user's own settings take precedence.
@@ -179,15 +178,14 @@ def known_arguments() -> Mapping[str, str] | None:
 
 def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
     source = read_source(checkpoint, runtime)
-    adapter, revision = source.adapter, source.whole_revision
-    pinned = revision is not None and not user_path(source.whole).is_dir()
+    adapter, revision = source.adapter, source.hub_revision
     if adapter is None:
         check_alone(source.path, source.revision)
     return {
         "model": source.whole,
         "dtype": source.dtype,
         "seed": runtime.seed,
-        **({"revision": revision} if pinned else {}),
+        **({"revision": revision} if revision is not None else {}),
         **({"trust_remote_code": True} if source.trust_remote_code else {}),
         **({} if adapter is None else lora_arguments(adapter)),
     }
