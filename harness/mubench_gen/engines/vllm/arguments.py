@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.engines.options import refuse_ours
 from mubench_gen.engines.source import read_source
 from mubench_gen.engines.vllm.adapters import check_alone, lora_arguments
 from mubench_gen.errors import SettingError, did_you_mean
@@ -76,10 +77,8 @@ def read_arguments(
     does not know (if it is installed), an invalid value, remote code without a pinned
     commit, and what a flag of ours sets; UsageError for a folder that isn't there.
     """
+    refuse_ours(options, _OURS, engine=engine)
     known = known_arguments()
-    for name in options:
-        if name in _OURS:
-            raise SettingError(f"Engine {engine!r}: engine.{name} is not an option: {_OURS[name]}.")
     own = {
         **checkpoint.engine_arguments.get("vllm", {}),
         **(checkpoint.engine_arguments.get(engine, {}) if engine != "vllm" else {}),
