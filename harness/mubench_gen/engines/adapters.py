@@ -29,6 +29,20 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
 # Kinds of PEFT that add tokens or layers to a model, and are no change of its weights.
 _OF_PROMPTS = ("PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "MULTITASK_PROMPT_TUNING",
                "ADAPTION_PROMPT", "CPT", "CARTRIDGE", "XLORA")  # fmt: skip
+# What else an adapter may do, by the key of its configuration.
+_MORE = {
+    "use_dora": "it is a DoRA",
+    "modules_to_save": "it trains whole modules (modules_to_save)",
+    "bias": "it trains biases",
+    "lora_bias": "it has biases of its own (lora_bias)",
+    "trainable_token_indices": "it trains tokens (trainable_token_indices)",
+    "layer_replication": "it repeats layers (layer_replication)",
+    "use_qalora": "it is a QALoRA",
+    "alora_invocation_tokens": "it is an activated LoRA",
+    "target_parameters": "it changes parameters by name (target_parameters)",
+}
+# Initialisations that change the base, so that the adapter alone is not the model.
+_OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 _OPTION = "-o base=FOLDER (or OWNER/NAME, OWNER/NAME@REVISION)"
 
 
@@ -145,6 +159,20 @@ def ready(adapter: Adapter) -> Adapter:
             "into the base as it was trained, and give that folder."
         )
     return adapter
+
+
+def more_than_lora(adapter: Adapter) -> str | None:
+    """What an adapter does beside adding B·A to weights, in words; None if nothing."""
+    kind = str(adapter.config.get("peft_type", "LORA")).upper()
+    if kind != "LORA":
+        return f"it is of the kind {kind}"
+    for key, what in _MORE.items():
+        if adapter.config.get(key) not in (None, False, "none", [], {}):
+            return what
+    initialised = str(adapter.config.get("init_lora_weights", "")).lower()
+    if initialised.startswith(_OTHER_BASE):
+        return f"it was initialised by {initialised!r}, which changes the base"
+    return None
 
 
 def lies_alone(folder: Path) -> bool:
