@@ -41,7 +41,7 @@ _MORE = {
     "alora_invocation_tokens": "it is an activated LoRA",
     "target_parameters": "it changes parameters by name (target_parameters)",
 }
-# Initialisations that change the base, so that the adapter alone is not the model.
+# Initialisations that change the base, so that B·A is not the difference from the published one.
 _OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 _OPTION = "-o base=FOLDER (or OWNER/NAME, OWNER/NAME@REVISION)"
 
@@ -169,10 +169,16 @@ def more_than_lora(adapter: Adapter) -> str | None:
     for key, what in _MORE.items():
         if adapter.config.get(key) not in (None, False, "none", [], {}):
             return what
-    initialised = str(adapter.config.get("init_lora_weights", "")).lower()
-    if initialised.startswith(_OTHER_BASE):
+    initialised = initialised_by(adapter.config)
+    if initialised is not None:
         return f"it was initialised by {initialised!r}, which changes the base"
     return None
+
+
+def initialised_by(config: Mapping[str, Any]) -> str | None:
+    """The initialisation of an adapter if that changed its base; None if not."""
+    initialised = str(config.get("init_lora_weights", "")).lower()
+    return initialised if initialised.startswith(_OTHER_BASE) else None
 
 
 def lies_alone(folder: Path) -> bool:
