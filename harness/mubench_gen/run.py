@@ -21,7 +21,7 @@ from mubench_gen.host.serving import RunSetup
 from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.breaker import Breaker
 from mubench_gen.inference.flow import ask
-from mubench_gen.inference.preflight import check_doubts, open_preflight
+from mubench_gen.inference.preflight import Preflight, check_doubts, open_preflight
 from mubench_gen.inference.request_limit import Allowance, announced
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.arguments import RunSettings
@@ -150,20 +150,23 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
                 for batch in batches:
                     _check_files(plan, recorder.folder)
                     own = batch if preflight is None else preflight.own(batch)
-                    if preflight is not None and preflight.told(manifest["sessions"][-1]):
-                        write_manifest(folder, manifest)
+                    _note_canary(preflight, folder, manifest)
                     recorder.answered(own)
                     progress.at(recorder.done, total, recorder.note)
                     breaker.check(own)
             finally:
                 recorder.flush()
-                if preflight is not None and preflight.told(manifest["sessions"][-1]):
-                    write_manifest(folder, manifest)
+                _note_canary(preflight, folder, manifest)
         if preflight is not None:
             recorder.answered(preflight.released())
         allowed.check()
     recorder.flush()
     progress.at(recorder.done, total, recorder.note)
+
+
+def _note_canary(preflight: Preflight | None, folder: Path, manifest: dict[str, Any]) -> None:
+    if preflight is not None and preflight.told(manifest["sessions"][-1]):
+        write_manifest(folder, manifest)
 
 
 def run_setup(plan: Plan) -> RunSetup:

@@ -29,6 +29,20 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
 # Kinds of PEFT that add tokens or layers to a model, and are no change of its weights.
 _OF_PROMPTS = ("PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "MULTITASK_PROMPT_TUNING",
                "ADAPTION_PROMPT", "CPT", "CARTRIDGE", "XLORA")  # fmt: skip
+# What else an adapter may do, by the key of its configuration.
+_MORE = {
+    "use_dora": "it is a DoRA",
+    "modules_to_save": "it trains whole modules (modules_to_save)",
+    "bias": "it trains biases",
+    "lora_bias": "it has biases of its own (lora_bias)",
+    "trainable_token_indices": "it trains tokens (trainable_token_indices)",
+    "layer_replication": "it repeats layers (layer_replication)",
+    "use_qalora": "it is a QALoRA",
+    "alora_invocation_tokens": "it is an activated LoRA",
+    "target_parameters": "it changes parameters by name (target_parameters)",
+}
+# Initialisations that change the base, so that B·A is not the difference from the published one.
+_OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 _OPTION = "-o base=FOLDER (or OWNER/NAME, OWNER/NAME@REVISION)"
 
 
@@ -75,7 +89,7 @@ class Adapter:
 
 
 def find_adapter(
-    path: str | Path, revision: str | None = None, base: str | None = None
+    path: str | Path, revision: str | None = None, base: str | Path | None = None
 ) -> Adapter | None:
     """The adapter in a folder, or in the hub's cache; None for anything else, and what isn't here.
 
@@ -99,7 +113,7 @@ def find_adapter(
             f"{path} is a PEFT adapter of the kind {kind}, which changes no weights: it is not "
             "opened. Adapters that change weights are (LoRA and its kin)."
         )
-    found, its_revision = _base(str(path), config, base)
+    found, its_revision = _base(str(path), config, None if base is None else str(base))
     return Adapter(str(path), revision, folder, found, its_revision, config)
 
 
@@ -112,7 +126,7 @@ def adapted(checkpoint: Checkpoint, revision: str | None, *, fetch: bool = False
     if fetch and by_id and local_folder(checkpoint.path, revision) is None:
         require_checkpoint(checkpoint.path, checkpoint.hint)
         fetch_small_files(checkpoint.path, revision)
-    adapter = find_adapter(checkpoint.path, revision, _text(checkpoint.base))
+    adapter = find_adapter(checkpoint.path, revision, checkpoint.base)
     if adapter is None or checkpoint.chat_template is not None:
         return checkpoint
     return replace(checkpoint, chat_template=template_in(adapter.folder))
@@ -147,6 +161,26 @@ def ready(adapter: Adapter) -> Adapter:
     return adapter
 
 
+def more_than_lora(adapter: Adapter) -> str | None:
+    """What an adapter does beside adding B·A to weights, in words; None if nothing."""
+    kind = str(adapter.config.get("peft_type", "LORA")).upper()
+    if kind != "LORA":
+        return f"it is of the kind {kind}"
+    for key, what in _MORE.items():
+        if adapter.config.get(key) not in (None, False, "none", [], {}):
+            return what
+    initialised = initialised_by(adapter.config)
+    if initialised is not None:
+        return f"it was initialised by {initialised!r}, which changes the base"
+    return None
+
+
+def initialised_by(config: Mapping[str, Any]) -> str | None:
+    """The initialisation of an adapter if that changed its base; None if not."""
+    initialised = str(config.get("init_lora_weights", "")).lower()
+    return initialised if initialised.startswith(_OTHER_BASE) else None
+
+
 def lies_alone(folder: Path) -> bool:
     """Whether a folder with an adapter's configuration has no whole weights beside it."""
     if not (folder / "config.json").is_file():
@@ -177,7 +211,3 @@ def _base(name: str, config: Mapping[str, Any], given: str | None) -> tuple[str,
         return hub, revision or (str(pinned) if pinned else None)
     whose = f"-o base={base}" if given else f"{name} is an adapter whose base is {base}"
     raise UsageError(f"{whose}: there is no such folder here. Give its base: {_OPTION}.")
-
-
-def _text(base: str | Path | None) -> str | None:
-    return None if base is None else str(base)

@@ -62,7 +62,7 @@ def digest_checkpoint(
     None also where a folder holds no weights: opening it will say so. Of an adapter the digests
     cover its base, which is `base` where it is not the one that its configuration names.
     """
-    adapter = find_adapter(path, revision, None if base is None else str(base))
+    adapter = find_adapter(path, revision, base)
     own = digest_files(path, revision)
     if adapter is None or own is None:
         return own

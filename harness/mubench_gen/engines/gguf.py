@@ -10,10 +10,12 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mubench_gen.errors import UsageError
+from mubench_gen.storage.digests import Stamp, stamp_of
 
 SUFFIX = ".gguf"
 _MAGIC = b"GGUF"
@@ -139,14 +141,21 @@ def find_gguf(path: Path, quantisation: str | None = None) -> GgufModel | None:
 def read_header(file: Path) -> GgufHeader:
     """A file's header. Raises UsageError if it is no GGUF, of an unknown version, or cut off."""
     try:
-        with file.open("rb") as stream:
-            return GgufHeader(file, dict(_read(stream, file.stat().st_size)))
+        return _header(file, stamp_of(file.stat()))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise UsageError(
             f"{file} is no complete GGUF file: {error}. Fetch or convert it again."
         ) from None
+
+
+@lru_cache(maxsize=64)  # to walk through a vocabulary takes half a second
+def _header(file: Path, stamp: Stamp) -> GgufHeader:
+    """The header of a file that has not been written since it had this stamp."""
+    _, _, size, _, _ = stamp
+    with file.open("rb") as stream:
+        return GgufHeader(file, dict(_read(stream, size)))
 
 
 def _read(stream: BinaryIO, size: int) -> Iterator[tuple[str, Any]]:

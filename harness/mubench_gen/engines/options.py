@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -51,6 +51,22 @@ class TransformersOptions(Options):
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads of torch; by default what torch chooses"
     )
+
+
+def split_options(
+    cls: type[AnyOptions], given: Mapping[str, str], *, engine: str
+) -> tuple[AnyOptions, dict[str, str]]:
+    """Those of `given` that are options of the class `cls`, as one; and the others."""
+    own = {name: value for name, value in given.items() if name in cls.model_fields}
+    others = {name: value for name, value in given.items() if name not in own}
+    return parse_options(cls, own, engine=engine), others
+
+
+def refuse_ours(given: Iterable[str], ours: Mapping[str, str], *, engine: str) -> None:
+    """Raise SettingError for an argument of a program that `ours` says how to set instead."""
+    for name in given:
+        if name in ours:
+            raise SettingError(f"Engine {engine!r}: engine.{name} is not an option: {ours[name]}.")
 
 
 def parse_options(cls: type[AnyOptions], given: Mapping[str, Any], *, engine: str) -> AnyOptions:

@@ -52,9 +52,8 @@ def recognise(
         raise UsageError(
             "Which model? Give --model with an id of the hub (OWNER/NAME) or a folder."
         )
-    base = None if checkpoint.base is None else str(checkpoint.base)
     revision = revision or checkpoint.revision
-    files = read_small_files(checkpoint.path, revision, hint_of(checkpoint), base=base)
+    files = read_small_files(checkpoint.path, revision, hint_of(checkpoint), base=checkpoint.base)
     found = opens(files, engine=engine, trusted=trusted)
     if found.kind == "contrastive":
         return replace(checkpoint, kind="contrastive", engines=found.engines)

@@ -82,7 +82,11 @@ class SmallFiles:
 
 
 def read_small_files(
-    path: str | Path, revision: str | None, advice: str = "", *, base: str | None = None
+    path: str | Path,
+    revision: str | None,
+    advice: str = "",
+    *,
+    base: str | Path | None = None,
 ) -> SmallFiles:
     """The small files of a folder or hub id. UsageError, in one message, where there are none.
 

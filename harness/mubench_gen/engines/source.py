@@ -45,6 +45,11 @@ class CheckpointSource:
     def whole_revision(self) -> str | None:
         return self.revision if self.adapter is None else self.adapter.base_revision
 
+    @property
+    def hub_revision(self) -> str | None:
+        """The revision at which the hub is asked for `whole`; None for a folder."""
+        return None if user_path(self.whole).is_dir() else self.whole_revision
+
     def __str__(self) -> str:
         return f"{self.path}@{self.revision}" if self.revision and not self.local else self.path
 
@@ -71,8 +76,7 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
             "or a hub id (OWNER/NAME)."
         )
     path = str(folder) if local else str(checkpoint.path)
-    base = None if checkpoint.base is None else str(checkpoint.base)
-    adapter = find_adapter(path, revision, base)
+    adapter = find_adapter(path, revision, checkpoint.base)
     if adapter is not None and runtime.trust_remote_code and not _is_pinned(adapter):
         raise SettingError(
             f"Remote code of {adapter.base} is trusted only at one commit: give "

@@ -89,8 +89,7 @@ class Canary:
     def before(self) -> Steps:
         """Ask about all squares, one after the other, then about a pair together."""
         if self.answers is None:
-            first, second = _squares(1), _squares(2)
-            found = yield from self._one_by_one([*first, *reversed(second)])
+            found = yield from self._one_by_one(_in_both_orders(1, 2))
             self._seen["canary"] = found
             if self.is_over:
                 return
@@ -103,7 +102,7 @@ class Canary:
 
     def after(self) -> Steps:
         """Ask again what was asked at the beginning, all at once."""
-        responses = yield from self._ask([*_squares(1), *reversed(_squares(2))])
+        responses = yield from self._ask(_in_both_orders(1, 2))
         yield from self.look(responses)
 
     def pair(self) -> list[Request]:
@@ -141,8 +140,8 @@ class Canary:
         if not _first_decides(order):
             return
         for _ in range(_ROUNDS):
-            first, second = _squares(next(self._texts)), _squares(next(self._texts))
-            again = yield from self._one_by_one([*first, *reversed(second)])
+            new = _in_both_orders(next(self._texts), next(self._texts))
+            again = yield from self._one_by_one(new)
             if [one[0] for one in again] != order:
                 return
         raise UsageError(
@@ -154,7 +153,7 @@ class Canary:
 
     def _compare(self, before: Sequence[Found], found: Sequence[Found], when: str) -> Steps:
         """End the run if one of the answers, or the length of a prompt, stays another."""
-        squares = [*_squares(1), *reversed(_squares(2))]
+        squares = _in_both_orders(1, 2)
         for place, (old, new) in enumerate(zip(before, found, strict=False)):
             if old == new:
                 continue
@@ -260,6 +259,11 @@ def _squares(text: int) -> list[Request]:
     asked = QUESTION if text == 1 else f"Card {text}. {QUESTION}"
     size = _SIZES[(text - 1) % len(_SIZES)]
     return [question(own_key(), square(colour, size), asked) for colour in COLOURS]
+
+
+def _in_both_orders(text: int, other: int) -> list[Request]:
+    """Red and then blue under the one text, blue and then red under the other."""
+    return [*_squares(text), *reversed(_squares(other))]
 
 
 def _found(response: Response) -> Found:

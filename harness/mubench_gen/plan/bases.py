@@ -21,8 +21,7 @@ def _base(plan: Plan) -> str | None:
     source = plan.spec.source
     if not isinstance(source, Checkpoint):
         return None
-    base = None if source.base is None else str(source.base)
-    adapter = find_adapter(source.path, plan.settings.revision or source.revision, base)
+    adapter = find_adapter(source.path, plan.settings.revision or source.revision, source.base)
     return None if adapter is None else adapter.base_name
 
 

@@ -140,10 +140,11 @@ def _digest_model(
             served = model.weights_digest()
     elif (digest := digest_gguf(source)) is None:
         revision = revision or source.revision
-        if digest_checkpoint(source.path, revision, source.base) is None:
+        digest = digest_checkpoint(source.path, revision, source.base)
+        if digest is None:
             with isolated_model(plugin, spec):
                 model.load()
-        digest = digest_checkpoint(source.path, revision, source.base)
+            digest = digest_checkpoint(source.path, revision, source.base)
     quirks: list[Any] = [source.chat_template, source.stop, digest and digest.settings]
     talk = [dict(source.template_arguments), source.system, source.images]
     if talk != [{}, "system", "anywhere"]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mubench_gen.engines.digest import digest_alone, digest_facts
 from mubench_gen.engines.gguf import GgufModel, find_gguf
-from mubench_gen.engines.options import parse_options
+from mubench_gen.engines.options import refuse_ours, split_options
 from mubench_gen.engines.server.llama_cpp_failures import cause
 from mubench_gen.engines.server.llama_cpp_program import (
     INSTALL,
@@ -89,17 +89,11 @@ class LlamaServer(ManagedServer):
             if k != "mmproj"
         }
         given = {**{k: str(v) for k, v in own.items()}, **runtime.engine_options}
-        typed = {k: v for k, v in given.items() if k in LlamaServerOptions.model_fields}
-        options = parse_options(LlamaServerOptions, typed, engine=self.engine)
-        self._more = {k: v for k, v in given.items() if k not in typed}
-        for name in self._more:
-            if name in _OURS:
-                raise SettingError(
-                    f"Engine {self.engine!r}: engine.{name} is not an option: {_OURS[name]}."
-                )
+        options, self._more = split_options(LlamaServerOptions, given, engine=self.engine)
+        refuse_ours(self._more, _OURS, engine=self.engine)
         if runtime.deterministic:
             options = options.model_copy(update={"parallel": 1})
-        if "window" not in typed and runtime.batch_size is None:
+        if "window" not in given and runtime.batch_size is None:
             options = options.model_copy(update={"window": 2 * options.parallel})
         self._name = served_name(runtime.model)
         super().__init__(checkpoint, runtime, options.model_copy(update={"served": self._name}))

@@ -16,7 +16,7 @@ from typing import Any
 
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import template_to_serve
-from mubench_gen.engines.options import OPENMP, parse_options
+from mubench_gen.engines.options import OPENMP, refuse_ours, split_options
 from mubench_gen.engines.server.managed import (
     ManagedOptions,
     ManagedServer,
@@ -61,9 +61,7 @@ class SglangServer(ManagedServer):
         refuse_base_url(runtime, self.engine)
         own = checkpoint.engine_arguments.get(self.engine, {})
         given = {**{k: str(v) for k, v in own.items()}, **runtime.engine_options}
-        typed = {k: v for k, v in given.items() if k in ManagedOptions.model_fields}
-        options = parse_options(ManagedOptions, typed, engine=self.engine)
-        self._given = {k: v for k, v in given.items() if k not in typed}
+        options, self._given = split_options(ManagedOptions, given, engine=self.engine)
         _check_names(self._given, self.engine)
         self._source = read_source(checkpoint, runtime)
         if self._source.adapter is not None:
@@ -110,7 +108,7 @@ class SglangServer(ManagedServer):
             "random_seed": str(runtime.seed),
             **({"dtype": source.dtype} if source.dtype != "auto" else {}),
             **({"device": runtime.device} if runtime.device != "auto" else {}),
-            **({"revision": source.revision} if source.revision and not source.local else {}),
+            **({"revision": source.hub_revision} if source.hub_revision else {}),
             **({"trust_remote_code": "true"} if source.trust_remote_code else {}),
         }
         return {**ours, **{k: v for k, v in (limit | same).items() if k in known}, **self._given}
@@ -163,10 +161,9 @@ def _fields(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _check_names(given: Mapping[str, str], engine: str) -> None:
+    refuse_ours(given, _OURS, engine=engine)
     known = known_arguments()
     for name in given:
-        if name in _OURS:
-            raise SettingError(f"Engine {engine!r}: engine.{name} is not an option: {_OURS[name]}.")
         if known is not None and name not in known:
             raise SettingError(
                 f"Engine {engine!r} has no option {name!r} (-o engine.{name}=…): SGLang has no "

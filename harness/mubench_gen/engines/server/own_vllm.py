@@ -14,7 +14,7 @@ from typing import Any
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.adapters import Adapter, ready
 from mubench_gen.engines.conversation import template_to_serve
-from mubench_gen.engines.options import OPENMP, parse_options
+from mubench_gen.engines.options import OPENMP, split_options
 from mubench_gen.engines.server.managed import (
     ManagedOptions,
     ManagedServer,
@@ -62,13 +62,11 @@ class VllmServer(ManagedServer):
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
         refuse_base_url(runtime, self.engine)
-        given = runtime.engine_options
-        own = {k: v for k, v in given.items() if k in ManagedOptions.model_fields}
-        options = parse_options(ManagedOptions, own, engine=self.engine)
-        rest = {k: v for k, v in given.items() if k not in own}
-        self._given = rest
+        options, self._given = split_options(
+            ManagedOptions, runtime.engine_options, engine=self.engine
+        )
         self._arguments = read_arguments(
-            checkpoint, runtime, rest, engine=self.engine, images=runtime.images
+            checkpoint, runtime, self._given, engine=self.engine, images=runtime.images
         )
         super().__init__(checkpoint, runtime, options)
 

@@ -23,7 +23,6 @@ from mubench_gen.engines.options import TransformersOptions
 from mubench_gen.engines.source import CheckpointSource
 from mubench_gen.engines.transformers.adapter import add_adapter
 from mubench_gen.errors import NotHereError, UsageError
-from mubench_gen.storage.paths import user_path
 
 _PACKAGE = re.compile(r"requires the (\S+) library")
 _GLOBAL = re.compile(r"GLOBAL (\S+)")  # in torch's message about a refused pickle
@@ -232,11 +231,10 @@ def _weights_format(files: Sequence[str]) -> str | None:
 
 
 def _arguments(source: CheckpointSource) -> dict[str, Any]:
-    revision = source.whole_revision
-    pinned = revision is not None and not user_path(source.whole).is_dir()
+    revision = source.hub_revision
     return {
         "trust_remote_code": source.trust_remote_code,
-        **({"revision": revision} if pinned else {}),
+        **({"revision": revision} if revision is not None else {}),
     }
 
 

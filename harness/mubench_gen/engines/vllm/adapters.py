@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from mubench_gen.engines.adapters import CONFIG, Adapter
+from mubench_gen.engines.adapters import CONFIG, Adapter, more_than_lora
 from mubench_gen.engines.folders import local_folder
 from mubench_gen.engines.footprint import tensors_of
 from mubench_gen.errors import UsageError
@@ -21,19 +21,6 @@ _SPOKEN = re.compile(r"(model\.)?(language_model|text_model|layers\.\d+)\.")
 _PART = re.compile(
     r"(base_model\.model\.)?(?P<module>.+?)\.lora_(A|B|embedding_A|embedding_B)(\.weight)?"
 )
-_PLAIN = {
-    "use_dora": "it is a DoRA",
-    "modules_to_save": "it trains whole modules (modules_to_save)",
-    "bias": "it trains biases",
-    "lora_bias": "it has biases of its own (lora_bias)",
-    "trainable_token_indices": "it trains tokens (trainable_token_indices)",
-    "layer_replication": "it repeats layers (layer_replication)",
-    "use_qalora": "it is a QALoRA",
-    "alora_invocation_tokens": "it is an activated LoRA",
-    "target_parameters": "it changes parameters by name (target_parameters)",
-}
-# Initialisations that change the base, so that the adapter alone is not the model.
-_OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 _SHOWN = 3
 EXTENSION = "mubench_gen.engines.vllm.worker.LooksAtAdapters"
 
@@ -56,20 +43,6 @@ def check_alone(path: str, revision: str | None) -> None:
             "--engine transformers, which adds it; or move the adapter's files to a folder of "
             f"their own, and type --model ADAPTER -o base={path}."
         )
-
-
-def more_than_lora(adapter: Adapter) -> str | None:
-    """What an adapter does beside adding B·A to weights, in words; None if nothing."""
-    kind = str(adapter.config.get("peft_type", "LORA")).upper()
-    if kind != "LORA":
-        return f"it is of the kind {kind}"
-    for key, what in _PLAIN.items():
-        if adapter.config.get(key) not in (None, False, "none", [], {}):
-            return what
-    initialised = str(adapter.config.get("init_lora_weights", "")).lower()
-    if initialised.startswith(_OTHER_BASE):
-        return f"it was initialised by {initialised!r}, which changes the base"
-    return None
 
 
 def arguments_of_rank(rank: int, adapter: Adapter | None = None) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.engines.options import refuse_ours
 from mubench_gen.engines.source import read_source
 from mubench_gen.engines.vllm.adapters import check_alone, lora_arguments
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
 # No telemetry, no plugins that happen to be installed. A user's own settings take precedence.
@@ -77,10 +77,8 @@ def read_arguments(
     does not know (if it is installed), an invalid value, remote code without a pinned
     commit, and what a flag of ours sets; UsageError for a folder that isn't there.
     """
+    refuse_ours(options, _OURS, engine=engine)
     known = known_arguments()
-    for name in options:
-        if name in _OURS:
-            raise SettingError(f"Engine {engine!r}: engine.{name} is not an option: {_OURS[name]}.")
     own = {
         **checkpoint.engine_arguments.get("vllm", {}),
         **(checkpoint.engine_arguments.get(engine, {}) if engine != "vllm" else {}),
@@ -179,15 +177,14 @@ def known_arguments() -> Mapping[str, str] | None:
 
 def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
     source = read_source(checkpoint, runtime)
-    adapter, revision = source.adapter, source.whole_revision
-    pinned = revision is not None and not user_path(source.whole).is_dir()
+    adapter, revision = source.adapter, source.hub_revision
     if adapter is None:
         check_alone(source.path, source.revision)
     return {
         "model": source.whole,
         "dtype": source.dtype,
         "seed": runtime.seed,
-        **({"revision": revision} if pinned else {}),
+        **({"revision": revision} if revision is not None else {}),
         **({"trust_remote_code": True} if source.trust_remote_code else {}),
         **({} if adapter is None else lora_arguments(adapter)),
     }

@@ -7,13 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mubench_gen.engines.adapters import initialised_by
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.files import ADAPTER
 
 _NESTED = re.compile(r"\)[*+{]|\\\d")  # a repeated group, or a reference back to one
 _LONGEST = 200  # characters of a module's name that patterns are matched against
-# Initialisations that change the base, so that B·A is not the difference from the published one.
-_OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 
 
 def lora_scaling(config: Mapping[str, Any], module: str, rank: int) -> float:
@@ -92,8 +91,8 @@ def require_plain_lora(name: str, config: Mapping[str, Any]) -> None:
                 f"{name}: the adapter has {key} = {config[key]!r}, whose effect α does not "
                 "scale. Have PEFT merge it into its base and give that folder."
             )
-    initialised = str(config.get("init_lora_weights", "")).lower()
-    if initialised.startswith(_OTHER_BASE):
+    initialised = initialised_by(config)
+    if initialised is not None:
         raise MergeError(
             f"{name}: the adapter was initialised by {initialised!r}, which changes the base: "
             "added to the published base it gives another model. Save it with PEFT's conversion "
