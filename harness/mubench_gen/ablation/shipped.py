@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.ablation.grid import StudySettings
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError
 from mubench_gen.plan.again import read_settings
 from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.study_files import no_such_study, study_names
 from mubench_gen.plugins.registry import Plugins
 
 FOLDER = Path(__file__).parent / "studies"
@@ -22,7 +23,7 @@ Pair = tuple[str, str]  # base and fine-tune, each PLUGIN=MODEL, or a plugin for
 
 def names() -> list[str]:
     """The names of the shipped studies."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return study_names(FOLDER)
 
 
 def with_study(
@@ -63,10 +64,7 @@ def _study_axes(
         kind = kind or _kind_of(pair[1], given, plugins)
         return {**stored[kind], **_models(pair)}
     if not Path(study).is_file():
-        raise SettingError(
-            f"--study {study}: no such file, and no study of that name. "
-            f"{did_you_mean(study, names())} Shipped: {', '.join(names())}."
-        )
+        raise no_such_study(study, names())
     axes = read_settings(Path(study), StudySettings)
     if base is None and finetuned is None:
         return axes

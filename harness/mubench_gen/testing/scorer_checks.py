@@ -17,6 +17,11 @@ Groups = Mapping[str, Mapping[str, float | None]]
 _OF_ERRORS = ("error", "fail", "planned", "coverage", "complete")  # names of what may count them
 
 
+def _whole(subject: Subject) -> tuple[list[Record], Mapping[str, Any]]:
+    """The records and the manifest of the kit's run."""
+    return list(subject.run.records()), subject.run.manifest
+
+
 def _score(subject: Subject, records: Sequence[Record], manifest: Mapping[str, Any]) -> Groups:
     score = subject.loaded_plugin.offers.score
     assert score is not None
@@ -30,7 +35,7 @@ def _score(subject: Subject, records: Sequence[Record], manifest: Mapping[str, A
     gate=True,
 )
 def scorer_scores(subject: Subject) -> None:
-    _score(subject, list(subject.run.records()), subject.run.manifest)
+    _score(subject, *_whole(subject))
 
 
 @check(
@@ -39,7 +44,7 @@ def scorer_scores(subject: Subject) -> None:
     remedy="draw with a fixed seed, or not at all, and keep nothing from one call to another",
 )
 def scorer_repeats_itself(subject: Subject) -> None:
-    records, manifest = list(subject.run.records()), subject.run.manifest
+    records, manifest = _whole(subject)
     first, second = _score(subject, records, manifest), _score(subject, records, manifest)
     want(alike(dict(first), dict(second)), f"first {first}, then {second}"[:200])
 
@@ -50,7 +55,7 @@ def scorer_repeats_itself(subject: Subject) -> None:
     remedy="sort by `id` where the order matters",
 )
 def scorer_takes_any_order(subject: Subject) -> None:
-    records, manifest = list(subject.run.records()), subject.run.manifest
+    records, manifest = _whole(subject)
     first = _score(subject, records, manifest)
     other = _score(subject, records[::-1], manifest)
     want(alike(dict(first), dict(other)), f"{first}, but in the reverse order {other}"[:200])
@@ -62,7 +67,7 @@ def scorer_takes_any_order(subject: Subject) -> None:
     remedy='leave records of status "error" out, or count them in a measure that is named so',
 )
 def scorer_counts_no_error_as_an_answer(subject: Subject) -> None:
-    records, manifest = list(subject.run.records()), subject.run.manifest
+    records, manifest = _whole(subject)
     answered = [record for record in records if record["status"] != "error"]
     found, without = _score(subject, records, manifest), _score(subject, answered, manifest)
     for group, measures in without.items():
@@ -95,7 +100,7 @@ def scorer_takes_small_runs(subject: Subject) -> None:
     remedy="copy a record or the manifest before it is changed",
 )
 def scorer_keeps_its_arguments(subject: Subject) -> None:
-    records, manifest = list(subject.run.records()), subject.run.manifest
+    records, manifest = _whole(subject)
     given = copy.deepcopy(records), copy.deepcopy(manifest)
     _score(subject, *given)
     want(given[0] == records, "the records are others after the call")

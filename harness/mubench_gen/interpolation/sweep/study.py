@@ -14,6 +14,7 @@ from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
 from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints, check_names
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.study_files import no_such_study, study_names
 from mubench_gen.scores.protocols.files import read_file
 from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.tasks.task import matches
@@ -152,7 +153,7 @@ def _differences(
 
 def names() -> list[str]:
     """The names of the shipped studies of sweeps."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return study_names(FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +209,7 @@ def _load(study: str, pair: str | None, *, own: bool) -> SweepStudy:
     """A study by name or from a file, and its pair of that name; `own`: of the user's models."""
     path = FOLDER / f"{study}.toml" if study in names() else user_path(study)
     if not is_file(path):
-        raise SettingError(
-            f"--study {study}: no such file, and no study of that name. "
-            f"{did_you_mean(study, names())} Shipped: {', '.join(names())}."
-        )
+        raise no_such_study(study, names())
     _, keys = read_file(path, StudyKeys)
     if pair is not None and own:
         raise SettingError("--pair names both models: leave --base and --finetuned out.")
