@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent, signed
-from mubench_gen.interpolation.sweep.frontier import (
-    BASE,
-    Frontier,
-    Gain,
-    Point,
-)
+from mubench_gen.interpolation.sweep.frontier import BASE, Frontier
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
+from mubench_gen.interpolation.sweep.points import Gain, Point
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, Step, against, frontier
 from mubench_gen.report.html.static import html_figure, html_table, static_page

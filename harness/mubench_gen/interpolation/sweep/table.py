@@ -1,0 +1,157 @@
+"""The answers to each item at each α → points with their gains, and the choice of an α."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.interpolation.sweep.choice import (
+    Halves,
+    apart,
+    cross_fitted,
+    equally_good,
+    gain_over,
+)
+from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN
+from mubench_gen.interpolation.sweep.points import ChosenAlpha, Gain, Point
+from mubench_gen.scores.crossing import ways_of
+from mubench_gen.scores.joint import Adjust, max_of_normals
+from mubench_gen.scores.paired import compare_pair, weights_of
+from mubench_gen.scores.quantile import student, student_p
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Values (items, α); `inside` and `outside` mark the items of the domain and the others;
+    `ends` are the indices of the base and of the fine-tune.
+    """
+
+    values: Floats
+    images: Codes  # or what else items are drawn by, as in `crossing.ways_of`
+    inside: Mask
+    outside: Mask
+    names: Sequence[str]
+    ends: tuple[int, int]
+    adjust: Adjust
+    seed: int
+
+    def points(self, part: str) -> list[Point]:
+        """The points of in-domain, rest or mean, by ascending α."""
+        if part == MEAN:
+            both = self.inside | self.outside
+            return self.points_of(part, both, self.inside[both].astype(np.int64))
+        return self.points_of(part, self.inside if part == IN_DOMAIN else self.outside)
+
+    def points_of(self, part: str, items: Mask, layer: Codes | None = None) -> list[Point]:
+        """The points on some items; with `layer`, these items' strata, of the strata's mean."""
+        n, images = int(items.sum()), len(np.unique(ways_of(self.images)[0][items]))
+        weights = weights_of(n, layer)
+        gains = [self._gains(items, layer, end) for end in self.ends]
+        return [
+            Point(
+                alpha=name,
+                part=part,
+                n=n,
+                images=images,
+                accuracy=float(weights @ self.values[items, place]),
+                over_base=gains[0][place],
+                over_finetuned=gains[1][place],
+            )
+            for place, name in enumerate(self.names)
+        ]
+
+    def chosen(self) -> ChosenAlpha | None:
+        """The chosen α; None if some images alone have all items of a half."""
+        halves = Halves.of(self.values, self.images, self.inside, self.outside)
+        found = cross_fitted(halves, seed=self.seed)
+        if found is None:
+            return None
+        means = halves.means
+        best = int(np.argmax(np.round(means, 12)))  # of equal means the nearest to the base
+        gains = []
+        for end in self.ends:
+            difference, interval = gain_over(end, found, halves, seed=self.seed)
+            gains.append(Gain(difference, interval, interval))
+        good = equally_good(halves, seed=self.seed)
+        return ChosenAlpha(
+            alpha=self.names[best],
+            equally_good=tuple(self.names[place] for place in good),
+            images=halves.sizes.shape[1],
+            mean_there=float(means[best]),
+            mean=found.mean,
+            over_base=gains[0],
+            over_finetuned=gains[1],
+            shares=dict(zip(self.names, found.chosen.tolist(), strict=True)),
+            folds=found.folds,
+            repeats=found.repeats,
+        )
+
+    def _gains(self, items: Mask, strata: Codes | None, end: int) -> list[Gain | None]:
+        """The gains of all α over one end, None at the end itself."""
+        values = self.values[items]
+        others = [place for place in range(len(self.names)) if place != end]
+        found = gains_over(
+            values[:, others],
+            values[:, [end] * len(others)],
+            self.images[items],
+            strata,
+            adjust=self.adjust,
+            seed=self.seed,
+        )
+        return [*found[:end], None, *found[end:]]
+
+
+def beats_both(points: Sequence[Point]) -> tuple[str, ...]:
+    """The α that are surely above both ends: the bands of both gains are above 0."""
+    return tuple(
+        one.alpha
+        for one in points
+        if all(
+            gain is not None and gain.band[0] > 0 for gain in (one.over_base, one.over_finetuned)
+        )
+    )
+
+
+def gains_over(
+    values: Floats,
+    against: Floats,
+    images: Codes,
+    strata: Codes | Mask | None,
+    *,
+    adjust: Adjust,
+    seed: int,
+) -> list[Gain]:
+    """The difference of each column of `values` (items, columns) from that of `against`, of the
+    strata's mean where there are strata, with bands that hold all columns at once (`adjust`)."""
+    layer = None if strata is None else np.asarray(strata, np.int64)
+    level = _level(values - against, images, layer, adjust, seed)
+    gains = []
+    for one, other in zip(values.T, against.T, strict=True):
+        pair = compare_pair(one, other, images, strata=layer)
+        band = pair.interval_at(student(1 - level, pair.freedom))
+        gains.append(Gain(pair.difference, pair.ci95, band))
+    return gains
+
+
+def _level(
+    differences: Floats, images: Codes, strata: Codes | None, adjust: Adjust, seed: int
+) -> float:
+    """The two-sided level of each gain's interval, so that all hold at once in 95 %.
+
+    `differences` (items, gains): what each item adds to each gain.
+    """
+    if adjust in ("bh", "none"):
+        return 0.05
+    if adjust == "holm" or len(differences.T) < 2:
+        return 0.05 / max(1, len(differences.T))
+    weights = weights_of(len(differences), strata)
+    rows, freedom = apart(differences, images, weights, strata)
+    largest = max_of_normals(rows, freedom, seed=seed)
+    return min(0.05, student_p(largest, freedom))
