@@ -19,6 +19,7 @@ from mubench_gen.plan.options import OPTIONS
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
     from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.under import ByCondition
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -32,6 +33,10 @@ Examples:
       --in-domain demo-texture --engine vllm
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
       --in-domain demo-texture --include 'vision_*'                   the vision tower alone
+  mubench-gen sweep --plugin tiny --finetuned llava-finetuned --in-domain demo-texture \\
+      --prompt paper,letter,plain           does the best α depend on the prompt?
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --axis transform=none,blur:1-3,jpeg:3       robustness along α
   mubench-gen sweep --study paper-interpolation --pair plip
   mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
 
@@ -42,11 +47,11 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
-        "--method", "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust",
-        "--run-dir", "--html", "--svg", "--plan", "--json",
+        "--prompt", "--axis", "--method", "--include", "--exclude", "--missing",
+        "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg", "--plan", "--json",
     )
 }  # fmt: skip
-_NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
+_NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric", "prompt"}
 _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 
 
@@ -84,6 +89,16 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     multiple=True,
     metavar="TASKS",
     help="The tasks that the fine-tune was trained for, as in --tasks.",
+)
+@setting_option(
+    "prompt", help="Prompts; of several, which α is best under each. [paper, or caption]"
+)
+@click.option(
+    "--axis",
+    multiple=True,
+    metavar="KEY=V1,V2",
+    help="Ask every α under each value of a setting of prompts, images or sampling, as in ablate: "
+    "transform=none,blur:1-5, labels='A),1.', control=none,shuffled.",
 )
 @click.option(
     "--method",
@@ -125,7 +140,11 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="Also write the figure alone.",
 )
 @click.option(
-    "--plan", "planning", is_flag=True, help="Ask nothing: print how many items each α would take."
+    "--plan",
+    "--dry-run",
+    "planning",
+    is_flag=True,
+    help="Ask nothing: print how many items each α would take, by condition.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option(
@@ -143,6 +162,7 @@ def command(
     finetuned: str | None,
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
+    axis: tuple[str, ...],
     method: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -160,8 +180,10 @@ def command(
     One process changes the weights: in place on transformers; on vLLM it reloads them and
     empties the caches. The other options are those of eval.
     """
+    from mubench_gen.ablation.axes import table_of
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.sweep.conditions import SweepKeys
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
     from mubench_gen.plan.sources import gather
@@ -172,10 +194,12 @@ def command(
         check_page_path(html)
     if svg is not None:
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
-    gathered = gather(flags, config)
+    gathered = gather(flags, config, SweepKeys)
+    given = dict(gathered.values)
+    axes = {**given.pop("axis", {}), **table_of(axis)}
     inside = [part for text in in_domain for part in text.split(",") if part]
     meant = asked(
-        gathered.values,
+        given,
         study=study,
         pair=pair,
         base=base,
@@ -197,6 +221,7 @@ def command(
             accept_vocabulary=accept_vocabulary,
             keep_base=missing == "keep-base",
             study=meant.study,
+            axis=axes,
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
@@ -204,11 +229,11 @@ def command(
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return _plan(sweep, as_json=as_json)
-    write_pages(result.frontier, _title(result), html, svg)
+    write_pages(result.frontier, _title(result), html, svg, result.by_condition)
     if as_json:
         print_json(result.as_dict())
     else:
-        show(result.frontier, _title(result))
+        show(result.frontier, _title(result), result.by_condition)
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
 
@@ -217,21 +242,25 @@ def _plan(sweep: Sweep, *, as_json: bool) -> int:
     """Print what a sweep would ask, and ask nothing."""
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.interpolation.sweep.frontier import named
-    from mubench_gen.plan.items import planned
 
     sweep.plan.model.close()
-    items = {named(alpha): planned(plan) for alpha, plan in sweep.plans.items()}
+    each = sweep.conditions.counts()
+    items = {named(alpha): sum(each.values()) for alpha in sweep.plans}
     total = sum(items.values())
+    varied = sweep.conditions.varied
     if as_json:
-        print_json({"sweep_dir": str(sweep.folder), "items": items, "total": total})
+        told = {"conditions": each} if varied else {}
+        print_json({"sweep_dir": str(sweep.folder), "items": items, **told, "total": total})
         return 0
-    rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
-    print_table(
-        ["α", "items"],
-        rows,
-        title=f"{sweep.folder}: {total:,} items, no request was sent",
-        right=[1],
-    )
+    title = f"{sweep.folder}: {total:,} items, no request was sent"
+    if not varied:
+        rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
+        print_table(["α", "items"], rows, title=title, right=[1])
+        return 0
+    alphas = f"{len(items):,} α: {', '.join(items)}"
+    rows = [[name, f"{n:,}", f"{n * len(items):,}"] for name, n in each.items()]
+    print_table(["condition", "items an α", "of all α"], rows, title=title, right=[1, 2])
+    say(alphas)
     return 0
 
 
@@ -245,21 +274,27 @@ def _title(result: SweepResult) -> str:
     return ", ".join(parts)
 
 
-def write_pages(found: Frontier, title: str, html: Path | None, svg: Path | None) -> None:
-    """Write the page, and the figure alone, where a path is given."""
+def write_pages(
+    found: Frontier,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    by: ByCondition | None = None,
+) -> None:
+    """Write the page, and the figure alone, where a path is given; `by`: by condition."""
     from mubench_gen.interpolation.sweep import page
     from mubench_gen.report.html.place import write_text
 
     if html is not None:
-        write_text(html, page.page(found, title))
+        write_text(html, page.page(found, title, by))
         note(f"Wrote {html}.")
     if svg is not None:
         write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
         note(f"Wrote {svg}.")
 
 
-def show(found: Frontier, title: str) -> None:
-    """Print the tables of a sweep."""
+def show(found: Frontier, title: str, by: ByCondition | None = None) -> None:
+    """Print the tables of a sweep; before them those by condition, where there are several."""
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
     from mubench_gen.interpolation.sweep.page import (
@@ -271,6 +306,9 @@ def show(found: Frontier, title: str) -> None:
         task_rows,
     )
 
+    if by is not None:
+        _show_conditions(by)
+        title = f"{title}, all conditions"
     rows = ends_rows(found)
     print_table(
         [ALPHA, "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
@@ -299,3 +337,18 @@ def show(found: Frontier, title: str) -> None:
     )
     for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))
+
+
+def _show_conditions(by: ByCondition) -> None:
+    """Print the tables by condition, and what they answer."""
+    from mubench_gen.cli.tables import print_table
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.interpolation.sweep.conditions_view import explained, tables
+
+    for table in tables(by):
+        rows = [row for section in table.sections for row in section]
+        right = range(1, len(table.columns))
+        print_table(table.columns, rows, title=table.title, right=right)
+    for line in explained(by):
+        say(printable(line))
+    say()

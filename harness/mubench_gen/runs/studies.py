@@ -108,7 +108,7 @@ def runs_of(path: Path) -> list[Path]:
             raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     if os.path.isfile(path / SWEEP):
-        return sorted(_of_sweep(path), key=lambda run: (_alpha(run.name), run.name))
+        return sorted(_of_sweep(path), key=lambda run: _rank(run.relative_to(path)))
     return [load_run(path).dir]
 
 
@@ -133,10 +133,19 @@ def is_study(path: Path) -> bool:
 
 
 def _of_sweep(path: Path) -> Iterator[Path]:
-    found = [run.parent for run in path.glob("alpha-*/manifest.json")]
+    found = [
+        run.parent
+        for places in ("alpha-*/manifest.json", "alpha-*/*/manifest.json")  # under conditions
+        for run in path.glob(places)
+    ]
     if not found:
         raise RunFolderError(f"{path}: is a sweep that has no run yet: run its command again.")
     yield from found
+
+
+def _rank(run: Path) -> tuple[float, str]:
+    """By α, then by condition."""
+    return _alpha(run.parts[0]), str(run)
 
 
 def _alpha(name: str) -> float:

@@ -7,13 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from mubench_gen.compare.answer_matrix import Reading, read_outcomes, values_of
+from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
-from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.merge.alphas import Alpha, spelled
+from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,
@@ -22,13 +20,10 @@ from mubench_gen.interpolation.sweep.parts import (
     PublishedPoints,
     items_of,
 )
-from mubench_gen.interpolation.sweep.points import ChosenAlpha, Point
-from mubench_gen.interpolation.sweep.table import Table, beats_both
+from mubench_gen.interpolation.sweep.sheet import Sheet
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
-
-Floats = npt.NDArray[np.float64]
 
 BASE = "base"  # the base's name if no α gives it
 
@@ -91,21 +86,14 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What the runs of all α answered: values (items, α), NaN where one is missing; `notes` on
-    whether the runs can be compared."""
-
-    reading: Reading
-    values: Floats
-    notes: tuple[str, ...]
-
-
-def answered(runs: Sequence[Run], alphas: Sequence[Alpha | None]) -> Answered:
-    """Read a run of each α."""
+def sheet_of(runs: Sequence[Run], alphas: Sequence[Alpha | None]) -> Sheet:
+    """The values of a run of each α."""
     reading = read_outcomes(runs)
-    found = comparability(reading, [f"α {named(alpha)}" for alpha in alphas])
-    return Answered(reading, values_of(reading.runs, found.wanted, by_id=True), found.notes)
+    names = [named(alpha) for alpha in alphas]
+    found = comparability(reading, [f"α {name}" for name in names])
+    values = values_of(reading.runs, found.wanted, by_id=True)
+    ends = names.index(BASE if None in alphas else "0"), names.index("1")
+    return Sheet(reading, values, names, ends, found.notes)
 
 
 def frontier(
@@ -118,47 +106,19 @@ def frontier(
     parts: Sequence[Part] = (),
     published: PublishedPoints | None = None,
 ) -> Frontier:
-    """Compare the runs of ascending α on the items that all of them answered, as `frontier_of`."""
-    return frontier_of(
-        answered(runs, alphas),
-        alphas,
-        in_domain,
-        adjust=adjust,
-        seed=seed,
-        parts=parts,
-        published=published,
-    )
+    """Compare the runs of ascending α on the items that all of them answered.
 
-
-def table_of(
-    found: Answered,
-    alphas: Sequence[Alpha | None],
-    in_domain: Sequence[str],
-    *,
-    adjust: Adjust,
-    seed: int,
-) -> Table:
-    """The items that every α answered, in both halves. SettingError where a half has none."""
-    names = [named(alpha) for alpha in alphas]
-    ends = names.index(BASE if None in alphas else "0"), names.index("1")
-    there = np.asarray(~np.isnan(found.values).any(axis=1))
-    if not there.any():
-        raise RunFolderError("No item was answered at every α: see the runs' records for why.")
-    tasks, task = found.reading.values["task"], found.reading.groups["task"]
-    inside = np.isin(task, [code for code, name in enumerate(tasks) if name in in_domain]) & there
-    outside = there & ~inside
-    if not inside.any() or not outside.any():
-        raise SettingError(
-            "--in-domain must leave some of the asked tasks in and some out; asked were: "
-            + ", ".join(sorted(tasks))
-        )
-    codes = found.reading.clusters.codes
-    return Table(found.values, codes, inside, outside, names, ends, adjust, seed)
+    The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
+    `in_domain`: names of tasks. `adjust`: "maxt" makes bands that hold all α at once, "holm"
+    by Bonferroni; "bh" and "none" leave each α's own interval. `parts`: of the items, to be told
+    besides; `published`: points on them, which the result keeps as they are.
+    """
+    sheet = sheet_of(runs, alphas)
+    return frontier_of(sheet, in_domain, adjust=adjust, seed=seed, parts=parts, published=published)
 
 
 def frontier_of(
-    found: Answered,
-    alphas: Sequence[Alpha | None],
+    sheet: Sheet,
     in_domain: Sequence[str],
     *,
     adjust: Adjust = "maxt",
@@ -166,16 +126,11 @@ def frontier_of(
     parts: Sequence[Part] = (),
     published: PublishedPoints | None = None,
 ) -> Frontier:
-    """Compare the α on the items that all of them answered.
-
-    The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
-    `in_domain`: names of tasks. `adjust`: "maxt" makes bands that hold all α at once, "holm"
-    by Bonferroni; "bh" and "none" leave each α's own interval. `parts`: of the items, to be told
-    besides; `published`: points on them, which the result keeps as they are.
-    """
-    reading, table = found.reading, table_of(found, alphas, in_domain, adjust=adjust, seed=seed)
+    """The frontier of values that are known; the arguments are those of `frontier`."""
+    reading, there, halves = sheet.reading, sheet.there, sheet.halves(in_domain)
     tasks, task = reading.values["task"], reading.groups["task"]
-    there = table.inside | table.outside
+    codes = reading.clusters.codes
+    table = Table(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
@@ -183,12 +138,12 @@ def frontier_of(
             points.append(table.points_of(tasks[code], items))
     having = []
     for part in parts:
-        meant = items_of(part, reading, table.inside, there)
+        meant = items_of(part, reading, halves[0], there)
         if meant.items.any():
             having.append(part)
             points.append(table.points_of(part.name, meant.items, meant.strata))
     return Frontier(
-        alphas=tuple(table.names),
+        alphas=tuple(sheet.names),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
         rest=tuple(sorted(name for name in tasks if name not in in_domain)),
         items=int(there.sum()),
@@ -196,7 +151,7 @@ def frontier_of(
         points=tuple(point for part in points for point in part),
         chosen=table.chosen(),
         beats_both=beats_both(points[2]),
-        notes=(*found.notes, *reading.clusters.notes, *reading.clusters.cautions),
+        notes=(*sheet.notes, *reading.clusters.notes, *reading.clusters.cautions),
         clustered=reading.clusters.by,
         noun=reading.clusters.noun,
         adjust=adjust,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mubench_gen.console.numbers import percent, signed
+from mubench_gen.console.numbers import percent
+from mubench_gen.interpolation.sweep.conditions_page import parts as by_condition_parts
+from mubench_gen.interpolation.sweep.conditions_view import explained as by_condition_lines
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier
+from mubench_gen.interpolation.sweep.gains import Point
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
-from mubench_gen.interpolation.sweep.points import Gain, Point
+from mubench_gen.interpolation.sweep.under import ByCondition
+from mubench_gen.interpolation.sweep.words import signed_interval, spanned
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, Step, against, frontier
 from mubench_gen.report.html.static import html_figure, html_table, static_page
@@ -20,9 +24,10 @@ _HEADS = (
 )  # fmt: skip
 
 
-def page(found: Frontier, title: str) -> str:
-    """The whole page as text."""
+def page(found: Frontier, title: str, by: ByCondition | None = None) -> str:
+    """The whole page as text; `by`: the results by condition, where there are several."""
     parts = [
+        *([] if by is None else by_condition_parts(by)),
         html_figure(figure(found)),
         html_table(_HEADS, ends_rows(found), name="Accuracy by α"),
         *_of_parts(found),
@@ -32,7 +37,11 @@ def page(found: Frontier, title: str) -> str:
             name="Accuracy by task",
         ),
     ]
-    notes = [*explained(found), *(f"Note: {text}." for text in found.notes)]
+    notes = [
+        *([] if by is None else by_condition_lines(by)),
+        *explained(found),
+        *(f"Note: {text}." for text in found.notes),
+    ]
     return static_page(title, parts, notes, by="sweep")
 
 
@@ -59,7 +68,7 @@ def explained(found: Frontier) -> list[str]:
     lines += [_BANDS[found.adjust], *_parts_explained(found)]
     if len(found.pareto) < len(found.alphas):
         lines.append(
-            f"Pareto points: α {_spanned(found.pareto, found.alphas)}; every other α is below one "
+            f"Pareto points: α {spanned(found.pareto, found.alphas)}; every other α is below one "
             "of them in-domain or on the rest, and above it in neither."
         )
     else:
@@ -81,7 +90,7 @@ def explained(found: Frontier) -> list[str]:
     alike = [alpha for alpha in found.alphas if alpha in chosen.equally_good]
     if len(alike) > 1:
         lines.append(
-            f"α {_spanned(alike, found.alphas)} are equally good: on {chosen.images:,} "
+            f"α {spanned(alike, found.alphas)} are equally good: on {chosen.images:,} "
             f"{found.noun}s none of them can be said to have a lower mean than the best "
             "(95 %)."
         )
@@ -127,13 +136,6 @@ _BANDS = {
 
 def _listed(alphas: Sequence[str]) -> str:
     return ", ".join(alphas)
-
-
-def _spanned(some: Sequence[str], alphas: Sequence[str]) -> str:
-    """ "from 0.6 to 0.9" if they are neighbours, else all of them."""
-    first = alphas.index(some[0])
-    neighbours = list(alphas[first : first + len(some)]) == list(some)
-    return f"from {some[0]} to {some[-1]}" if neighbours and len(some) > 2 else _listed(some)
 
 
 def _often(shares: Mapping[str, float]) -> str:
@@ -257,11 +259,3 @@ def _panel(found: Frontier, domain: Part) -> Panel | None:
     by_part = any("=" in alpha for alpha in found.alphas)
     note = f"squares: {_tag(found)}" if others else ""
     return Panel(across, up, dots, () if by_part else dots, others, note)
-
-
-def signed_interval(gain: Gain | None) -> str:
-    """A difference in points with its band; a dash at the end itself."""
-    if gain is None:
-        return "–"
-    low, high = gain.band
-    return f"{signed(gain.difference)} ({signed(low)} to {signed(high)})"

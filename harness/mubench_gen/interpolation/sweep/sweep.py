@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.ablation.grid import variants
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
@@ -33,14 +34,23 @@ from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.parts import PARTS
 from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
+from mubench_gen.interpolation.sweep.conditions import Conditions, make_axes, open_conditions
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
-from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
+from mubench_gen.interpolation.sweep.frontier import (
+    BASE,
+    Frontier,
+    frontier_of,
+    named,
+    sheet_of,
+)
 from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints
+from mubench_gen.interpolation.sweep.sample import cube_of, pooled
 from mubench_gen.interpolation.sweep.study import SweepStudy
+from mubench_gen.interpolation.sweep.under import ByCondition, by_condition
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.plan.manifest import session
 from mubench_gen.plan.opening import host_of, known_card
-from mubench_gen.plan.plan import Plan, make_plan
+from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
@@ -72,8 +82,8 @@ class Sweep:
     """A sweep that is opened and checked, before anything is asked.
 
     `digests`: of the base's weights and of the fine-tune's. `plans`: by ascending α; if no α
-    gives the base (lines), its plan is first, under None. `parts`: of the items, which a study
-    names; `published`: points beside them.
+    gives the base (lines), its plan is first, under None. `conditions`: under each of which every
+    α is asked. `parts`: of the items, which a study names; `published`: points beside them.
     """
 
     folder: Path
@@ -84,6 +94,7 @@ class Sweep:
     in_domain: tuple[str, ...]
     accept_vocabulary: bool
     plans: Mapping[Alpha | None, Plan]
+    conditions: Conditions
     parts: tuple[Part, ...] = ()
     published: PublishedPoints | None = None
 
@@ -104,21 +115,24 @@ class Sweep:
                 "finetuned": self.digests[1],
                 "method": self.recipe.method,
                 **_patterns(self.recipe),
+                **self.conditions.identity(),
             },
         }
 
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """A finished sweep: a run per α, and their frontier."""
+    """A finished sweep: the runs of each α, one for each condition that needs its own, their
+    frontier, and where there are several conditions the results of each."""
 
     sweep: Sweep
-    runs: Mapping[Alpha | None, Run]
+    runs: Mapping[Alpha | None, Sequence[Run]]
     frontier: Frontier
+    by_condition: ByCondition | None
 
     @property
     def n_errors(self) -> int:
-        return sum(run.scores.pooled.n_errors for run in self.runs.values())
+        return sum(run.scores.pooled.n_errors for own in self.runs.values() for run in own)
 
     def plot(self, kind: str = "frontier", **options: Any) -> Drawing:
         """A figure of the sweep, of any kind that `Run.plot` has."""
@@ -128,10 +142,19 @@ class SweepResult:
         return StoredStudy(self.sweep.folder)._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
+        names = [condition.name for condition in self.sweep.conditions.runs]
+        runs: dict[str, Any] = {}
+        for alpha, own in self.runs.items():
+            folders = [str(run.dir) for run in own]
+            runs[named(alpha)] = (
+                dict(zip(names, folders, strict=True)) if any(names) else folders[0]
+            )
+        found = {} if self.by_condition is None else {"by_condition": self.by_condition.as_dict()}
         return {
             "sweep_dir": str(self.sweep.folder),
-            "runs": {named(alpha): str(run.dir) for alpha, run in self.runs.items()},
+            "runs": runs,
             "frontier": self.frontier.as_dict(),
+            **found,
         }
 
 
@@ -149,12 +172,14 @@ def open_sweep(
     accept_vocabulary: bool = False,
     keep_base: bool = False,
     study: SweepStudy | None = None,
+    axis: Mapping[str, Any] | None = None,
 ) -> Sweep:
     """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
     `settings`: those of `eval`, the same for every α; `base` and `finetuned` are models of its
     plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
-    `study`: what parts of the items the result tells besides, and published points.
+    `study`: what parts of the items the result tells besides, and published points. `axis`: values
+    by setting, as in `axes.table_of`: every α is asked under each combination, and each prompt.
     """
     _refuse_elsewhere(settings)
     check_of_items(settings.cluster)
@@ -164,7 +189,9 @@ def open_sweep(
     _refuse_method(given.method)
     _refuse_globs(given)
     recipe = _with_ends(given)
-    plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
+    of_base = settings.model_copy(update={"model": base, "run_dir": None})
+    conditions = open_conditions(make_axes(settings, axis or {}), of_base, plugins)
+    plan = conditions.plans[0]
     try:
         start = _checkpoint(plan, plan.spec)
         other = plan.model.spec(finetuned)
@@ -182,6 +209,7 @@ def open_sweep(
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
         plans={None: plan},
+        conditions=conditions,
         parts=() if study is None else study.parts(plan),
         published=None if study is None else study.beside(settings, in_domain),
     )
@@ -206,26 +234,40 @@ def run_sweep(
     """
     with _locked_document(sweep, command) as document:
         model = sweep.plan.model
-        runs: dict[Alpha | None, Run] = {}
+        runs: dict[Alpha | None, list[Run]] = {}
         try:
             for alpha, plan in sweep.plans.items():
                 model.move(alpha)
-                runs[alpha] = run_plan(plan, command, progress=progress)
+                runs[alpha] = [
+                    run_plan(one, command, progress=progress) for one in sweep.conditions.of(plan)
+                ]
         finally:
             model.close()
             shutil.rmtree(sweep.folder / _SCRATCH, ignore_errors=True)
-        found = frontier(
-            list(runs.values()),
-            list(runs),
-            sweep.in_domain,
-            adjust=adjust,
-            seed=sweep.settings.seed,
-            parts=sweep.parts,
-            published=sweep.published,
-        )
-        result = SweepResult(sweep, runs, found)
+        result = _result(sweep, runs, adjust)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     return result
+
+
+def _result(
+    sweep: Sweep, runs: Mapping[Alpha | None, Sequence[Run]], adjust: Adjust
+) -> SweepResult:
+    """The frontier, over all conditions, and that of each condition where there are several."""
+    seed, grid, by = sweep.settings.seed, sweep.conditions.grid, None
+    sheet = sheet_of([own[0] for own in runs.values()], list(runs))
+    if sweep.conditions.varied:
+        cube = cube_of(list(runs.values()), grid, sheet)
+        sheet = pooled(sheet, cube)
+        by = by_condition(sheet, cube, grid, sweep.in_domain, adjust=adjust, seed=seed)
+    found = frontier_of(
+        sheet,
+        sweep.in_domain,
+        adjust=adjust,
+        seed=seed,
+        parts=sweep.parts,
+        published=sweep.published,
+    )
+    return SweepResult(sweep, runs, found, by)
 
 
 def _refuse_method(method: str) -> None:
@@ -306,6 +348,7 @@ def _plans(
     model = host_of(
         plan.settings,
         plugins,
+        variants(sweep.conditions.axes),
         opener="mubench_gen.interpolation.sweep.opening:open_hosted",
         finetuned=sweep.finetuned,
         recipe=recipe,

@@ -1,8 +1,8 @@
-"""The answers to each item at each α → points with their gains, and the choice of an α."""
+"""The accuracies of a sweep's α, their gains over the ends, and which α is best."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from mubench_gen.interpolation.sweep.choice import (
     gain_over,
 )
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN
-from mubench_gen.interpolation.sweep.points import ChosenAlpha, Gain, Point
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
@@ -25,6 +24,58 @@ from mubench_gen.scores.quantile import student, student_p
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The difference from one end's accuracy, paired by item; in shares.
+
+    ci95: of this α alone. band: of all α at once, so that one may look for the best.
+    """
+
+    difference: float
+    ci95: tuple[float, float]
+    band: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One α on one group of items: "in-domain", "rest", "mean" (of those two), a task, or a part
+    that is named in `parts`.
+
+    `accuracy` counts unanswered items as wrong; the mean weights both halves equally, whatever
+    their numbers of items. `over_base`, `over_finetuned`: gains over the ends, None at that end.
+    """
+
+    alpha: str
+    part: str
+    n: int
+    images: int
+    accuracy: float
+    over_base: Gain | None
+    over_finetuned: Gain | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenAlpha:
+    """The α with the best mean, and what choosing it so is worth on images that did not choose.
+
+    equally_good: the α of which none can be said to be worse than the best: a set that holds
+    the truly best in 95 % of samples. mean_there: of `alpha` on the images that chose it, which
+    is biased upwards; mean: cross-fitted over `folds` of the images, `repeats` times; shares:
+    how often each α was chosen in that. over_base, over_finetuned: the gains of `mean`.
+    """
+
+    alpha: str
+    equally_good: tuple[str, ...]
+    images: int
+    mean_there: float
+    mean: float
+    over_base: Gain
+    over_finetuned: Gain
+    shares: Mapping[str, float]
+    folds: int
+    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
