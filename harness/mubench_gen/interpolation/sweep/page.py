@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent, signed
-from mubench_gen.interpolation.sweep.frontier import (
-    BASE,
-    Frontier,
-    Gain,
-    Point,
-)
+from mubench_gen.interpolation.sweep.frontier import BASE, Frontier
+from mubench_gen.interpolation.sweep.gains import Gain, Point
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, Step, against, frontier
