@@ -7,13 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
-from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.merge.alphas import Alpha, spelled
-from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table
+from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,
@@ -22,6 +20,7 @@ from mubench_gen.interpolation.sweep.parts import (
     PublishedPoints,
     items_of,
 )
+from mubench_gen.interpolation.sweep.sheet import Sheet
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
@@ -87,6 +86,16 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
         ) from None
 
 
+def sheet_of(runs: Sequence[Run], alphas: Sequence[Alpha | None]) -> Sheet:
+    """The values of a run of each α."""
+    reading = read_outcomes(runs)
+    names = [named(alpha) for alpha in alphas]
+    found = comparability(reading, [f"α {name}" for name in names])
+    values = values_of(reading.runs, found.wanted, by_id=True)
+    ends = names.index(BASE if None in alphas else "0"), names.index("1")
+    return Sheet(reading, values, names, ends, found.notes)
+
+
 def frontier(
     runs: Sequence[Run],
     alphas: Sequence[Alpha | None],
@@ -104,23 +113,24 @@ def frontier(
     by Bonferroni; "bh" and "none" leave each α's own interval. `parts`: of the items, to be told
     besides; `published`: points on them, which the result keeps as they are.
     """
-    reading = read_outcomes(runs)
-    names = [named(alpha) for alpha in alphas]
-    ends = names.index(BASE if None in alphas else "0"), names.index("1")
-    found = comparability(reading, [f"α {name}" for name in names])
-    values = values_of(reading.runs, found.wanted, by_id=True)
-    there = np.asarray(~np.isnan(values).any(axis=1))
-    if not there.any():
-        raise RunFolderError("No item was answered at every α: see the runs' records for why.")
+    sheet = sheet_of(runs, alphas)
+    return frontier_of(sheet, in_domain, adjust=adjust, seed=seed, parts=parts, published=published)
+
+
+def frontier_of(
+    sheet: Sheet,
+    in_domain: Sequence[str],
+    *,
+    adjust: Adjust = "maxt",
+    seed: int = 0,
+    parts: Sequence[Part] = (),
+    published: PublishedPoints | None = None,
+) -> Frontier:
+    """The frontier of values that are known; the arguments are those of `frontier`."""
+    reading, there, halves = sheet.reading, sheet.there, sheet.halves(in_domain)
     tasks, task = reading.values["task"], reading.groups["task"]
-    inside = np.isin(task, [code for code, name in enumerate(tasks) if name in in_domain]) & there
-    outside = there & ~inside
-    if not inside.any() or not outside.any():
-        raise SettingError(
-            "--in-domain must leave some of the asked tasks in and some out; asked were: "
-            + ", ".join(sorted(tasks))
-        )
-    table = Table(values, reading.clusters.codes, inside, outside, names, ends, adjust, seed)
+    codes = reading.clusters.codes
+    table = Table(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
@@ -128,20 +138,20 @@ def frontier(
             points.append(table.points_of(tasks[code], items))
     having = []
     for part in parts:
-        meant = items_of(part, reading, inside, there)
+        meant = items_of(part, reading, halves[0], there)
         if meant.items.any():
             having.append(part)
             points.append(table.points_of(part.name, meant.items, meant.strata))
     return Frontier(
-        alphas=tuple(names),
+        alphas=tuple(sheet.names),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
         rest=tuple(sorted(name for name in tasks if name not in in_domain)),
         items=int(there.sum()),
-        n_excluded=len(values) - int(there.sum()),
+        n_excluded=len(there) - int(there.sum()),
         points=tuple(point for part in points for point in part),
         chosen=table.chosen(),
-        beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
-        notes=(*found.notes, *reading.clusters.notes, *reading.clusters.cautions),
+        beats_both=beats_both(points[2]),
+        notes=(*sheet.notes, *reading.clusters.notes, *reading.clusters.cautions),
         clustered=reading.clusters.by,
         noun=reading.clusters.noun,
         adjust=adjust,
@@ -149,11 +159,6 @@ def frontier(
         parts=tuple(having),
         published=published,
     )
-
-
-def _beats_both(point: Point) -> bool:
-    gains = point.over_base, point.over_finetuned
-    return all(gain is not None and gain.band[0] > 0 for gain in gains)
 
 
 def named(alpha: Alpha | None) -> str:

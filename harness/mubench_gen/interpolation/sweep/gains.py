@@ -104,7 +104,7 @@ class Table:
         """The points on some items; with `layer`, these items' strata, of the strata's mean."""
         n, images = int(items.sum()), len(np.unique(ways_of(self.images)[0][items]))
         weights = weights_of(n, layer)
-        gains = [self._gains(items, layer, weights, end) for end in self.ends]
+        gains = [self._gains(items, layer, end) for end in self.ends]
         return [
             Point(
                 alpha=name,
@@ -144,34 +144,65 @@ class Table:
             repeats=found.repeats,
         )
 
-    def _gains(
-        self, items: Mask, strata: Codes | None, weights: Floats, end: int
-    ) -> list[Gain | None]:
+    def _gains(self, items: Mask, strata: Codes | None, end: int) -> list[Gain | None]:
         """The gains of all α over one end, None at the end itself."""
-        values, images = self.values[items], self.images[items]
+        values = self.values[items]
         others = [place for place in range(len(self.names)) if place != end]
-        found = {
-            place: compare_pair(values[:, place], values[:, end], images, strata=strata)
-            for place in others
-        }
-        level = self._level((values - values[:, [end]])[:, others], images, strata, weights)
-        gains: list[Gain | None] = [None] * len(self.names)
-        for place, one in found.items():
-            band = one.interval_at(student(1 - level, one.freedom))
-            gains[place] = Gain(one.difference, one.ci95, band)
-        return gains
+        found = gains_over(
+            values[:, others],
+            values[:, [end] * len(others)],
+            self.images[items],
+            strata,
+            adjust=self.adjust,
+            seed=self.seed,
+        )
+        return [*found[:end], None, *found[end:]]
 
-    def _level(
-        self, differences: Floats, images: Codes, strata: Codes | None, weights: Floats
-    ) -> float:
-        """The two-sided level of each gain's interval, so that all hold at once in 95 %.
 
-        `differences` (items, gains): what each item adds to each gain.
-        """
-        if self.adjust in ("bh", "none"):
-            return 0.05
-        if self.adjust == "holm" or len(differences.T) < 2:
-            return 0.05 / max(1, len(differences.T))
-        rows, freedom = apart(differences, images, weights, strata)
-        largest = max_of_normals(rows, freedom, seed=self.seed)
-        return min(0.05, student_p(largest, freedom))
+def beats_both(points: Sequence[Point]) -> tuple[str, ...]:
+    """The α that are surely above both ends: the bands of both gains are above 0."""
+    return tuple(
+        one.alpha
+        for one in points
+        if all(
+            gain is not None and gain.band[0] > 0 for gain in (one.over_base, one.over_finetuned)
+        )
+    )
+
+
+def gains_over(
+    values: Floats,
+    against: Floats,
+    images: Codes,
+    strata: Codes | Mask | None,
+    *,
+    adjust: Adjust,
+    seed: int,
+) -> list[Gain]:
+    """The difference of each column of `values` (items, columns) from that of `against`, of the
+    strata's mean where there are strata, with bands that hold all columns at once (`adjust`)."""
+    layer = None if strata is None else np.asarray(strata, np.int64)
+    level = _level(values - against, images, layer, adjust, seed)
+    gains = []
+    for one, other in zip(values.T, against.T, strict=True):
+        pair = compare_pair(one, other, images, strata=layer)
+        band = pair.interval_at(student(1 - level, pair.freedom))
+        gains.append(Gain(pair.difference, pair.ci95, band))
+    return gains
+
+
+def _level(
+    differences: Floats, images: Codes, strata: Codes | None, adjust: Adjust, seed: int
+) -> float:
+    """The two-sided level of each gain's interval, so that all hold at once in 95 %.
+
+    `differences` (items, gains): what each item adds to each gain.
+    """
+    if adjust in ("bh", "none"):
+        return 0.05
+    if adjust == "holm" or len(differences.T) < 2:
+        return 0.05 / max(1, len(differences.T))
+    weights = weights_of(len(differences), strata)
+    rows, freedom = apart(differences, images, weights, strata)
+    largest = max_of_normals(rows, freedom, seed=seed)
+    return min(0.05, student_p(largest, freedom))
