@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.grid import variants
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
-from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.alphas import (
     REST,
     Alpha,
@@ -35,6 +34,8 @@ from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.parts import PARTS
 from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
 from mubench_gen.interpolation.sweep.conditions import Conditions, make_axes, open_conditions
+from mubench_gen.interpolation.sweep.document import locked_document
+from mubench_gen.interpolation.sweep.domain import domain_of
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
 from mubench_gen.interpolation.sweep.frontier import (
     BASE,
@@ -48,33 +49,27 @@ from mubench_gen.interpolation.sweep.sample import cube_of, pooled
 from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.interpolation.sweep.under import ByCondition, by_condition
 from mubench_gen.model import Checkpoint, ModelSpec
-from mubench_gen.plan.manifest import session
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import FORMAT, StoredStudy, read_sweep
+from mubench_gen.runs.studies import StoredStudy
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     SWEEP,
     choose_folder,
-    differences,
-    locked,
     run_name,
     settings_hash,
     write_json,
 )
-from mubench_gen.tasks.matching import tasks_to_ask
-from mubench_gen.tasks.task import load_tasks
 
 if TYPE_CHECKING:
     from mubench_gen.report.figures import Drawing
 
 _SCRATCH = ".scratch"
-_FIXED = ("settings", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +193,7 @@ def open_sweep(
         end = _checkpoint(plan, other)
     finally:
         plan.model.close()  # `_plans` opens the one that interpolates
-    inside = _in_domain(plan, in_domain)
+    inside = domain_of(plan, in_domain)
     name = run_name(plan.plugin.name, other.name)
     sweep = Sweep(
         folder=settings.run_dir or Path(),
@@ -232,7 +227,8 @@ def run_sweep(
     `adjust`: how its bands are made. Raises RunFolderError if the folder holds another sweep,
     which is left unchanged.
     """
-    with _locked_document(sweep, command) as document:
+    told = {"in_domain": list(sweep.in_domain), "alphas": sweep.recipe.as_dict()["alphas"]}
+    with locked_document(sweep.folder, sweep.fixed_settings(), told, command) as document:
         model = sweep.plan.model
         runs: dict[Alpha | None, list[Run]] = {}
         try:
@@ -309,21 +305,6 @@ def _checkpoint(plan: Plan, spec: ModelSpec) -> Checkpoint:
             "and evaluate them one by one."
         )
     return spec.source
-
-
-def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
-    """The tasks of the domain, among those that are asked."""
-    if not names:
-        raise SettingError("Which tasks was the fine-tune trained for? Give --in-domain TASKS.")
-    meant = tasks_to_ask(load_tasks(tuple(names), plan.dataset), named=True)
-    asked = {task.name for task in plan.tasks}
-    inside = tuple(task.name for task in meant if task.name in asked)
-    if not inside or len(inside) == len(asked):
-        raise SettingError(
-            f"--in-domain {','.join(names)}: {'all' if inside else 'none'} of the asked tasks are "
-            f"meant ({', '.join(sorted(asked))}). A frontier needs tasks on both sides."
-        )
-    return inside
 
 
 def _with_ends(recipe: Recipe) -> Recipe:
@@ -406,30 +387,3 @@ def _check_fit(sweep: Sweep) -> None:
     with ExitStack() as files:
         for text in open_inputs(wanted, files).warnings:
             log(f"Warning: {text}.")
-
-
-@contextmanager
-def _locked_document(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Lock the sweep's folder, and yield its document."""
-    path = sweep.folder / SWEEP
-    with locked(sweep.folder, file=SWEEP, what="sweep"):
-        fixed = sweep.fixed_settings()
-        stored: dict[str, Any] = {"sessions": []}
-        if path.exists():
-            stored = read_sweep(path)
-            changed = list(differences(stored, blanked(fixed), _FIXED))
-            if changed:
-                raise RunFolderError(
-                    f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --run-dir) to start another, or that sweep's settings."
-                )
-        document = {
-            "format": FORMAT,
-            **fixed,
-            "in_domain": list(sweep.in_domain),
-            "alphas": sweep.recipe.as_dict()["alphas"],
-            "sessions": [*stored["sessions"], session(command)],
-            "results": None,
-        }
-        write_json(path, document)
-        yield document
