@@ -18,7 +18,7 @@ from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.sweep import SweepResult
     from mubench_gen.interpolation.sweep.under import ByCondition
     from mubench_gen.scores.joint import Adjust
 
@@ -228,7 +228,9 @@ def command(
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
-        return _plan(sweep, as_json=as_json)
+        from mubench_gen.cli.sweep_conditions import show_plan
+
+        return show_plan(sweep, as_json=as_json)
     write_pages(result.frontier, _title(result), html, svg, result.by_condition)
     if as_json:
         print_json(result.as_dict())
@@ -236,32 +238,6 @@ def command(
         show(result.frontier, _title(result), result.by_condition)
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
-
-
-def _plan(sweep: Sweep, *, as_json: bool) -> int:
-    """Print what a sweep would ask, and ask nothing."""
-    from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.interpolation.sweep.frontier import named
-
-    sweep.plan.model.close()
-    each = sweep.conditions.counts()
-    items = {named(alpha): sum(each.values()) for alpha in sweep.plans}
-    total = sum(items.values())
-    varied = sweep.conditions.varied
-    if as_json:
-        told = {"conditions": each} if varied else {}
-        print_json({"sweep_dir": str(sweep.folder), "items": items, **told, "total": total})
-        return 0
-    title = f"{sweep.folder}: {total:,} items, no request was sent"
-    if not varied:
-        rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
-        print_table(["α", "items"], rows, title=title, right=[1])
-        return 0
-    alphas = f"{len(items):,} α: {', '.join(items)}"
-    rows = [[name, f"{n:,}", f"{n * len(items):,}"] for name, n in each.items()]
-    print_table(["condition", "items an α", "of all α"], rows, title=title, right=[1, 2])
-    say(alphas)
-    return 0
 
 
 def _title(result: SweepResult) -> str:
@@ -307,7 +283,9 @@ def show(found: Frontier, title: str, by: ByCondition | None = None) -> None:
     )
 
     if by is not None:
-        _show_conditions(by)
+        from mubench_gen.cli.sweep_conditions import show_conditions
+
+        show_conditions(by)
         title = f"{title}, all conditions"
     rows = ends_rows(found)
     print_table(
@@ -337,18 +315,3 @@ def show(found: Frontier, title: str, by: ByCondition | None = None) -> None:
     )
     for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))
-
-
-def _show_conditions(by: ByCondition) -> None:
-    """Print the tables by condition, and what they answer."""
-    from mubench_gen.cli.tables import print_table
-    from mubench_gen.console.outlet import printable
-    from mubench_gen.interpolation.sweep.conditions_view import explained, tables
-
-    for table in tables(by):
-        rows = [row for section in table.sections for row in section]
-        right = range(1, len(table.columns))
-        print_table(table.columns, rows, title=table.title, right=right)
-    for line in explained(by):
-        say(printable(line))
-    say()

@@ -10,8 +10,9 @@ from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.interpolation.sweep.robustness import CORRUPTED, Robustness
 from mubench_gen.interpolation.sweep.under import ByCondition, UnderCondition
 from mubench_gen.interpolation.sweep.words import NO, interval, signed_interval, spanned
+from mubench_gen.report.figures.along import Line, along
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
-from mubench_gen.report.figures.squares import Dot, Line, Panel, against, along
+from mubench_gen.report.figures.squares import Dot, Panel, against
 
 _SURE = 0.05
 

@@ -130,7 +130,7 @@ def one_for_all(sample: Sample) -> OneForAll:
     conditions = [sample.halves(at) for at in range(sample.values.shape[2])]
     means = np.stack([one.means for one in conditions], axis=1)  # (α, conditions)
     best = int(np.argmax(np.round(means.mean(axis=1), 12)))
-    chosen = _cross_fitted(conditions, seed=sample.seed)
+    chosen = chosen_by_condition(conditions, seed=sample.seed)
     wanted = set() if chosen is None else set(np.flatnonzero(chosen.pairs.sum(axis=(0, 1))))
     known: dict[int, Apart] = {}
     common = []
@@ -157,7 +157,7 @@ def _is_below(above: Floats, known: Apart, *, seed: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
+class ChosenByCondition:
     """α chosen by condition and over all, on some images, and scored on others. gains: of the
     former over the latter, by condition. pairs (conditions, α, α): how often each two were."""
 
@@ -165,9 +165,9 @@ class _Chosen:
     pairs: Floats
 
 
-def _cross_fitted(
+def chosen_by_condition(
     conditions: Sequence[Halves], *, seed: int, repeats: int = REPEATS
-) -> _Chosen | None:
+) -> ChosenByCondition | None:
     """As `choice.cross_fitted`, with the same folds. None if others cannot choose."""
     sums, sizes = np.stack([one.sums for one in conditions]), conditions[0].sizes
     count, _, images, alphas = sums.shape
@@ -190,11 +190,15 @@ def _cross_fitted(
             used[place, each, one[fold]] -= 1 / repeats
             np.add.at(pairs[place], (own[place][fold], one[fold]), 1 / (repeats * images))
     scored = (used[:, None] * sums).sum(axis=(2, 3)) / sizes.sum(axis=1)
-    return _Chosen(scored.mean(axis=1), pairs)
+    return ChosenByCondition(scored.mean(axis=1), pairs)
 
 
 def _regrets(
-    chosen: _Chosen, known: dict[int, Apart], here: Floats, shape: tuple[int, ...], seed: int
+    chosen: ChosenByCondition,
+    known: dict[int, Apart],
+    here: Floats,
+    shape: tuple[int, ...],
+    seed: int,
 ) -> tuple[Regret, ...]:
     """Intervals as wide as a band of all differences from the α that were chosen over all, under
     all conditions, at those that were chosen under each."""
