@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.storage.records import (
-    AnsweredKeys,
-    Record,
-    RecordFile,
-    from_line,
-    read_records,
-    stored_lines,
-    to_line,
-)
+from mubench_gen.storage.record_file import AnsweredKeys, RecordFile
+from mubench_gen.storage.records import Record, from_line, read_records, stored_lines, to_line
 
 from .spine import evaluate, make_row, plain_record, write_data, write_plugin
 
