@@ -268,7 +268,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mubench_gen import RunFolderError
-    from mubench_gen.storage import records as module
+    from mubench_gen.storage import record_file as module
 
     file = RecordFile(tmp_path / "r")
     file.append([plain_record(1)])
