@@ -206,7 +206,7 @@ def test_a_stored_sweep_is_shown_again_without_a_model(
     page = (folder / "page.html").read_text("utf-8")
     shown = here("report", folder / "s")
     assert shown.code == 0, shown.err
-    for told in ("α × transform", "caption-0 · transform jpeg:5", "Choosing α for each condition"):
+    for told in ("α × transform", "caption-0 · transform jpeg:5", "One α for all: "):
         assert told in page
         assert told in shown.out
     again = here("report", folder / "s", "--html", folder / "again.html")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from mubench_gen.console.formats import TextTable
 from mubench_gen.interpolation.sweep.conditions_view import (
     best_table,
@@ -35,9 +37,15 @@ def parts(found: ByCondition) -> list[str]:
             _table(drops_table(found.robustness)),
         ]
     rows = [[one.name, *row] for one in found.conditions for row in frontier_rows(one)]
-    return [*made, html_table(_HEADS, rows, name="Accuracy by condition and α")]
+    last = "Accuracy by condition and α in %"
+    whole = "All conditions together"
+    return [*made, _head(last), html_table(_HEADS, rows, name=last), _head(whole)]
+
+
+def _head(title: str) -> str:
+    return f"<h2>{escape(title)}</h2>"
 
 
 def _table(table: TextTable, words: tuple[int, ...] = ()) -> str:
     rows = [[str(cell) for cell in row] for section in table.sections for row in section]
-    return html_table(table.columns, rows, name=table.title, words=words)
+    return _head(table.title) + html_table(table.columns, rows, name=table.title, words=words)

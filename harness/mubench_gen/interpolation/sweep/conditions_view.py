@@ -5,7 +5,7 @@ from __future__ import annotations
 from mubench_gen.ablation.grid import shown
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import p_value, percent
-from mubench_gen.interpolation.sweep.dependence import Interaction
+from mubench_gen.interpolation.sweep.dependence import Interaction, OneForAll
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.interpolation.sweep.robustness import CORRUPTED, Robustness
 from mubench_gen.interpolation.sweep.under import ByCondition, UnderCondition
@@ -157,19 +157,13 @@ def explained(found: ByCondition) -> list[str]:
         lines.append("No α is shown to be below another under any condition (95 %).")
     else:
         lines.append(
-            f"α {spanned(one.common, found.alphas)} may be the best under every condition: under "
-            "none can another α be said to be better (95 %)."
+            f"α {spanned(one.common, found.alphas)} may be the best under every condition: under none "
+            "of them is another α shown to be better (95 %)."
         )
     if one.regrets is None:
         lines.append("What one α for all costs is not told: too few images have both halves.")
     else:
-        most = max(range(len(one.regrets)), key=lambda place: one.regrets[place].mean)  # type: ignore[index]
-        lines.append(
-            f"One α for all: {one.alpha} has the highest mean over the conditions. Choosing α for "
-            "each condition instead is worth "
-            + _largest(one.regrets[most].mean, one.regrets[most].ci95, found.conditions[most].name)
-            + ", on images that did not choose (cross-fitted; the intervals hold all conditions)."
-        )
+        lines.append(_worth(one, found))
     if found.robustness is not None:
         told = found.robustness
         name = shown(told.transforms[-1])
@@ -180,8 +174,19 @@ def explained(found: ByCondition) -> list[str]:
     return lines
 
 
-def _largest(mean: float, ci95: tuple[float, float], name: str) -> str:
-    return f"{interval(mean, ci95)} points under {name!r}, where it is worth most"
+def _worth(one: OneForAll, found: ByCondition) -> str:
+    """What choosing α for each condition is worth against one α for all."""
+    lead = f"One α for all: {one.alpha} has the highest mean over the conditions."
+    regrets = one.regrets or ()
+    most = max(range(len(regrets)), key=lambda place: regrets[place].mean)
+    if regrets[most].mean <= 0:
+        return f"{lead} Choosing α for each condition instead is worth nothing on other images."
+    told = interval(regrets[most].mean, regrets[most].ci95)
+    return (
+        f"{lead} Choosing α for each condition instead is worth most under "
+        f"{found.conditions[most].name}: {told} points on images that did not choose "
+        "(cross-fitted; the intervals allow for the choice and hold all conditions)."
+    )
 
 
 def _dependence(one: Interaction, found: ByCondition) -> str:
@@ -189,9 +194,9 @@ def _dependence(one: Interaction, found: ByCondition) -> str:
     n = sum(len(each.deviations) for each in found.interactions)
     tested = f"p {p_value(one.p)}, max-T over {n:,} deviations of α and level"
     if one.p >= _SURE:
-        return f"It is not shown that the effect of α depends on {one.factor} ({tested})."
+        return f"It is not shown that the effect of α depends on the {one.factor} ({tested})."
     return (
-        f"The effect of α depends on {one.factor} ({tested}): most surely at α {most.alpha} and "
+        f"The effect of α depends on the {one.factor} ({tested}): most surely at α {most.alpha} and "
         f"{shown(most.level)}, by {interval(most.difference, most.band)} points from what the two "
         "give by themselves."
     )
