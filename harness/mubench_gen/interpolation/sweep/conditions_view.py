@@ -157,8 +157,8 @@ def explained(found: ByCondition) -> list[str]:
         lines.append("No α is shown to be below another under any condition (95 %).")
     else:
         lines.append(
-            f"α {spanned(one.common, found.alphas)} may be the best under every condition: under none "
-            "of them is another α shown to be better (95 %)."
+            f"α {spanned(one.common, found.alphas)} may be the best under every condition: "
+            "under none of them is another α shown to be better (95 %)."
         )
     if one.regrets is None:
         lines.append("What one α for all costs is not told: too few images have both halves.")
@@ -195,10 +195,10 @@ def _dependence(one: Interaction, found: ByCondition) -> str:
     tested = f"p {p_value(one.p)}, max-T over {n:,} deviations of α and level"
     if one.p >= _SURE:
         return f"It is not shown that the effect of α depends on the {one.factor} ({tested})."
+    told = interval(most.difference, most.band)
     return (
-        f"The effect of α depends on the {one.factor} ({tested}): most surely at α {most.alpha} and "
-        f"{shown(most.level)}, by {interval(most.difference, most.band)} points from what the two "
-        "give by themselves."
+        f"The effect of α depends on the {one.factor} ({tested}): most surely at α {most.alpha} "
+        f"and {shown(most.level)}, by {told} points from what the two give by themselves."
     )
 
 
