@@ -26,7 +26,13 @@ from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, 
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, block_depths
-from mubench_gen.interpolation.sweep.in_memory import inner_products, mixed, with_adapter
+from mubench_gen.interpolation.sweep.in_memory import (
+    check_finite,
+    check_names,
+    inner_products,
+    mixed,
+    with_adapter,
+)
 from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
@@ -179,7 +185,7 @@ class _InPlace(Ends):
 
         assert self._opened is not None
         state = self._opened.model.state_dict()
-        _check_names(state, weights)
+        check_names(state, weights)
         with torch.no_grad():
             for name, target in state.items():
                 target.copy_(weights[name])
@@ -204,7 +210,7 @@ class _InPlace(Ends):
     def _base_weights(self) -> dict[str, torch.Tensor]:
         if self._base is None:
             self._base = self._stored(self._checkpoint, self.runtime)
-            _check_finite(str(self._checkpoint.path), self._base)
+            check_finite(str(self._checkpoint.path), self._base)
         return self._base
 
     def _finetuned(self, stop: Stop) -> dict[str, torch.Tensor]:
@@ -213,8 +219,8 @@ class _InPlace(Ends):
         if self._other is None or self._other[0] != whole:
             base = self._base_weights()
             self._other = whole, self._read(replace(stop, recipe=whole), base)
-            _check_names(base, self._other[1])
-            _check_finite(str(self.finetuned[0].path), self._other[1])
+            check_names(base, self._other[1])
+            check_finite(str(self.finetuned[0].path), self._other[1])
         return self._other[1]
 
     def _read(self, whole: Stop, base: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -290,27 +296,3 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
 def _of_finetuned(runtime: Runtime) -> Runtime:
     """The runtime for the fine-tune: without the revision, which is the base's."""
     return replace(runtime, revision=None)
-
-
-def _check_names(base: Mapping[str, torch.Tensor], finetuned: Mapping[str, torch.Tensor]) -> None:
-    """Check that transformers gave both models the same tensors."""
-    unlike = [
-        name
-        for name in sorted(base.keys() | finetuned.keys())
-        if name not in base or name not in finetuned or base[name].shape != finetuned[name].shape
-    ]
-    if unlike:
-        raise UsageError(
-            f"transformers makes different models of the two: {len(unlike):,} tensors differ, "
-            f"{', '.join(unlike[:5])} the first of them."
-        )
-
-
-def _check_finite(name: str, state: Mapping[str, torch.Tensor]) -> None:
-    """Refuse NaN and Inf, as `merge` does: such a model would still give answers."""
-    for key, tensor in state.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise UsageError(
-                f"{name}: {key} holds NaN or Inf. Such weights cannot be mixed; leave the tensor "
-                "out with --exclude (by its name in the files), or fetch it again."
-            )

@@ -11,8 +11,6 @@ from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings
-from mubench_gen.tasks.matching import tasks_to_ask
-from mubench_gen.tasks.task import load_tasks
 
 
 def refuse_globs(recipes: Sequence[Recipe]) -> None:
@@ -44,18 +42,3 @@ def checkpoint_of(plan: Plan, spec: ModelSpec) -> Checkpoint:
             "and evaluate them one by one."
         )
     return spec.source
-
-
-def tasks_in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
-    """The tasks of the domain, among those that are asked."""
-    if not names:
-        raise SettingError("Which tasks was the fine-tune trained for? Give --in-domain TASKS.")
-    meant = tasks_to_ask(load_tasks(tuple(names), plan.dataset), named=True)
-    asked = {task.name for task in plan.tasks}
-    inside = tuple(task.name for task in meant if task.name in asked)
-    if not inside or len(inside) == len(asked):
-        raise SettingError(
-            f"--in-domain {','.join(names)}: {'all' if inside else 'none'} of the asked tasks are "
-            f"meant ({', '.join(sorted(asked))}). A frontier needs tasks on both sides."
-        )
-    return inside

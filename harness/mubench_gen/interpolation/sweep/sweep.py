@@ -6,20 +6,19 @@ SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds the setting
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
-from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.sweep.document import locked_document
+from mubench_gen.interpolation.sweep.domain import domain_of
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of
 from mubench_gen.interpolation.sweep.frontier import frontier
 from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
@@ -27,33 +26,27 @@ from mubench_gen.interpolation.sweep.refusals import (
     checkpoint_of,
     refuse_elsewhere,
     refuse_globs,
-    tasks_in_domain,
 )
 from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.model import ModelSpec
-from mubench_gen.plan.manifest import session
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import FORMAT, read_sweep
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     SWEEP,
     choose_folder,
-    differences,
-    locked,
     run_name,
     settings_hash,
     write_json,
 )
 
 _SCRATCH = ".scratch"
-_FIXED = ("settings", "sweep")
 
 
 def open_sweep(
@@ -84,7 +77,7 @@ def open_sweep(
         ends = tuple(checkpoint_of(plan, other) for other in others)
     finally:
         plan.model.close()  # `_plans` opens the one that interpolates
-    inside = tasks_in_domain(plan, in_domain)
+    inside = domain_of(plan, in_domain)
     names = [short_name(other.name) for other in others]
     stops = stops_of(recipes, names)
     sweep = Sweep(
@@ -117,11 +110,13 @@ def short_name(model: str) -> str:
 def _note_added(sweep: Sweep) -> None:
     """Say which of the ends nobody asked for."""
     given = {alpha for recipe in sweep.recipes for alpha in recipe.alphas}
-    ends = [stop for stop in sweep.plans if stop.end]
-    added = [f"α {stop.name}" if stop.line else stop.name for stop in ends
-             if not stop.line or stop.alpha not in given]  # fmt: skip
-    if added:
-        note(f"Added {' and '.join(added)}: all others are compared with them.")
+    added = [stop for stop in sweep.plans if stop.end and not (stop.line and stop.alpha in given)]
+    plain = [stop.name for stop in added if stop.line]
+    names = [*(f"α {name}" for name in plain[:1]), *plain[1:]]
+    names += [stop.name for stop in added if not stop.line]
+    if names:
+        told = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        note(f"Added {told}: all are compared with the base and with each fine-tune.")
 
 
 def run_sweep(
@@ -132,7 +127,12 @@ def run_sweep(
     `adjust`: how its bands are made. Raises RunFolderError if the folder holds another sweep,
     which is left unchanged.
     """
-    with _locked_document(sweep, command) as document:
+    told = {
+        "in_domain": list(sweep.in_domain),
+        "alphas": sweep.alphas,
+        "folders": [stop.folder for stop in sweep.plans],
+    }
+    with locked_document(sweep.folder, sweep.fixed_settings(), told, command) as document:
         model = sweep.plan.model
         runs: dict[Stop, Run] = {}
         try:
@@ -227,31 +227,3 @@ def _check_fit(sweep: Sweep) -> None:
             told |= dict.fromkeys(open_inputs(wanted, files).warnings)
     for text in told:
         log(f"Warning: {text}.")
-
-
-@contextmanager
-def _locked_document(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Lock the sweep's folder, and yield its document."""
-    path = sweep.folder / SWEEP
-    with locked(sweep.folder, file=SWEEP, what="sweep"):
-        fixed = sweep.fixed_settings()
-        stored: dict[str, Any] = {"sessions": []}
-        if path.exists():
-            stored = read_sweep(path)
-            changed = list(differences(stored, blanked(fixed), _FIXED))
-            if changed:
-                raise RunFolderError(
-                    f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --run-dir) to start another, or that sweep's settings."
-                )
-        document = {
-            "format": FORMAT,
-            **fixed,
-            "in_domain": list(sweep.in_domain),
-            "alphas": sweep.alphas,
-            "folders": [stop.folder for stop in sweep.plans],
-            "sessions": [*stored["sessions"], session(command)],
-            "results": None,
-        }
-        write_json(path, document)
-        yield document

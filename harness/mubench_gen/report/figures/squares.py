@@ -280,8 +280,8 @@ def _models(axes: Axes, steps: Sequence[Step]) -> None:
     for one in steps:
         axes.axhline(100 * one.mean, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
         axes.annotate(
-            one.name, (0, 100 * one.mean), xycoords=("axes fraction", "data"), xytext=(2, 2),
-            textcoords="offset points", fontsize=SMALL, color=INK,
+            f"{one.name}, mean", (0, 100 * one.mean), xycoords=("axes fraction", "data"),
+            xytext=(2, 2), textcoords="offset points", fontsize=SMALL, color=INK,
         )  # fmt: skip
 
 
