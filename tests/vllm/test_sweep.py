@@ -17,7 +17,7 @@ from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceGenerative
 from mubench_gen.interpolation.sweep.opening import open_ends
-from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.interpolation.sweep.stops import Stop, stops_of
 from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan.items import items_of
@@ -114,6 +114,29 @@ def test_patterns_choose_what_they_choose_on_transformers(
     expected = np.concatenate([np.asarray(row) for row in other.label_logprobs(requests)])
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
     assert np.abs(found - whole).max() > 0.1
+
+
+def test_a_method_that_does_not_end_at_the_fine_tune_has_the_weights_that_transformers_has(
+    moving: ReloadingVllm, requests: list[Request], tmp_path: Path
+) -> None:
+    """TIES, the fine-tune itself, and the base again."""
+    other = InPlaceGenerative(
+        Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
+    )
+    base, *_, ties, finetuned = stops_of([make_recipe(["1"], method="ties")], ["tuned"])
+    for model in (moving, other):
+        model.aim([_finetuned()], tmp_path / type(model).__name__)
+    seen = []
+    for stop in (ties, finetuned, base):
+        for model in (moving, other):
+            model.move(stop)
+            model.load()
+        found = np.concatenate([np.asarray(row) for row in _asked(moving, requests)])
+        expected = np.concatenate([np.asarray(row) for row in other.label_logprobs(requests)])
+        np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+        seen.append(found)
+    assert np.abs(seen[0] - seen[1]).max() > 0.1
+    assert np.abs(seen[1] - seen[2]).max() > 0.1
 
 
 def test_with_the_prefix_cache_kept_answers_are_those_of_the_weights_before(

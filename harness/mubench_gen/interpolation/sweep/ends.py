@@ -177,6 +177,7 @@ class _InPlace(Ends):
         elif stop.recipe.method in _IN_MEMORY and not stop.recipe.each and len(self.finetuned) == 1:
             self._mix(stop)
         else:
+            self._base = self._other = None  # memory holds one more model at a time
             with self._as_folder(stop) as made:
                 self._copy(self._stored(made, _of_finetuned(self.runtime)))
 

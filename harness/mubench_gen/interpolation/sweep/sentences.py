@@ -135,7 +135,7 @@ def _often(shares: Mapping[str, float], found: Frontier) -> str:
 
 def finetuned_name(found: Frontier) -> str:
     """What the fine-tune is called with which all are compared; of several it is the best."""
-    return f"the best fine-tune, {found.finetuned}" if found.finetunes else "the fine-tune"
+    return f"the best fine-tune ({found.finetuned})" if found.finetunes else "the fine-tune"
 
 
 def signed_interval(gain: Gain | None) -> str:
