@@ -45,7 +45,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import runs_of
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
-from mubench_gen.storage.records import AnsweredKeys
+from mubench_gen.storage.record_file import AnsweredKeys
 from mubench_gen.storage.run_folder import (
     RECORDS,
     STUDY,

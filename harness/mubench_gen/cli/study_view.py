@@ -98,7 +98,7 @@ def _export(study: Analysis, wanted: Wanted) -> None:
     import io
 
     from mubench_gen.ablation.frames import rows_of
-    from mubench_gen.cli.report_command import check_binary, put
+    from mubench_gen.cli.report_output import check_binary, put
     from mubench_gen.console.formats import to_latex, to_markdown
     from mubench_gen.errors import MissingExtraError, SettingError, did_you_mean
     from mubench_gen.plan.settings import pairs

@@ -17,7 +17,7 @@ from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.errors import DataError, PluginError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.plugins.data_set import DataSet
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.storage.scratch import Scratch, sweep
 
 _PLACE = "{class}"
