@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from mubench_gen.interpolation.sweep.conditions import make_axes
 from mubench_gen.interpolation.sweep.dependence import interactions, one_for_all
 from mubench_gen.interpolation.sweep.robustness import robustness
 from mubench_gen.interpolation.sweep.sample import Sample
+from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.interpolation.sweep.words import spanned
 from mubench_gen.plan.settings import make_settings
 
@@ -133,9 +133,9 @@ def document(here: Here, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
         moved: list[str] = []
         go = InPlaceContrastive._go
 
-        def counted(self: InPlaceContrastive, alpha: Decimal) -> None:
-            moved.append(str(alpha))
-            go(self, alpha)
+        def counted(self: InPlaceContrastive, stop: Stop) -> None:
+            moved.append(stop.name)
+            go(self, stop)
 
         monkeypatch.setattr(InPlaceContrastive, "_go", counted)
         done = here(*flags(folder), "--html", folder / "page.html", "--json")

@@ -8,17 +8,15 @@ from mubench_gen.cli.tables import print_json, print_table
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from mubench_gen.interpolation.sweep.sweep import Sweep
+    from mubench_gen.interpolation.sweep.opened import Sweep
     from mubench_gen.interpolation.sweep.under import ByCondition
 
 
 def show_plan(sweep: Sweep, *, as_json: bool) -> int:
     """Print what a sweep would ask, and ask nothing."""
-    from mubench_gen.interpolation.sweep.frontier import named
-
     sweep.plan.model.close()
     each = sweep.conditions.counts()
-    items = {named(alpha): sum(each.values()) for alpha in sweep.plans}
+    items = {stop.name: sum(each.values()) for stop in sweep.plans}
     total = sum(items.values())
     varied = sweep.conditions.varied
     if as_json:
@@ -28,12 +26,12 @@ def show_plan(sweep: Sweep, *, as_json: bool) -> int:
     title = f"{sweep.folder}: {total:,} items, no request was sent"
     if not varied:
         rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
-        print_table(["α", "items"], rows, title=title, right=[1])
+        head = "α" if len(sweep.recipes) == 1 else "method and α"
+        print_table([head, "items"], rows, title=title, right=[1])
         return 0
-    alphas = f"{len(items):,} α: {', '.join(items)}"
     rows = [[name, f"{n:,}", f"{n * len(items):,}"] for name, n in each.items()]
-    print_table(["condition", "items an α", "of all α"], rows, title=title, right=[1, 2])
-    say(alphas)
+    print_table(["condition", "items each", "of all weights"], rows, title=title, right=[1, 2])
+    say(f"{len(items):,} sets of weights: {', '.join(items)}")
     return 0
 
 

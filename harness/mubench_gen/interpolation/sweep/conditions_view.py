@@ -207,7 +207,7 @@ def means_figure(found: ByCondition, *, width: float = 2 * COLUMN) -> Drawing:
     lines = [
         Line(
             one.name,
-            [place(alpha) for alpha in found.alphas],
+            [point.at for point in one.of(MEAN)],
             [100 * point.accuracy for point in one.of(MEAN)],
             found.alphas.index(best_of(one)),
         )
@@ -215,11 +215,6 @@ def means_figure(found: ByCondition, *, width: float = 2 * COLUMN) -> Drawing:
     ]
     with styled():
         return along(lines, found.alphas, "Mean of in-domain and rest by condition", width=width)
-
-
-def place(alpha: str) -> float | None:
-    """Where an α stands on an axis; None for the base and for α by part."""
-    return None if alpha == "base" or "=" in alpha else float(alpha)
 
 
 def clean_figure(found: Robustness, *, width: float = COLUMN) -> Drawing:

@@ -81,7 +81,7 @@ def by_condition(
             sheet.ends, adjust, seed,
         )  # fmt: skip
         levels = {grid.factors[at].name: cell.levels[at] for at in several}
-        found.append(_under(table, grid.label(cell), levels))
+        found.append(_under(sheet, table, grid.label(cell), levels))
     return ByCondition(
         factors={factor.name: factor.levels for factor in sample.factors},
         alphas=sample.alphas,
@@ -93,14 +93,14 @@ def by_condition(
     )
 
 
-def _under(table: Table, name: str, levels: Mapping[str, str]) -> UnderCondition:
+def _under(sheet: Sheet, table: Table, name: str, levels: Mapping[str, str]) -> UnderCondition:
     halves = {part: table.points(part) for part in HALVES}
     pairs = zip(halves[IN_DOMAIN], halves[REST], strict=True)
     kept = undominated([(one.accuracy, other.accuracy) for one, other in pairs])
     return UnderCondition(
         name=name,
         levels=levels,
-        points=tuple(point for part in halves.values() for point in part),
+        points=tuple(sheet.placed(point) for part in halves.values() for point in part),
         chosen=table.chosen(),
         beats_both=beats_both(halves[HALVES[2]]),
         pareto=tuple(np.array(table.names)[kept].tolist()),
