@@ -18,6 +18,7 @@ from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
+    from mubench_gen.interpolation.sweep.halving import Search
     from mubench_gen.interpolation.sweep.opened import SweepResult
     from mubench_gen.interpolation.sweep.under import ByCondition
     from mubench_gen.scores.joint import Adjust
@@ -51,9 +52,9 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
-        "--prompt", "--axis", "--method", "--weights", "--density", "--gamma", "--epsilon",
-        "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust", "--run-dir",
-        "--html", "--svg", "--plan", "--json",
+        "--prompt", "--axis", "--budget", "--method", "--weights", "--density", "--gamma",
+        "--epsilon", "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust",
+        "--run-dir", "--html", "--svg", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric", "prompt"}
@@ -109,6 +110,13 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     metavar="KEY=V1,V2",
     help="Ask every α under each value of a setting of prompts, images or sampling, as in ablate: "
     "transform=none,blur:1-5, labels='A),1.', control=none,shuffled.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Ask at most N answers, where they decide which α is the best (sequential halving), and "
+    "compare that with the ends on other images.",
 )
 @click.option(
     "--method",
@@ -187,6 +195,7 @@ def command(
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
     axis: tuple[str, ...],
+    budget: int | None,
     methods: tuple[str, ...],
     weights: str | None,
     density: float | None,
@@ -259,6 +268,7 @@ def command(
             accept_vocabulary=accept_vocabulary,
             study=meant.study,
             axis=axes,
+            budget=budget,
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
@@ -268,11 +278,11 @@ def command(
         from mubench_gen.cli.sweep_conditions import show_plan
 
         return show_plan(sweep, as_json=as_json)
-    write_pages(result.frontier, _title(result), html, svg, result.by_condition)
+    write_pages(result.frontier, _title(result), html, svg, result.by_condition, result.search)
     if as_json:
         print_json(result.as_dict())
     else:
-        show(result.frontier, _title(result), result.by_condition)
+        show(result.frontier, _title(result), result.by_condition, result.search)
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
 
@@ -293,21 +303,26 @@ def write_pages(
     html: Path | None,
     svg: Path | None,
     by: ByCondition | None = None,
+    search: Search | None = None,
 ) -> None:
-    """Write the page, and the figure alone, where a path is given; `by`: by condition."""
+    """Write the page, and the figure alone, where a path is given; `by`: by condition; `search`:
+    what a budget was spent on."""
     from mubench_gen.interpolation.sweep import page
     from mubench_gen.report.html.place import write_text
 
     if html is not None:
-        write_text(html, page.page(found, title, by))
+        write_text(html, page.page(found, title, by, search))
         note(f"Wrote {html}.")
     if svg is not None:
         write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
         note(f"Wrote {svg}.")
 
 
-def show(found: Frontier, title: str, by: ByCondition | None = None) -> None:
-    """Print the tables of a sweep; before them those by condition, where there are several."""
+def show(
+    found: Frontier, title: str, by: ByCondition | None = None, search: Search | None = None
+) -> None:
+    """Print the tables of a sweep; before them what a budget was spent on, and those by condition,
+    where there are several."""
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
     from mubench_gen.interpolation.sweep.page import (
@@ -321,6 +336,10 @@ def show(found: Frontier, title: str, by: ByCondition | None = None) -> None:
     )
     from mubench_gen.interpolation.sweep.sentences import explained, finetuned_name
 
+    if search is not None:
+        from mubench_gen.cli.sweep_conditions import show_search
+
+        show_search(search)
     if by is not None:
         from mubench_gen.cli.sweep_conditions import show_conditions
 

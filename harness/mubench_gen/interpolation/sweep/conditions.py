@@ -57,6 +57,11 @@ class Conditions:
         named = len(self.axes.prompt) > 1 or len(self.axes.readout) > 1
         return named or bool(prompt_axes(self.axes) or self.axes.axis)
 
+    @property
+    def varied_grid(self) -> Grid | None:
+        """The grid where there are several conditions."""
+        return self.grid if self.varied else None
+
     def identity(self) -> dict[str, Any]:
         """What of them the settings of the first run do not say; empty without an axis."""
         own = {"prompt", "readout"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from mubench_gen.interpolation.merge.alphas import spelled
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.sweep.conditions import Conditions
 from mubench_gen.interpolation.sweep.frontier import Frontier
+from mubench_gen.interpolation.sweep.halving import Search
 from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints
 from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, settings_of
 from mubench_gen.interpolation.sweep.under import ByCondition
@@ -30,8 +31,8 @@ class Sweep:
 
     `finetuned`: a checkpoint or several. `digests`: of the base's weights and of each fine-tune's.
     `recipes`: one for each method. `plans`: by stop, in their order. `conditions`: under each of
-    which every stop is asked. `parts`: of the items, which a study names; `published`: points
-    beside them.
+    which every stop is asked. `budget`: how many answers are asked at most. `parts`: of the items,
+    which a study names; `published`: points beside them.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Sweep:
     accept_vocabulary: bool
     plans: Mapping[Stop, Plan]
     conditions: Conditions
+    budget: int | None = None
     parts: tuple[Part, ...] = ()
     published: PublishedPoints | None = None
 
@@ -73,6 +75,7 @@ class Sweep:
                 **own,
                 **patterns_of(self.recipes[0]),
                 **self.conditions.identity(),
+                **({} if self.budget is None else {"budget": self.budget}),
             },
         }
 
@@ -86,6 +89,7 @@ class SweepResult:
     runs: Mapping[Stop, Sequence[Run]]
     frontier: Frontier
     by_condition: ByCondition | None
+    search: Search | None = None  # with a budget: the frontier is of its finalists
 
     @property
     def n_errors(self) -> int:
@@ -105,6 +109,8 @@ class SweepResult:
             folders = [str(run.dir) for run in own]
             runs[stop.name] = dict(zip(names, folders, strict=True)) if any(names) else folders[0]
         found = {} if self.by_condition is None else {"by_condition": self.by_condition.as_dict()}
+        if self.search is not None:
+            found["search"] = asdict(self.search)
         return {
             "sweep_dir": str(self.sweep.folder),
             "runs": runs,

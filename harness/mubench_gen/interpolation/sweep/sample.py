@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,9 @@ from mubench_gen.ablation.answers import read_answers
 from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.choice import Halves
+from mubench_gen.interpolation.sweep.frontier import sheet_of
 from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.runs.results import Run
 
 Floats = npt.NDArray[np.float64]
@@ -40,9 +42,19 @@ def cube_of(runs: Sequence[Sequence[Run]], grid: Grid, sheet: Sheet) -> Floats:
     return found
 
 
-def pooled(sheet: Sheet, cube: Floats) -> Sheet:
-    """The sheet of the means over all conditions, of items that were answered under each."""
-    return replace(sheet, values=cube.mean(axis=2))
+def sheet_under(
+    runs: Mapping[Stop, Sequence[Run]], grid: Grid | None, only: Collection[str] | None = None
+) -> tuple[Sheet, Floats | None]:
+    """The values of these stops, and under several conditions (`grid`) their means over them, with
+    the values under each as in `cube_of`. `only`: the items that count."""
+    sheet = sheet_of([own[0] for own in runs.values()], list(runs))
+    if only is not None:
+        kept = np.array([item in only for item in sheet.reading.items])
+        sheet = replace(sheet, values=np.where(kept[:, None], sheet.values, np.nan))
+    if grid is None:
+        return sheet, None
+    cube = cube_of(list(runs.values()), grid, sheet)
+    return replace(sheet, values=cube.mean(axis=2)), cube
 
 
 @dataclass(frozen=True, slots=True)
