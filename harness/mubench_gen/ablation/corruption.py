@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.cell_pairs import NONE, TRANSFORM, as_given
-from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.cell_pairs import as_given, transforms_of
+from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.ablation.spread import ByImage, by_image, complete
 from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.images.transform import NONE
 from mubench_gen.scores.quantile import student
 
 Floats = npt.NDArray[np.float64]
@@ -62,14 +63,14 @@ def corruption(
         raise SettingError(
             f"--baseline {baseline}: no model of this study. {did_you_mean(baseline, names)}"
         )
-    factor = next((one for one in grid.factors if one.name == TRANSFORM), None)
+    factor = transforms_of(grid)
     if factor is None or len(names) < 2:
         return None
     kinds: dict[str, list[int]] = {}
     for at, level in enumerate(factor.levels):
         if level != NONE:
             kinds.setdefault(level.partition(":")[0], []).append(at)
-    table = _errors(grid, answers, factor.levels)
+    table = _errors(grid, answers, factor)
     if not kinds or table is None:
         return None
     chosen = names.index(baseline) if baseline is not None else 0
@@ -80,12 +81,12 @@ def corruption(
     return Corruption(names[chosen], int(table.sizes.sum()), told, tuple(errors))
 
 
-def _errors(grid: Grid, answers: Sequence[Answers], levels: Sequence[str]) -> ByImage | None:
+def _errors(grid: Grid, answers: Sequence[Answers], factor: Factor) -> ByImage | None:
     """The error of each item, (items, models × levels), on the items that all have answered."""
-    at = [factor.name for factor in grid.factors].index(TRANSFORM)
+    at = [one.name for one in grid.factors].index(factor.name)
     there = np.all([np.isfinite(one.right).any(axis=0) for one in answers], axis=0)
     cells = [place for place in as_given(grid) if there[place]]  # of a fraction not all are asked
-    columns = [[c for c in cells if grid.cells[c].levels[at] == level] for level in levels]
+    columns = [[c for c in cells if grid.cells[c].levels[at] == level] for level in factor.levels]
     if not all(columns):
         return None
     first = answers[0]

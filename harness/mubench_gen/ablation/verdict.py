@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.findings import joint
-from mubench_gen.ablation.grid import Grid, shown
+from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.seen import CONTROL, SEEN, TRANSFORM
 from mubench_gen.ablation.spread import ByImage, by_image
-from mubench_gen.console.numbers import p_value
+from mubench_gen.images.transform import NONE
 from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
 
@@ -32,6 +32,7 @@ Where = Literal["gain", "loss", "not known"]
 PAIR = "pair"  # of a study's document: the names of the base and the fine-tune
 
 _LEVEL = 0.05
+OF_IMAGES = (CONTROL, TRANSFORM, SEEN)  # factors of which one level is the images as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,14 @@ class Change:
     p_adjusted: float
 
     @property
+    def is_shown(self) -> bool:
+        """Whether the two gains surely differ."""
+        return self.p_adjusted < _LEVEL
+
+    @property
     def reverses(self) -> bool:
         """Whether the two gains surely differ, and have other signs."""
-        return self.p_adjusted < _LEVEL and self.gain * self.gain_there < 0
+        return self.is_shown and self.gain * self.gain_there < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,9 @@ class PairVerdict:
     @property
     def sentences(self) -> list[str]:
         """What they say, in words."""
-        return list(_told(self))
+        from mubench_gen.ablation.verdict_words import sentences
+
+        return list(sentences(self))
 
 
 def verdict_of(study: Analysis) -> PairVerdict | None:
@@ -181,7 +189,7 @@ def _parts(grid: Grid) -> Iterator[Part]:
     plain = {
         at: factor.levels[0] if NONE not in factor.levels else NONE
         for at, factor in enumerate(grid.factors)
-        if factor.name in (CONTROL, TRANSFORM)
+        if factor.name in OF_IMAGES
     }
 
     def cells(**other: str) -> list[int]:
@@ -207,61 +215,7 @@ def _compared(parts: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
         by_factor.setdefault(part[0], []).append(part)
     for factor, own in by_factor.items():
         plain = next((one for one in own if one[1] == NONE), own[0])
-        if factor in (CONTROL, TRANSFORM):
+        if factor in OF_IMAGES:
             yield from ((one, plain) for one in own if one is not plain)
         else:
             yield from ((later, earlier) for earlier, later in combinations(own, 2))
-
-
-def _told(found: PairVerdict) -> Iterator[str]:
-    whole, *levels = found.gains
-    others = [one for one in levels if one.factor not in (CONTROL, TRANSFORM) or one.level != NONE]
-    yield (
-        f"{found.finetuned} against {found.base}, with the images as they are: "
-        f"{_points(whole.gain)} ({_range(whole.ci95)}; {_surely(whole.verdict)}), on "
-        f"{found.items:,} items."
-    )
-    for words, kind in (("A real gain", "gain"), ("A real loss", "loss"),
-                        ("Neither is shown", "not known")):  # fmt: skip
-        if where := [_named(one) for one in others if one.verdict == kind]:
-            yield f"{words} at {'; '.join(where)}."
-    images = [one for one in found.changes if one.factor in (CONTROL, TRANSFORM)]
-    yield from map(_changed, images)
-    turned = [one for one in found.changes if one not in images and one.reverses]
-    for one in turned:
-        yield (
-            f"It reverses between {one.factor} {shown(one.baseline)} "
-            f"({_points(one.gain_there)}) and {shown(one.level)} ({_points(one.gain)})."
-        )
-    if not turned and any(one.factor == "prompt" for one in found.changes):
-        yield "No prompt is shown to reverse it."
-
-
-def _changed(one: Change) -> str:
-    told = f"Under {one.factor} {shown(one.level)} the difference is {_points(one.gain)}"
-    if one.p_adjusted >= _LEVEL:
-        apart = f"{_points(one.change)}, {_range(one.ci95)}; adjusted p {p_value(one.p_adjusted)}"
-        return f"{told}: no change is shown ({apart})."
-    if one.factor == CONTROL:
-        part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
-        return f"{told}: {part} depend on the image."
-    if one.gain_there > 0 > one.change:
-        lost = (-one.ci95[1], -one.ci95[0])
-        return f"{told}: {-100 * one.change:.1f} points of the gain are lost ({_range(lost)})."
-    return f"{told}: it changes by {_points(one.change)} ({_range(one.ci95)})."
-
-
-def _named(one: Gain) -> str:
-    return f"{one.factor} {shown(one.level)} ({_points(one.gain)})"
-
-
-def _surely(verdict: Where) -> str:
-    return {"gain": "a real gain", "loss": "a real loss"}.get(verdict, "not shown to differ")
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
-
-
-def _range(ends: tuple[float, float]) -> str:
-    return f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"
