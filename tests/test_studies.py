@@ -109,6 +109,12 @@ class _Text(HTMLParser):
         ]  # fmt: skip
 
 
+def _ids(page: Path) -> list[str]:
+    reader = _Text()
+    reader.feed(page.read_text())
+    return reader.ids
+
+
 def test_a_study_is_printed_again_without_its_model(here: Here, study: Path) -> None:
     done = here("report", study)
     assert done.code == 0, done.err
@@ -161,6 +167,28 @@ def test_the_verdict_says_where_the_gain_is_and_that_it_reverses(study: Path) ->
     assert at["", ""].verdict == "not known"
     assert any(line.startswith("It reverses between prompt letter") for line in found.sentences)
     assert len(found.cells) == 8
+
+
+def test_a_study_with_a_budget_has_its_verdict_and_flips_too(
+    here: Here, study: Path, tmp_path: Path
+) -> None:
+    folder, plugin = study.parent, study.parent / "known.py"
+    made = mubench_gen.ablate(
+        study=str(folder / "both.toml"), base=f"{plugin}=base", finetuned=f"{plugin}=tuned",
+        data=str(folder / "slides"), run_dir=tmp_path / "s", budget=240,
+    )  # fmt: skip
+    found = Analysis(made.dir).verdict
+    assert found is not None
+    at = {(one.factor, one.level): one for one in found.gains}
+    assert at["prompt", "letter"].ci95[0] < 0.4 < at["prompt", "letter"].ci95[1]
+    assert (at["prompt", "letter"].verdict, at["prompt", "plain"].verdict) == ("gain", "loss")
+    assert set(made.flips["level"]) == {"plain", "blind", "grayscale"}
+    assert (made.flips["items"] < 60).all()
+    document = here("report", tmp_path / "s", "--json").document
+    assert len(document["items"]) == 2
+    assert document["verdict"]["missing"] == []
+    here("report", tmp_path / "s", "--html", tmp_path / "page.html")
+    assert {"verdict", "flips"} <= set(_ids(tmp_path / "page.html"))
 
 
 def test_the_page_is_one_file_with_figures_tables_and_what_the_models_saw(

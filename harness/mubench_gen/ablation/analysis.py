@@ -123,7 +123,8 @@ class Analysis(StoredStudy):
     @cached_property
     def corruption(self) -> Corruption | None:
         """Corruption errors of several models under transforms; None where there are none."""
-        return corruption(self.grid, self.answers, self.models, self.baseline)
+        whole = not self.is_estimated
+        return corruption(self.grid, self.answers, self.models, self.baseline, whole=whole)
 
     @cached_property
     def debiased(self) -> dict[str, Debiasing]:
@@ -179,7 +180,7 @@ class Analysis(StoredStudy):
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what stands beside the results: measures of items, debiasing, the verdict."""
         return {
-            "items": [] if self.is_estimated else [asdict(one) for one in self.items],
+            "items": [asdict(one) for one in self.items],
             "corruption": None if self.corruption is None else asdict(self.corruption),
             "debiased": {name: asdict(one) for name, one in self.debiased.items()},
             **({} if self.verdict is None else {"verdict": asdict(self.verdict)}),

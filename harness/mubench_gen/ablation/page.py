@@ -56,10 +56,9 @@ def _sections(study: Analysis, pictures: int) -> Iterator[_Section]:
         yield _Section("verdict", "Verdict", "Base against fine-tune", parts)
     effects = [*_drawn(study, "effects"), *_drawn(study, "grid")]
     yield _Section("effects", "Effects", "What moves the score", effects)
-    if not study.is_estimated:
-        own = [_table(t) for one in study.items for t in items_tables(one, study.adjust)]
-        flips = [*_drawn(study, "flips"), *own]
-        yield _Section("flips", "Flips", "Answers that change", flips)
+    own = [_table(t) for one in study.items for t in items_tables(one, study.adjust)]
+    flips = [*_drawn(study, "flips"), *own]
+    yield _Section("flips", "Flips", "Answers that change", flips)
     if study.corruption is not None:
         errors = [_table(corruption_table(study.corruption))]
         yield _Section("corruption", "Corruption", "Errors under transforms", errors)

@@ -16,6 +16,7 @@ from mubench_gen.types import Control
 
 SEEN = "seen"
 CONTROL, TRANSFORM = "control", "transform"
+OF_IMAGES = (CONTROL, TRANSFORM, SEEN)  # factors of which one level is the images as they are
 CONTROLS: tuple[str, ...] = tuple(one for one in get_args(Control) if one != NONE)
 
 

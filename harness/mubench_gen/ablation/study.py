@@ -157,7 +157,6 @@ def surveys(study: Study) -> list[Survey]:
         survey(
             {part.number: part.plan for part in model},
             study.grid,
-            cells=len(study.grid.cells),
             answered=[
                 *(AnsweredKeys.from_file(study.folder / part.folder / RECORDS) for part in model),
                 *others,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from mubench_gen.ablation.gains import Change, Gain, Where
 from mubench_gen.ablation.grid import shown
-from mubench_gen.ablation.seen import SEEN, hides
-from mubench_gen.ablation.verdict import OF_IMAGES, Change, Gain, PairVerdict, Where
+from mubench_gen.ablation.seen import OF_IMAGES, SEEN, hides
+from mubench_gen.ablation.verdict import PairVerdict
 from mubench_gen.images.transform import NONE
 
 _FEW = 4  # cells that a sentence names
@@ -41,6 +42,7 @@ def sentences(found: PairVerdict) -> Iterator[str]:
             )
     if any(one.factor == "prompt" for one in own) and not any(one.reverses for one in own):
         yield "No prompt is shown to reverse it."
+    yield from found.missing
 
 
 def _by_cell(cells: Sequence[Gain]) -> Iterator[str]:
