@@ -86,7 +86,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--finetuned",
     multiple=True,
     metavar="MODEL",
-    help="The fine-tune, a model of the plugin; of several, one by one.",
+    help="The fine-tune, a model of the plugin; may be given several times.",
 )
 @click.option(
     "--alpha",

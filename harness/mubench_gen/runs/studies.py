@@ -122,6 +122,11 @@ def read_sweep(path: Path) -> dict[str, Any]:
     return _read(path, "sweep", {"settings": dict, "sweep": dict, "sessions": list})
 
 
+def read_soup(path: Path) -> dict[str, Any]:
+    """A soup's document. RunFolderError for what is none."""
+    return _read(path, "soup", {"settings": dict, "soup": dict, "sessions": list})
+
+
 def is_sweep(path: Path) -> bool:
     """Whether the folder holds a sweep, and no study."""
     return os.path.isfile(path / SWEEP) and not os.path.isfile(path / STUDY)

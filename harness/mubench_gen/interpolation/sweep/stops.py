@@ -84,13 +84,13 @@ def stops_of(recipes: Sequence[Recipe], finetuned: Sequence[str]) -> tuple[Stop,
     the one fine-tune, is asked once.
     """
     first, count = recipes[0], len(finetuned)
-    if len(recipes) == 1 and count == 1 and _arrives(first):
-        return tuple(_to_the_finetune(first))
     if len(recipes) == 1:
-        found = _line(first, count)
+        found = list(_alone(first, count))
     else:
         found = [_base(_plain(first)), *(one for each in recipes for one in _named(each, count))]
-    return (*found, *_models(_plain(first), finetuned, {stop.name for stop in found}))
+    if not any(stop.end == "finetuned" for stop in found):
+        found += _models(_plain(first), finetuned, {stop.name for stop in found})
+    return tuple(found)
 
 
 def _arrives(recipe: Recipe) -> bool:
@@ -119,29 +119,25 @@ def _models(plain: Recipe, names: Sequence[str], taken: set[str]) -> Iterable[St
         yield Stop(told, folder, one, (side,), "finetuned")
 
 
-def _to_the_finetune(recipe: Recipe) -> Iterable[Stop]:
-    """From the base, which is α 0 where the method departs from it, to α 1, the fine-tune."""
-    departs = METHODS[recipe.method].departs
+def _alone(recipe: Recipe, count: int) -> Iterable[Stop]:
+    """A method's stops in a sweep of it alone. α 0 is the base where the method departs from it,
+    α 1 the one fine-tune where it arrives there."""
+    departs, arrives = METHODS[recipe.method].departs, count == 1 and _arrives(recipe)
+    base = _base(recipe if arrives else _plain(recipe))
     if not departs:
-        yield _base(recipe)
-    for alpha in _alphas(recipe, Decimal(1), *([Decimal(0)] if departs else [])):
-        end: End = "finetuned" if alpha == 1 else "base" if alpha == 0 and departs else ""
-        one = replace(recipe, alphas=(alpha,))
-        yield Stop(spelled(alpha), folder_name(alpha), one, end=end, line=recipe.method)
+        yield base
+    ends = [Decimal(0)] * departs + [Decimal(1)] * arrives
+    for alpha in _alphas(recipe, *ends):
+        made, sides, end = replace(recipe, alphas=(alpha,)), tuple(range(count)), _end(alpha, ends)
+        if end == "base" and not arrives:
+            made, sides = base.recipe, base.sides
+        yield Stop(spelled(alpha), folder_name(alpha), made, sides, end, recipe.method)
 
 
-def _line(recipe: Recipe, count: int) -> list[Stop]:
-    """A method's stops in a sweep of it alone; α 0 is the base."""
-    base, departs = _base(_plain(recipe)), METHODS[recipe.method].departs
-    found = [] if departs else [base]
-    for alpha in _alphas(recipe, *([Decimal(0)] if departs else [])):
-        name, folder = spelled(alpha), folder_name(alpha)
-        if alpha == 0 and departs:
-            found.append(replace(base, name=name, folder=folder, line=recipe.method))
-        else:
-            one = replace(recipe, alphas=(alpha,))
-            found.append(Stop(name, folder, one, tuple(range(count)), line=recipe.method))
-    return found
+def _end(alpha: Alpha, ends: Sequence[Decimal]) -> End:
+    if alpha not in ends:
+        return ""
+    return "finetuned" if alpha == 1 else "base"
 
 
 def _named(recipe: Recipe, count: int) -> Iterable[Stop]:

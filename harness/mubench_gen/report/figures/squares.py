@@ -150,8 +150,12 @@ def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
     pareto = sorted((one for one in dots if not one.is_open), key=lambda one: one.across)
     along = [dot for dot, one in zip(dots, steps, strict=True) if not one.is_model]
     several = bool(methods) or any("=" in one.name for one in steps)
-    told = "" if all(kept) else "filled: Pareto points"
-    _drawn(found, axes, Panel("rest", "in-domain", dots, pareto if several else along, note=told))
+    told = ["numbers: α"] * bool(methods) + ["filled: Pareto points"] * (not all(kept))
+    _drawn(
+        found,
+        axes,
+        Panel("rest", "in-domain", dots, pareto if several else along, note=", ".join(told)),
+    )
 
 
 def _dot(step: Step, stays: bool, methods: Sequence[str]) -> Dot:
