@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.seen import NONE, TRANSFORM
+from mubench_gen.ablation.seen import TRANSFORM
+from mubench_gen.images.transform import NONE
 from mubench_gen.interpolation.sweep.gains import Gain, gains_over
 from mubench_gen.interpolation.sweep.sample import Sample
 from mubench_gen.scores.joint import Adjust
