@@ -258,3 +258,11 @@ def test_conditions_that_the_model_lacks_are_refused_before_anything_is_made(
         assert done.code == 2
         assert told in done.err
         assert not (tmp_path / "t").exists()
+
+
+def test_a_control_is_no_transform() -> None:
+    shares = [[0.6, 0.7], [0.5, 0.4], [0.2, 0.2]]
+    one = sample(shares, images=60, name="seen", levels=("none", "blur:1", "blind"))
+    found = robustness(one, adjust="maxt")
+    assert found is not None
+    assert found.transforms == ("blur:1",)

@@ -106,11 +106,11 @@ def make_axes(settings: Settings, axis: Mapping[str, Any]) -> StudySettings:
                 f"--axis {one.name}: a sweep opens one model for all conditions, and this makes "
                 f"another: {_WHERE}."
             )
-        constant = getattr(settings, name)
-        if (one.key in constant) if one.key else name in settings.model_fields_set:
-            raise SettingError(
-                f"{one.flag} and the axis {one.name!r} are the same setting: give one of them."
-            )
+        for field, key in one.varied:
+            if (key in getattr(settings, field)) if key else field in settings.model_fields_set:
+                raise SettingError(
+                    f"{one.flag} and the axis {one.name!r} are the same setting: give one of them."
+                )
     for name, (key, _) in prompt_axes(axes).items():
         if key in settings.prompt_set or (name == "orders" and settings.orders):
             raise SettingError(

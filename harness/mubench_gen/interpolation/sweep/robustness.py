@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.seen import TRANSFORM
+from mubench_gen.ablation.seen import SEEN, TRANSFORM, hides
 from mubench_gen.images.transform import NONE
 from mubench_gen.interpolation.sweep.gains import Gain, gains_over
 from mubench_gen.interpolation.sweep.sample import Sample
@@ -52,11 +52,16 @@ class Robustness:
 
 
 def robustness(sample: Sample, *, adjust: Adjust) -> Robustness | None:
-    """What transforms cost along α; None without an axis of transforms that has "none" too."""
-    at = next((n for n, one in enumerate(sample.factors) if one.name == TRANSFORM), None)
+    """What transforms cost along α, where models see the image; None without an axis of transforms
+    that has "none" too."""
+    of_images = (TRANSFORM, SEEN)
+    at = next((n for n, one in enumerate(sample.factors) if one.name in of_images), None)
     if at is None or NONE not in sample.factors[at].levels:
         return None
-    values, levels = sample.by_level(at), sample.factors[at].levels
+    factor, values = sample.factors[at], sample.by_level(at, sample.seeing)
+    levels = [level for level in factor.levels if not hides(factor.name, level)]
+    if len(levels) < 2:
+        return None
     clean = values[:, :, levels.index(NONE)]
     names = [level for level in levels if level != NONE]
     columns = [values[:, :, levels.index(name)] for name in names]

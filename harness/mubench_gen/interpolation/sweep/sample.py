@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mubench_gen.ablation.analysis import placed_runs
 from mubench_gen.ablation.answers import read_answers
 from mubench_gen.ablation.grid import Factor, Grid
+from mubench_gen.ablation.seen import hides
 from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.choice import Halves
 from mubench_gen.interpolation.sweep.frontier import sheet_of
@@ -93,13 +94,25 @@ class Sample:
         """The items in-domain and of the rest under one condition."""
         return Halves.of(self.values[:, :, condition], self.images, self.inside, ~self.inside)
 
-    def by_level(self, factor: int) -> Floats:
-        """Values (items, α, levels of a factor): means over the conditions with each level."""
+    def by_level(self, factor: int, conditions: Mask | None = None) -> Floats:
+        """Values (items, α, levels of a factor): means over the conditions with each level, of
+        those that are given."""
         own = self.levels[:, factor]
+        counted = np.ones(len(own), bool) if conditions is None else conditions
         return np.stack(
             [
-                self.values[:, :, own == level].mean(axis=2)
+                self.values[:, :, (own == level) & counted].mean(axis=2)
                 for level in range(len(self.factors[factor].levels))
+                if ((own == level) & counted).any()
             ],
             axis=2,
         )
+
+    @property
+    def seeing(self) -> Mask:
+        """The conditions under which models see the item's own image."""
+        hidden = [[hides(factor.name, level) for level in factor.levels] for factor in self.factors]
+        return np.array([
+            not any(own[at] for own, at in zip(hidden, places, strict=True))
+            for places in self.levels
+        ])  # fmt: skip
