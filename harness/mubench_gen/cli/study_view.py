@@ -136,7 +136,7 @@ def _export(study: Analysis, wanted: Wanted) -> None:
 
 
 def _report_sweep(path: Path, wanted: Wanted) -> None:
-    from mubench_gen.cli import sweep_command
+    from mubench_gen.cli import sweep_view
     from mubench_gen.cli.tables import print_json
     from mubench_gen.interpolation.sweep.budget import stored_search
     from mubench_gen.interpolation.sweep.frontier import stored_frontier
@@ -150,8 +150,8 @@ def _report_sweep(path: Path, wanted: Wanted) -> None:
     if wanted.html is not None:
         page = Path(wanted.html) if wanted.html else path / _PAGE
         check_page_path(page)
-        sweep_command.write_pages(found, title, page, None, by, search)
+        sweep_view.write_pages(found, title, page, None, by, search)
     elif wanted.as_json:
         print_json(results)
     else:
-        sweep_command.show(found, title, by, search)
+        sweep_view.show(found, title, by, search)

@@ -13,14 +13,9 @@ from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
-    from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.halving import Search
-    from mubench_gen.interpolation.sweep.opened import SweepResult
-    from mubench_gen.interpolation.sweep.under import ByCondition
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -218,6 +213,7 @@ def command(
     empties the caches. The other options are those of eval.
     """
     from mubench_gen.ablation.axes import table_of
+    from mubench_gen.cli.sweep_view import show, show_plan, title_of, write_pages
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
@@ -275,108 +271,11 @@ def command(
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
-        from mubench_gen.cli.sweep_conditions import show_plan
-
         return show_plan(sweep, as_json=as_json)
-    write_pages(result.frontier, _title(result), html, svg, result.by_condition, result.search)
+    write_pages(result.frontier, title_of(result), html, svg, result.by_condition, result.search)
     if as_json:
         print_json(result.as_dict())
     else:
-        show(result.frontier, _title(result), result.by_condition, result.search)
+        show(result.frontier, title_of(result), result.by_condition, result.search)
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
-
-
-def _title(result: SweepResult) -> str:
-    sweep = result.sweep
-    base, *finetuned = (Path(str(one.path)).name for one in (sweep.base, *sweep.finetuned))
-    recipe = sweep.recipes[0]
-    parts = [f"{base} → {' and '.join(finetuned)}", *(one.method for one in sweep.recipes)]
-    parts += [f"only {', '.join(recipe.include)}"] if recipe.include else []
-    parts += [f"without {', '.join(recipe.exclude)}"] if recipe.exclude else []
-    return ", ".join(parts)
-
-
-def write_pages(
-    found: Frontier,
-    title: str,
-    html: Path | None,
-    svg: Path | None,
-    by: ByCondition | None = None,
-    search: Search | None = None,
-) -> None:
-    """Write the page, and the figure alone, where a path is given; `by`: by condition; `search`:
-    what a budget was spent on."""
-    from mubench_gen.interpolation.sweep import page
-    from mubench_gen.report.html.place import write_text
-
-    if html is not None:
-        write_text(html, page.page(found, title, by, search))
-        note(f"Wrote {html}.")
-    if svg is not None:
-        write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
-        note(f"Wrote {svg}.")
-
-
-def show(
-    found: Frontier, title: str, by: ByCondition | None = None, search: Search | None = None
-) -> None:
-    """Print the tables of a sweep; before them what a budget was spent on, and those by condition,
-    where there are several."""
-    from mubench_gen.cli.tables import print_table
-    from mubench_gen.console.outlet import printable
-    from mubench_gen.interpolation.sweep.page import (
-        each_heads,
-        each_rows,
-        ends_rows,
-        head,
-        part_heads,
-        part_rows,
-        task_rows,
-    )
-    from mubench_gen.interpolation.sweep.sentences import explained, finetuned_name
-
-    if search is not None:
-        from mubench_gen.cli.sweep_conditions import show_search
-
-        show_search(search)
-    if by is not None:
-        from mubench_gen.cli.sweep_conditions import show_conditions
-
-        show_conditions(by)
-        title = f"{title}, all conditions"
-    rows = ends_rows(found)
-    print_table(
-        [head(found), "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
-        [row[:7] for row in rows],
-        title=f"{title}: accuracy in %, then the gain over the base in points",
-        right=range(7),
-    )
-    print_table(
-        [head(found), "in-domain", "rest", "mean"],
-        [[row[0], *row[7:]] for row in rows],
-        title=f"Gain over {finetuned_name(found)} in points",
-        right=range(4),
-    )
-    if found.finetunes:
-        print_table(
-            each_heads(found),
-            each_rows(found),
-            title="Gain of the mean over each fine-tune in points",
-            right=range(len(found.finetunes) + 1),
-        )
-    if found.parts:
-        print_table(
-            part_heads(found),
-            part_rows(found),
-            title="Accuracy by part in %",
-            right=range(2, len(found.parts) + 2),
-        )
-    print_table(
-        ["task (*: in-domain)", "items", *map(found.spoken, found.alphas)],
-        task_rows(found),
-        title="Accuracy by task in %",
-        right=range(1, len(found.alphas) + 2),
-    )
-    for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
-        say(printable(line))
