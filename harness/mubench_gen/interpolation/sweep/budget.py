@@ -22,22 +22,27 @@ from mubench_gen.runs.results import Run
 RunStop = Callable[[Stop, Sequence[Plan]], list[Run]]
 
 
-def covers_all(sweep: Sweep) -> bool:
-    """Whether the budget is enough to ask everything, so that there is nothing to choose."""
-    assert sweep.budget is not None
-    whole = len(sweep.plans) * sum(sweep.conditions.counts().values())
-    if sweep.budget < whole:
-        return False
-    note(f"The budget covers all {whole:,} answers of the sweep.")
-    return True
+def whole_of(sweep: Sweep) -> int:
+    """How many answers all of the sweep takes."""
+    return len(sweep.plans) * sum(sweep.conditions.counts().values())
+
+
+def is_bounded(sweep: Sweep) -> bool:
+    """Whether there is a budget that is not enough to ask everything."""
+    return sweep.budget is not None and sweep.budget < whole_of(sweep)
 
 
 def check_budget(sweep: Sweep) -> None:
     """Refuse a budget that is too small, before anything is asked."""
-    if sweep.budget is not None and not covers_all(sweep):
-        pool = pool_of(_items(sweep), seed=sweep.settings.seed)
-        room = min(map(len, pool.search))
-        schedule(len(sweep.plans), sweep.budget, _cost(sweep), room)
+    if sweep.budget is None:
+        return
+    whole = whole_of(sweep)
+    if not is_bounded(sweep):
+        note(f"The budget covers all {whole:,} answers of the sweep.")
+        return
+    pool = pool_of(_items(sweep), seed=sweep.settings.seed)
+    room = min(map(len, pool.search))
+    schedule(len(sweep.plans), sweep.budget, _cost(sweep), room, whole=whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ def explained(found: Search) -> list[str]:
     sizes = ", ".join(f"{len(one.alphas)}" for one in found.rounds)
     return [
         f"Budget {found.budget:,}: {found.spent:,} answers were asked. Sequential halving: in "
-        f"{len(found.rounds)} rounds {sizes} were asked about the same items of half of the "
-        f"images, and the better half stayed. {found.chosen} was left.",
+        f"{len(found.rounds)} rounds {sizes} sets of weights were asked about the same items of "
+        f"half of the images, and the better half of them stayed. What was left: {found.chosen}.",
         f"The frontier compares {found.chosen} with the ends on {found.confirmed:,} items of the "
         "other images, which chose nothing, so that its intervals hold after the search. The means "
         "of the rounds are of few items, and too high of those that stayed. The others are not "

@@ -103,16 +103,20 @@ def sizes_of(count: int) -> list[int]:
     return sizes
 
 
-def schedule(count: int, budget: int, cost: int, room: int) -> list[int]:
+def schedule(
+    count: int, budget: int, cost: int, room: int, *, whole: int | None = None
+) -> list[int]:
     """After each round, about how many items of each half all that are left were asked.
 
     Half of the budget is spent so, the same in each round. `cost`: answers an item; `room`: the
-    items of the smaller half. SettingError where the budget gives no round an item of each half.
+    items of the smaller half; `whole`: the answers that all takes. SettingError
+    where the budget does not give each of them an item of each half in the first round.
     """
     sizes = sizes_of(count)
     each = budget / 2 / len(sizes)
     if each < 2 * cost * count:
         least = 4 * cost * count * len(sizes)
+        least = least if whole is None else min(least, whole)
         raise SettingError(
             f"--budget {budget:,}: too few answers to choose among {count:,} sets of weights. Give "
             f"{least:,} or more, or fewer α."

@@ -19,7 +19,7 @@ from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe
-from mubench_gen.interpolation.sweep.budget import Spent, check_budget, covers_all, spend
+from mubench_gen.interpolation.sweep.budget import Spent, check_budget, is_bounded, spend
 from mubench_gen.interpolation.sweep.conditions import make_axes, open_conditions
 from mubench_gen.interpolation.sweep.document import locked_document
 from mubench_gen.interpolation.sweep.domain import domain_of
@@ -154,7 +154,7 @@ def run_sweep(
             return [run_plan(plan, command, progress=progress) for plan in plans]
 
         try:
-            if sweep.budget is None or covers_all(sweep):
+            if not is_bounded(sweep):
                 spent = None
                 runs: Mapping[Stop, Sequence[Run]] = {
                     stop: run_stop(stop, sweep.conditions.of(plan))
