@@ -14,10 +14,14 @@ from mubench_gen.cli.setting_options import few, headings, setting_option, setti
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
+from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mubench_gen.interpolation.sweep.frontier import Frontier
+    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
     from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
     from mubench_gen.scores.joint import Adjust
 
@@ -42,8 +46,8 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
-        "--method", "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust",
-        "--run-dir", "--html", "--svg", "--plan", "--json",
+        "--method", "--t3", "--include", "--exclude", "--missing", "--accept-vocabulary",
+        "--adjust", "--run-dir", "--html", "--svg", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -89,7 +93,15 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--method",
     default="linear",
     metavar="NAME",
-    help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
+    help="Of weights: linear, slerp, task-arithmetic (α of any size), lines (by depth). Of the "
+    "answers' probabilities: outputs, outputs-logits, which ask the two ends alone. [linear]",
+)
+@click.option(
+    "--t3",
+    default="",
+    metavar="gamma=G,min=A,max=B",
+    help="Of outputs: how far apart answers move the α of T³, and the least and the most that the "
+    "base weighs. [gamma=0.5,min=0,max=1]",
 )
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."
@@ -144,6 +156,7 @@ def command(
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
     method: str,
+    t3: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: str,
@@ -160,8 +173,10 @@ def command(
     One process changes the weights: in place on transformers; on vLLM it reloads them and
     empties the caches. The other options are those of eval.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.sweep_outputs import Given, check_flags, opened
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
+    from mubench_gen.interpolation.sweep.outputs import METHODS
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
     from mubench_gen.plan.sources import gather
@@ -174,6 +189,25 @@ def command(
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
     gathered = gather(flags, config)
     inside = [part for text in in_domain for part in text.split(",") if part]
+    command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
+    if method in METHODS:
+        given = Given(method, t3, base, finetuned, alphas, inside, study, pair)
+        of_weights = {
+            "--include": include, "--exclude": exclude, "--missing": missing != "refuse",
+            "--accept-vocabulary": accept_vocabulary,
+        }  # fmt: skip
+        check_flags(method, of_weights)
+        with results_only():
+            outputs = opened(given, gathered.values, flags)
+            mixed = None
+            if not planning:
+                mixed = run_outputs(outputs, command_line, adjust=adjust, progress=True)
+        if mixed is None:
+            outputs.close()
+            return show_plan(outputs.folder, outputs.planned(), as_json=as_json)
+        return finish(mixed, outputs.title, html, svg, as_json=as_json)
+    if t3:
+        raise SettingError("--t3 is of outputs: give it with --method outputs.")
     meant = asked(
         gathered.values,
         study=study,
@@ -198,38 +232,57 @@ def command(
             keep_base=missing == "keep-base",
             study=meant.study,
         )
-        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return _plan(sweep, as_json=as_json)
-    write_pages(result.frontier, _title(result), html, svg)
+    return finish(result, _title(result), html, svg, as_json=as_json)
+
+
+def finish(
+    result: SweepResult | OutputResult,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Write and print what was found; the exit code says whether items failed."""
+    from mubench_gen.cli.tables import print_json
+
+    write_pages(result.frontier, title, html, svg)
     if as_json:
         print_json(result.as_dict())
     else:
-        show(result.frontier, _title(result))
-    note(f"Sweep folder: {sweep.folder}")
+        show(result.frontier, title)
+    note(f"Sweep folder: {result.sweep.folder}")
     return 3 if result.n_errors else 0
 
 
 def _plan(sweep: Sweep, *, as_json: bool) -> int:
     """Print what a sweep would ask, and ask nothing."""
-    from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.interpolation.sweep.frontier import named
     from mubench_gen.plan.items import planned
 
     sweep.plan.model.close()
     items = {named(alpha): planned(plan) for alpha, plan in sweep.plans.items()}
+    return show_plan(sweep.folder, items, as_json=as_json)
+
+
+def show_plan(folder: Path, items: Mapping[str, int], *, as_json: bool) -> int:
+    """Print how many items each α would take."""
+    from mubench_gen.cli.tables import print_json, print_table
+
     total = sum(items.values())
     if as_json:
-        print_json({"sweep_dir": str(sweep.folder), "items": items, "total": total})
+        print_json({"sweep_dir": str(folder), "items": items, "total": total})
         return 0
     rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
     print_table(
         ["α", "items"],
         rows,
-        title=f"{sweep.folder}: {total:,} items, no request was sent",
+        title=f"{folder}: {total:,} items, no request was sent",
         right=[1],
     )
     return 0
@@ -266,6 +319,7 @@ def show(found: Frontier, title: str) -> None:
         ALPHA,
         ends_rows,
         explained,
+        labels,
         part_heads,
         part_rows,
         task_rows,
@@ -292,10 +346,10 @@ def show(found: Frontier, title: str) -> None:
             right=range(2, len(found.parts) + 2),
         )
     print_table(
-        ["task (*: in-domain)", "items", *(f"α {alpha}" for alpha in found.alphas)],
+        ["task (*: in-domain)", "items", *labels(found)],
         task_rows(found),
         title="Accuracy by task in %",
-        right=range(1, len(found.alphas) + 2),
+        right=range(1, len(found.names) + 2),
     )
     for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))

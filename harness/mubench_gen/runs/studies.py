@@ -108,6 +108,8 @@ def runs_of(path: Path) -> list[Path]:
             raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     if os.path.isfile(path / SWEEP):
+        if named := read_sweep(path / SWEEP).get("runs"):  # a sweep of finished runs
+            return [path / run for run in named if os.path.isdir(path / run)]
         return sorted(_of_sweep(path), key=lambda run: (_alpha(run.name), run.name))
     return [load_run(path).dir]
 

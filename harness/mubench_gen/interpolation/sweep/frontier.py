@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.merge.alphas import Alpha, spelled
 from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
+from mubench_gen.interpolation.sweep.mixes import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,
@@ -33,7 +34,8 @@ class Frontier:
     """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
     the bands of both gains are above 0. clustered: what by, in words; noun: what one cluster is
     called. adjust: how bands are made, "maxt" for all α at once. parts: further parts of the items,
-    those that have any; published: points of other people's models on them.
+    those that have any; published: points of other people's models on them. beside: points of
+    what is no α, whose bands hold together with those of the α; mix: how, where outputs are mixed.
     """
 
     alphas: tuple[str, ...]
@@ -51,10 +53,21 @@ class Frontier:
     seed: int
     parts: tuple[Part, ...] = ()
     published: PublishedPoints | None = None
+    beside: tuple[Point, ...] = ()
+    mix: OutputMix | None = None
 
     def of(self, part: str) -> list[Point]:
         """The points of one part, by ascending α."""
         return [point for point in self.points if point.part == part]
+
+    def all_of(self, part: str) -> list[Point]:
+        """The points of one part: of the α, then of what stands beside them."""
+        return [*self.of(part), *(point for point in self.beside if point.part == part)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The α, then what stands beside them."""
+        return (*self.alphas, *dict.fromkeys(point.alpha for point in self.beside))
 
     @property
     def pareto(self) -> tuple[str, ...]:
@@ -129,8 +142,9 @@ def frontier_of(
     """The frontier of values that are known; the arguments are those of `frontier`."""
     reading, there, halves = sheet.reading, sheet.there, sheet.halves(in_domain)
     tasks, task = reading.values["task"], reading.groups["task"]
-    codes = reading.clusters.codes
+    codes, alphas = reading.clusters.codes, sheet.alphas
     table = Table(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
+    of_alphas = replace(table, values=sheet.values[:, : len(alphas)], names=alphas)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
@@ -143,14 +157,15 @@ def frontier_of(
             having.append(part)
             points.append(table.points_of(part.name, meant.items, meant.strata))
     return Frontier(
-        alphas=tuple(sheet.names),
+        alphas=tuple(alphas),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
         rest=tuple(sorted(name for name in tasks if name not in in_domain)),
         items=int(there.sum()),
         n_excluded=len(there) - int(there.sum()),
-        points=tuple(point for part in points for point in part),
-        chosen=table.chosen(),
-        beats_both=beats_both(points[2]),
+        points=tuple(point for part in points for point in part[: len(alphas)]),
+        beside=tuple(point for part in points for point in part[len(alphas) :]),
+        chosen=of_alphas.chosen(),
+        beats_both=beats_both(points[2][: len(alphas)]),
         notes=(*sheet.notes, *reading.clusters.notes, *reading.clusters.cautions),
         clustered=reading.clusters.by,
         noun=reading.clusters.noun,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent, signed
+from mubench_gen.interpolation.sweep import mixes
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier
 from mubench_gen.interpolation.sweep.gains import Gain, Point
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
-from mubench_gen.report.figures.squares import Dot, Panel, Step, against, frontier
+from mubench_gen.report.figures.squares import Dot, Kind, Panel, Step, against, frontier
 from mubench_gen.report.html.static import html_figure, html_table, static_page
 
 PUBLISHED = "published"
@@ -27,7 +28,7 @@ def page(found: Frontier, title: str) -> str:
         html_table(_HEADS, ends_rows(found), name="Accuracy by α"),
         *_of_parts(found),
         html_table(
-            ["task (*: in-domain)", "items", *found.alphas],
+            ["task (*: in-domain)", "items", *found.names],
             task_rows(found),
             name="Accuracy by task",
         ),
@@ -57,6 +58,7 @@ def explained(found: Frontier) -> list[str]:
         + f"{found.clustered}."
     ]
     lines += [_BANDS[found.adjust], *_parts_explained(found)]
+    lines += [] if found.mix is None else mixes.explained(found.mix, found.alphas)
     if len(found.pareto) < len(found.alphas):
         lines.append(
             f"Pareto points: α {_spanned(found.pareto, found.alphas)}; every other α is below one "
@@ -145,20 +147,27 @@ def _often(shares: Mapping[str, float]) -> str:
 
 def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
     """The frontier, a point per α, and the accuracies by α."""
-    several = zip(found.of(IN_DOMAIN), found.of(REST), found.of(MEAN), strict=True)
+    several = zip(*(found.all_of(part) for part in (IN_DOMAIN, REST, MEAN)), strict=True)
     steps = [
         Step(
             a.alpha,
-            _number(a.alpha),
+            _number(a.alpha) if a.alpha in found.alphas else None,
             a.accuracy,
             b.accuracy,
             c.accuracy,
             tuple(_reach(point) for point in (a, b, c)),
+            _kind(found, a.alpha),
         )
         for a, b, c in several
     ]
     with styled():
         return frontier(steps, "Frontier: in-domain accuracy against the rest", width=width)
+
+
+def _kind(found: Frontier, name: str) -> Kind:
+    if name in found.alphas:
+        return "alpha"
+    return "bound" if found.mix is not None and name == found.mix.bound else "mix"
 
 
 def _number(alpha: str) -> float | None:
@@ -176,8 +185,9 @@ def _reach(point: Point) -> tuple[float, float]:
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:
-    """A row per α: the three accuracies, and their differences from both ends."""
-    parts = [found.of(part) for part in (IN_DOMAIN, REST, MEAN)]
+    """A row per α, and per mix beside them: the three accuracies, and their differences from both
+    ends."""
+    parts = [found.all_of(part) for part in (IN_DOMAIN, REST, MEAN)]
     return [
         [
             f"* {alpha}" if alpha in found.pareto else alpha,
@@ -185,7 +195,7 @@ def ends_rows(found: Frontier) -> list[list[str]]:
             *(signed_interval(points[place].over_base) for points in parts),
             *(signed_interval(points[place].over_finetuned) for points in parts),
         ]
-        for place, alpha in enumerate(found.alphas)
+        for place, alpha in enumerate(found.names)
     ]
 
 
@@ -193,13 +203,18 @@ def task_rows(found: Frontier) -> list[list[str]]:
     """A row per task: the number of items, and the accuracy at each α."""
     rows = []
     for task in (*found.in_domain, *found.rest):
-        points: Sequence[Point] = found.of(task)
+        points: Sequence[Point] = found.all_of(task)
         if points:
             mark = "* " if task in found.in_domain else ""
             rows.append(
                 [f"{mark}{task}", f"{points[0].n:,}", *(percent(p.accuracy) for p in points)]
             )
     return rows
+
+
+def labels(found: Frontier) -> list[str]:
+    """The names of the α, and of what stands beside them, for heads and tables."""
+    return [f"α {name}" if name in found.alphas else name for name in found.names]
 
 
 def part_heads(found: Frontier) -> list[str]:
@@ -209,10 +224,10 @@ def part_heads(found: Frontier) -> list[str]:
 
 def part_rows(found: Frontier) -> list[list[str]]:
     """A row per α, and one per published model: the accuracy on each part, a dash for none."""
-    points = [found.of(part.name) for part in found.parts]
+    points = [found.all_of(part.name) for part in found.parts]
     rows = [
-        [f"α {alpha}", "this sweep", *(percent(of_part[place].accuracy) for of_part in points)]
-        for place, alpha in enumerate(found.alphas)
+        [label, "this sweep", *(percent(of_part[place].accuracy) for of_part in points)]
+        for place, label in enumerate(labels(found))
     ]
     if found.published is not None:
         for model, values in found.published.models.items():

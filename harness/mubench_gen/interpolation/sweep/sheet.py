@@ -19,7 +19,8 @@ Mask = npt.NDArray[np.bool_]
 class Sheet:
     """Values (items, names) of the items of a reading; NaN for what was not answered.
 
-    `names`: of the α, in ascending order. `ends`: the places of the base and of the fine-tune.
+    `names`: of the α, in ascending order, and behind them of `beside` others that are none.
+    `ends`: the places of the base and of the fine-tune.
     """
 
     reading: Reading
@@ -27,6 +28,11 @@ class Sheet:
     names: Sequence[str]
     ends: tuple[int, int]
     notes: Sequence[str] = ()
+    beside: int = 0
+
+    @property
+    def alphas(self) -> Sequence[str]:
+        return self.names[: len(self.names) - self.beside]
 
     @property
     def there(self) -> Mask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
@@ -74,11 +74,16 @@ def _told(several: Sequence[tuple[str, Calibration]]) -> str:
     )
 
 
+Kind = Literal["alpha", "mix", "bound"]
+_LABEL = 0.12, 0.05  # a label's width and height, in parts of the dots' range
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A point of a sweep: its name (α), and accuracies as shares. at: α as a number, None for an
     end that none gives. bands: where the accuracies in-domain, of the rest and their mean may be,
-    for all α at once; none where that is not known.
+    for all α at once; none where that is not known. kind: "mix" for a mix of outputs with an α for
+    each answer, "bound" for what no mix can reach.
     """
 
     name: str
@@ -87,6 +92,11 @@ class Step:
     rest: float
     mean: float
     bands: tuple[tuple[float, float], ...] = ()
+    kind: Kind = "alpha"
+
+    @property
+    def label(self) -> str:
+        return f"α {self.name}" if self.kind == "alpha" else self.name
 
 
 def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Drawing:
@@ -94,7 +104,7 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
     figure = drawing.new(width, 1.72 * width if width < 2 * COLUMN else 0.5 * width)
     grid = (2, 1) if width < 2 * COLUMN else (1, 2)
     told = "; ".join(
-        f"α {one.name}: in-domain {percent(one.inside)} %, rest {percent(one.rest)} %, mean "
+        f"{one.label}: in-domain {percent(one.inside)} %, rest {percent(one.rest)} %, mean "
         f"{percent(one.mean)} %"
         for one in steps
     )
@@ -105,15 +115,21 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
 
 
 def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
-    kept = undominated([(one.rest, one.inside) for one in steps])
-    dots = [
-        Dot(f"α {one.name}", 100 * one.rest, 100 * one.inside, is_open=not stays)
-        for one, stays in zip(steps, kept, strict=True)
-    ]
-    several = any("=" in one.name for one in steps)
+    alphas = [one for one in steps if one.kind == "alpha"]
+    kept = undominated([(one.rest, one.inside) for one in alphas])
+    dots = [_dot(one, is_open=not stays) for one, stays in zip(alphas, kept, strict=True)]
+    others = [_dot(one, is_open=one.kind == "bound") for one in steps if one.kind != "alpha"]
+    several = any("=" in one.name for one in alphas)
     pareto = sorted((one for one in dots if not one.is_open), key=lambda one: one.across)
-    told = "" if all(kept) else "filled: Pareto points"
-    _drawn(found, axes, Panel("rest", "in-domain", dots, pareto if several else dots, note=told))
+    told = [] if all(kept) else ["dots filled: Pareto" if others else "filled: Pareto points"]
+    told += ["squares: α by answer", "open square: bound"] if others else []
+    line = pareto if several else dots
+    _drawn(found, axes, Panel("rest", "in-domain", dots, line, others, "; ".join(told)))
+
+
+def _dot(step: Step, *, is_open: bool) -> Dot:
+    label = "" if step.kind == "alpha" else step.name
+    return Dot(step.label, 100 * step.rest, 100 * step.inside, label, is_open=is_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,7 @@ def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
         [one.across for one in panel.line], [one.up for one in panel.line], color=SERIES[2],
         linewidth=1,
     )  # fmt: skip
+    named = _apart([*panel.others, *panel.dots[:1], *panel.dots[-1:], *panel.dots])
     for dots, shade, marker in ((panel.dots, SERIES[2], "o"), (panel.others, SERIES[0], "s")):
         for one in dots:
             edge, fill = (shade, PAPER) if one.is_open else (PAPER, shade)
@@ -173,15 +190,33 @@ def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
             found.tip(
                 dot, f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
             )
-            axes.annotate(
-                one.label or one.name, (one.across, one.up), xytext=(4, 4),
-                textcoords="offset points", fontsize=SMALL, color=INK,
-            )  # fmt: skip
+            if one in named:
+                axes.annotate(
+                    one.label or one.name, (one.across, one.up), xytext=(4, 4),
+                    textcoords="offset points", fontsize=SMALL, color=INK,
+                )  # fmt: skip
     axes.margins(0.12)
     if panel.note:
         axes.set_title(panel.note, fontsize=SMALL, color=INK)
     axes.set_xlabel(f"{panel.across}, %")
     axes.set_ylabel(f"{panel.up}, %")
+
+
+def _apart(dots: Sequence[Dot]) -> list[Dot]:
+    """The dots whose labels have room, the first ones first: others keep their tooltips."""
+    width, height = (
+        max(values) - min(values) or 1.0
+        for values in ([one.across for one in dots], [one.up for one in dots])
+    )
+    kept: list[Dot] = []
+    for one in dots:
+        if all(
+            abs(one.across - other.across) > _LABEL[0] * width
+            or abs(one.up - other.up) > _LABEL[1] * height
+            for other in kept
+        ):
+            kept.append(one)
+    return kept
 
 
 def _along(axes: Axes, steps: Sequence[Step]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mubench_gen.report.figures.intervals import Group, Mark
-from mubench_gen.report.figures.squares import Step
+from mubench_gen.report.figures.squares import Kind, Step
 from mubench_gen.runs.studies import StoredStudy
 
 _BASE = "base"  # the α of a base that none gives
@@ -26,21 +26,26 @@ def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
     found: list[Step] = []
     for study in studies:
         at: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for point in (study.results.get("frontier") or {}).get("points", ()):
+        stored = study.results.get("frontier") or {}
+        alphas = {str(point["alpha"]) for point in stored.get("points", ())}
+        bound = (stored.get("mix") or {}).get("bound")
+        for point in (*stored.get("points", ()), *stored.get("beside", ())):
             at.setdefault(str(point["alpha"]), {})[point["part"]] = point
         for alpha, parts in at.items():
             several = [parts[part] for part in ("in-domain", "rest", "mean")]
             inside, rest, mean = (float(one["accuracy"]) for one in several)
             bands = [_band(one) for one in several]
             known = tuple(band for band in bands if band is not None)
+            kind: Kind = "alpha" if alpha in alphas else "bound" if alpha == bound else "mix"
             found.append(
                 Step(
                     alpha,
-                    None if alpha == _BASE or "=" in alpha else float(alpha),
+                    None if kind != "alpha" or alpha == _BASE or "=" in alpha else float(alpha),
                     inside,
                     rest,
                     mean,
                     known if len(known) == len(bands) else (),
+                    kind,
                 )
             )
     return found
