@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,15 @@ import pytest
 
 import mubench_gen
 from mubench_gen.errors import SettingError
+from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.frontier import Frontier, frontier
 from mubench_gen.interpolation.sweep.mixes import BOUND
 from mubench_gen.interpolation.sweep.output_frontier import output_frontier
 from mubench_gen.interpolation.sweep.outputs import LOGITS, METHODS, T3, divergence, read_t3
-from mubench_gen.interpolation.sweep.page import explained, figure, page
+from mubench_gen.interpolation.sweep.page import figure, page
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
+from mubench_gen.interpolation.sweep.sentences import explained
+from mubench_gen.interpolation.sweep.stops import stops_of
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import runs_of
 from mubench_gen.storage.records import Record
@@ -137,7 +139,8 @@ def test_mixes_are_those_of_their_definition(runs: tuple[Run, Run], method: str)
 
 def test_the_ends_are_the_runs_themselves(runs: tuple[Run, Run]) -> None:
     mixed = output_frontier(*runs, ALPHAS, ["modality"])
-    swept = frontier(list(runs), [Decimal(0), Decimal(1)], ["modality"])
+    stops = stops_of([make_recipe(["0", "1"])], ["tuned"])
+    swept = frontier(list(runs), stops, ["modality"])
     for part in (IN_DOMAIN, REST, MEAN):
         ends = mixed.of(part)[0].accuracy, mixed.of(part)[-1].accuracy
         assert ends == tuple(point.accuracy for point in swept.of(part))
@@ -229,6 +232,9 @@ def test_what_outputs_cannot_be_mixed_of_is_said(
     small = evaluated(tmp_path, data, 5, limit=5)
     for flags, told in (
         ((*two, *inside, "--include", "vision_*"), "--include is of weights"),
+        ((*two, *inside, "--density", "0.2"), "--density is of weights"),
+        ((*two, *inside, "--method", "ties"), "by one method"),
+        ((*two, *inside, "--finetuned", "clip"), "one fine-tune"),
         ((*two, *inside, "--alpha", "1.5"), "from 0 to 1"),
         ((*two, *inside, "--alpha", "vision=0,1"), "parts of a model"),
         ((*two, *inside, "--limit", "5"), "--limit: base and fine-tune are finished runs"),

@@ -123,7 +123,8 @@ class Analysis(StoredStudy):
     @cached_property
     def corruption(self) -> Corruption | None:
         """Corruption errors of several models under transforms; None where there are none."""
-        return corruption(self.grid, self.answers, self.models, self.baseline)
+        whole = not self.is_estimated
+        return corruption(self.grid, self.answers, self.models, self.baseline, whole=whole)
 
     @cached_property
     def debiased(self) -> dict[str, Debiasing]:
@@ -179,7 +180,7 @@ class Analysis(StoredStudy):
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what stands beside the results: measures of items, debiasing, the verdict."""
         return {
-            "items": [] if self.is_estimated else [asdict(one) for one in self.items],
+            "items": [asdict(one) for one in self.items],
             "corruption": None if self.corruption is None else asdict(self.corruption),
             "debiased": {name: asdict(one) for name, one in self.debiased.items()},
             **({} if self.verdict is None else {"verdict": asdict(self.verdict)}),
@@ -191,12 +192,15 @@ class Analysis(StoredStudy):
         """Of a base and its fine-tune: where the gain is real, lost, reversed; None of others."""
         return verdict_of(self)
 
-    def write_page(self, path: str | os.PathLike[str], *, images: bool = True) -> None:
-        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms."""
+    def write_page(
+        self, path: str | os.PathLike[str], *, images: bool = True, pictures: int = 8
+    ) -> None:
+        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms,
+        of that many `pictures`."""
         from mubench_gen.ablation.page import page
         from mubench_gen.report.html.place import write_text
 
-        write_text(Path(path), page(self, images=images))
+        write_text(Path(path), page(self, pictures=pictures if images else 0))
 
     def plot(self, kind: str = "", **options: Any) -> Drawing:
         """A figure: effects, grid, flips or gains, or as `Run.plot`; `width` in inches."""

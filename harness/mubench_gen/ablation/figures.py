@@ -44,10 +44,8 @@ def flip_map(study: Analysis, width: float = COLUMN) -> Drawing:
     names = [
         printable(" · ".join(shown(cell.levels[at]) for at in varied)) for cell in study.grid.cells
     ]
-    if study.is_estimated or not study.items[0].matrix or len(names) > _MOST:
-        raise SettingError(
-            f"A map of flips needs a study without a budget, of {_MOST} cells at most."
-        )
+    if not study.items[0].matrix or len(names) > _MOST:
+        raise SettingError(f"A map of flips needs a study of {_MOST} cells at most.")
     if len(names) < 2:
         raise SettingError("Flips are between cells, and this study has one.")
     numbered = [f"{at + 1}" for at in range(len(names))]

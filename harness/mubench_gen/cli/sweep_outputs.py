@@ -15,15 +15,33 @@ if TYPE_CHECKING:
 _OF_RUNS = ("cluster", "seed", "run_dir", "fresh")
 
 
-def check_flags(method: str, of_weights: Mapping[str, Any]) -> None:
-    """SettingError where a flag was given that says how weights are merged. `of_weights`: these
-    flags by name."""
-    given = [name for name, value in of_weights.items() if value]
-    if given:
+def mixes_outputs(methods: Sequence[str]) -> bool:
+    """Whether one of the methods mixes outputs."""
+    from mubench_gen.interpolation.sweep.outputs import METHODS
+
+    return any(name in METHODS for name in methods)
+
+
+def check_flags(
+    methods: Sequence[str], finetuned: Sequence[str], of_weights: Mapping[str, Any]
+) -> None:
+    """SettingError for several methods or fine-tunes, and where a flag was given that says how
+    weights are merged. `of_weights`: these flags by name."""
+    if len(methods) > 1:
         raise SettingError(
-            f"{given[0]} is of weights, and --method {method} mixes outputs: leave it out, or "
-            "take another method."
+            f"--method {','.join(methods)}: outputs are mixed by one method in a sweep of their "
+            "own, as weights are not mixed then. Give each a sweep."
         )
+    if len(finetuned) > 1:
+        raise SettingError(
+            "Outputs are mixed of two models, the base and one fine-tune: give --finetuned once."
+        )
+    for name, value in of_weights.items():
+        if value is not None and value not in ((), False):
+            raise SettingError(
+                f"{name} is of weights, and --method {methods[0]} mixes outputs: leave it out, or "
+                "take another method."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +51,7 @@ class Given:
     method: str
     t3: str
     base: str | None
-    finetuned: str | None
+    finetuned: Sequence[str]
     alphas: Sequence[str]
     in_domain: Sequence[str]
     study: str | None
@@ -57,7 +75,7 @@ def opened(given: Given, values: Mapping[str, Any], flags: Mapping[str, Any]) ->
     from mubench_gen.plugins.registry import Plugins
 
     t3 = read_t3(given.t3)
-    base, finetuned = finished_run(given.base), finished_run(given.finetuned)
+    base, finetuned = (finished_run(name) for name in (given.base, *given.finetuned, None)[:2])
     if base is not None and finetuned is not None:
         _check_useless(given, flags)
         kept = {name: values[name] for name in _OF_RUNS if name in values}
@@ -76,7 +94,7 @@ def opened(given: Given, values: Mapping[str, Any], flags: Mapping[str, Any]) ->
     if not values.get("plugin") and given.study is None:
         raise SettingError(
             "Whose outputs? Give --plugin NAME with two models of it, --base and --finetuned, or "
-            "the folders of two finished runs."
+            "the folders of two finished runs (of a sweep: its alpha-0 and alpha-1)."
         )
     meant = asked(
         values,
@@ -91,7 +109,7 @@ def opened(given: Given, values: Mapping[str, Any], flags: Mapping[str, Any]) ->
         meant.settings,
         mixing_of(meant.alphas, given.method, t3),
         base=meant.base,
-        finetuned=meant.finetuned,
+        finetuned=meant.finetuned[0],
         in_domain=meant.in_domain,
         plugins=Plugins(),
         study=meant.study,

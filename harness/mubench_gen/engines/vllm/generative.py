@@ -41,7 +41,7 @@ def _maker(checkpoint: Checkpoint, arguments: Mapping[str, Any]) -> str:
 class VllmGenerative(StreamingModel):
     """A chat model that reads images and writes text, run by vLLM.
 
-    Up to `window` requests are in flight, which vLLM batches itself. The three read-outs can
+    Up to `window` requests are in flight, which vLLM batches itself. The read-outs can
     share a batch without affecting each other.
     """
 
@@ -68,7 +68,7 @@ class VllmGenerative(StreamingModel):
     @property
     def readouts(self) -> tuple[Readout, ...]:
         thinks = self._thinking is not None and self._thinking.on
-        return ("parse",) if thinks else ("parse", "choice", "logprob")
+        return ("parse",) if thinks else ("parse", "choice", "logprob", "cloze")
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""

@@ -10,7 +10,6 @@ from typing import Any
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError
-from mubench_gen.interpolation.merge.alphas import Alpha, spelled
 from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
 from mubench_gen.interpolation.sweep.mixes import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
@@ -22,20 +21,24 @@ from mubench_gen.interpolation.sweep.parts import (
     items_of,
 )
 from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.report.figures.studies import number_of
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
 
-BASE = "base"  # the base's name if no α gives it
-
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
-    the bands of both gains are above 0. clustered: what by, in words; noun: what one cluster is
-    called. adjust: how bands are made, "maxt" for all α at once. parts: further parts of the items,
-    those that have any; published: points of other people's models on them. beside: points of
-    what is no α, whose bands hold together with those of the α; mix: how, where outputs are mixed.
+    """The result of a sweep. alphas: the names of what was asked; by several methods they name
+    the method too. `beats_both`: those whose mean is surely above that of both ends (of all, with
+    several fine-tunes): the bands of all gains are above 0. clustered: what by, in words; noun:
+    what one cluster is called. adjust: how bands are made, "maxt" for all α at once. parts: further
+    parts of the items, those that have any; published: points of other people's models on them.
+    methods: by which weights were made. models: the names that are no α, but models themselves.
+    finetuned: the name of the fine-tune, of several the one with the highest mean. beside: points
+    of what is none of these, whose bands hold together with theirs; mix: how, where outputs are
+    mixed.
     """
 
     alphas: tuple[str, ...]
@@ -53,8 +56,26 @@ class Frontier:
     seed: int
     parts: tuple[Part, ...] = ()
     published: PublishedPoints | None = None
+    methods: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    finetuned: str = "1"
     beside: tuple[Point, ...] = ()
     mix: OutputMix | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several methods, which the names tell."""
+        return len(self.methods) > 1
+
+    def spoken(self, name: str) -> str:
+        """A name in a sentence: "α 0.5"."""
+        named = self.several or name in self.models or name not in self.alphas
+        return name if named else f"α {name}"
+
+    @property
+    def finetunes(self) -> tuple[str, ...]:
+        """The names of several fine-tunes; empty for one."""
+        return tuple(self.points[0].over_each)
 
     def of(self, part: str) -> list[Point]:
         """The points of one part, by ascending α."""
@@ -89,6 +110,7 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
     stored = dict(results.get("frontier") or {})
     for derived in ("confidence", "pareto"):
         stored.pop(derived, None)
+    stored["points"] = [{**point, "at": number_of(point)} for point in stored.get("points") or ()]
     try:
         return TypeAdapter(Frontier).validate_python(stored)
     except ValidationError:
@@ -99,19 +121,25 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
         ) from None
 
 
-def sheet_of(runs: Sequence[Run], alphas: Sequence[Alpha | None]) -> Sheet:
-    """The values of a run of each α."""
+def sheet_of(runs: Sequence[Run], stops: Sequence[Stop]) -> Sheet:
+    """The values of a run of each stop."""
     reading = read_outcomes(runs)
-    names = [named(alpha) for alpha in alphas]
-    found = comparability(reading, [f"α {name}" for name in names])
+    names = [stop.name for stop in stops]
+    found = comparability(reading, [f"α {stop.name}" if stop.line else stop.name for stop in stops])
     values = values_of(reading.runs, found.wanted, by_id=True)
-    ends = names.index(BASE if None in alphas else "0"), names.index("1")
-    return Sheet(reading, values, names, ends, found.notes)
+    ends = [
+        place
+        for end in ("base", "finetuned")
+        for place, stop in enumerate(stops)
+        if stop.end == end
+    ]
+    by_name = {stop.name: stop for stop in stops}
+    return Sheet(reading, values, names, tuple(ends), found.notes, by_name)
 
 
 def frontier(
     runs: Sequence[Run],
-    alphas: Sequence[Alpha | None],
+    stops: Sequence[Stop],
     in_domain: Sequence[str],
     *,
     adjust: Adjust = "maxt",
@@ -119,14 +147,14 @@ def frontier(
     parts: Sequence[Part] = (),
     published: PublishedPoints | None = None,
 ) -> Frontier:
-    """Compare the runs of ascending α on the items that all of them answered.
+    """Compare the runs of these stops on the items that all of them answered.
 
-    The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
+    Among the stops are their ends, the base and each fine-tune.
     `in_domain`: names of tasks. `adjust`: "maxt" makes bands that hold all α at once, "holm"
     by Bonferroni; "bh" and "none" leave each α's own interval. `parts`: of the items, to be told
     besides; `published`: points on them, which the result keeps as they are.
     """
-    sheet = sheet_of(runs, alphas)
+    sheet = sheet_of(runs, stops)
     return frontier_of(sheet, in_domain, adjust=adjust, seed=seed, parts=parts, published=published)
 
 
@@ -162,7 +190,7 @@ def frontier_of(
         rest=tuple(sorted(name for name in tasks if name not in in_domain)),
         items=int(there.sum()),
         n_excluded=len(there) - int(there.sum()),
-        points=tuple(point for part in points for point in part[: len(alphas)]),
+        points=tuple(sheet.placed(point) for part in points for point in part[: len(alphas)]),
         beside=tuple(point for part in points for point in part[len(alphas) :]),
         chosen=of_alphas.chosen(),
         beats_both=beats_both(points[2][: len(alphas)]),
@@ -173,9 +201,7 @@ def frontier_of(
         seed=seed,
         parts=tuple(having),
         published=published,
+        methods=tuple(dict.fromkeys(one.line for one in sheet.stops.values() if one.line)),
+        models=tuple(name for name, one in sheet.stops.items() if not one.line),
+        finetuned=sheet.names[table.finetuned],
     )
-
-
-def named(alpha: Alpha | None) -> str:
-    """An α as text for tables and results."""
-    return BASE if alpha is None else spelled(alpha)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,9 @@ class Point:
     that is named in `parts`.
 
     `accuracy` counts unanswered items as wrong; the mean weights both halves equally, whatever
-    their numbers of items. `over_base`, `over_finetuned`: gains over the ends, None at that end.
+    their numbers of items. `over_base`, `over_finetuned`: gains over the ends, None at that end;
+    of several fine-tunes over the best, and `over_each` of them by name. `method`: along whose
+    α it stands, empty for a model itself; `at`: α as a number, None for that and by part.
     """
 
     alpha: str
@@ -54,6 +56,9 @@ class Point:
     accuracy: float
     over_base: Gain | None
     over_finetuned: Gain | None
+    over_each: Mapping[str, Gain | None] = field(default_factory=dict)
+    method: str = ""
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ class ChosenAlpha:
     equally_good: the α of which none can be said to be worse than the best: a set that holds
     the truly best in 95 % of samples. mean_there: of `alpha` on the images that chose it, which
     is biased upwards; mean: cross-fitted over `folds` of the images, `repeats` times; shares:
-    how often each α was chosen in that. over_base, over_finetuned: the gains of `mean`.
+    how often each α was chosen in that. over_base, over_finetuned: the gains of `mean`, of several
+    fine-tunes over the best, and over_each of them by name.
     """
 
     alpha: str
@@ -76,12 +82,13 @@ class ChosenAlpha:
     shares: Mapping[str, float]
     folds: int
     repeats: int
+    over_each: Mapping[str, Gain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """Values (items, α); `inside` and `outside` mark the items of the domain and the others;
-    `ends` are the indices of the base and of the fine-tune.
+    `ends` are the indices of the base and of the fine-tunes.
     """
 
     values: Floats
@@ -89,9 +96,20 @@ class Table:
     inside: Mask
     outside: Mask
     names: Sequence[str]
-    ends: tuple[int, int]
+    ends: tuple[int, ...]
     adjust: Adjust
     seed: int
+
+    @property
+    def finetuned(self) -> int:
+        """The index of the fine-tune, of several the one with the highest mean."""
+        if len(self.ends) == 2:
+            return self.ends[1]
+        means = np.round(self._halves().means, 12)
+        return max(self.ends[1:], key=lambda end: float(means[end]))
+
+    def _halves(self) -> Halves:
+        return Halves.of(self.values, self.images, self.inside, self.outside)
 
     def points(self, part: str) -> list[Point]:
         """The points of in-domain, rest or mean, by ascending α."""
@@ -104,7 +122,8 @@ class Table:
         """The points on some items; with `layer`, these items' strata, of the strata's mean."""
         n, images = int(items.sum()), len(np.unique(ways_of(self.images)[0][items]))
         weights = weights_of(n, layer)
-        gains = [self._gains(items, layer, end) for end in self.ends]
+        gains = {end: self._gains(items, layer, end) for end in self.ends}
+        over_base, over_best = gains[self.ends[0]], gains[self.finetuned]
         return [
             Point(
                 alpha=name,
@@ -112,24 +131,25 @@ class Table:
                 n=n,
                 images=images,
                 accuracy=float(weights @ self.values[items, place]),
-                over_base=gains[0][place],
-                over_finetuned=gains[1][place],
+                over_base=over_base[place],
+                over_finetuned=over_best[place],
+                over_each={name: gains[end][place] for end, name in self._several()},
             )
             for place, name in enumerate(self.names)
         ]
 
     def chosen(self) -> ChosenAlpha | None:
         """The chosen α; None if some images alone have all items of a half."""
-        halves = Halves.of(self.values, self.images, self.inside, self.outside)
+        halves = self._halves()
         found = cross_fitted(halves, seed=self.seed)
         if found is None:
             return None
         means = halves.means
         best = int(np.argmax(np.round(means, 12)))  # of equal means the nearest to the base
-        gains = []
+        gains = {}
         for end in self.ends:
             difference, interval = gain_over(end, found, halves, seed=self.seed)
-            gains.append(Gain(difference, interval, interval))
+            gains[end] = Gain(difference, interval, interval)
         good = equally_good(halves, seed=self.seed)
         return ChosenAlpha(
             alpha=self.names[best],
@@ -137,12 +157,17 @@ class Table:
             images=halves.sizes.shape[1],
             mean_there=float(means[best]),
             mean=found.mean,
-            over_base=gains[0],
-            over_finetuned=gains[1],
+            over_base=gains[self.ends[0]],
+            over_finetuned=gains[self.finetuned],
             shares=dict(zip(self.names, found.chosen.tolist(), strict=True)),
             folds=found.folds,
             repeats=found.repeats,
+            over_each={name: gains[end] for end, name in self._several()},
         )
+
+    def _several(self) -> list[tuple[int, str]]:
+        """The fine-tunes with their names, where there are several."""
+        return [(end, self.names[end]) for end in self.ends[1:]] if len(self.ends) > 2 else []
 
     def _gains(self, items: Mask, strata: Codes | None, end: int) -> list[Gain | None]:
         """The gains of all α over one end, None at the end itself."""
@@ -160,12 +185,13 @@ class Table:
 
 
 def beats_both(points: Sequence[Point]) -> tuple[str, ...]:
-    """The α that are surely above both ends: the bands of both gains are above 0."""
+    """The α that are surely above all ends: the bands of the gains are above 0."""
     return tuple(
         one.alpha
         for one in points
         if all(
-            gain is not None and gain.band[0] > 0 for gain in (one.over_base, one.over_finetuned)
+            gain is not None and gain.band[0] > 0
+            for gain in (one.over_base, one.over_finetuned, *one.over_each.values())
         )
     )
 

@@ -66,7 +66,9 @@ def output_frontier(
     result = frontier_of(sheet, in_domain, adjust=adjust, seed=seed, parts=parts)
     return replace(
         result,
+        points=tuple(replace(one, method=method, at=float(one.alpha)) for one in result.points),
         beside=(*result.beside, *_bound(found, in_domain, parts)),
+        methods=(method,),
         mix=OutputMix(
             method=method,
             base=str(base.manifest["model"]["id"]),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Reading
 from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.interpolation.sweep.gains import Point
+from mubench_gen.interpolation.sweep.stops import Stop
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -20,14 +22,16 @@ class Sheet:
     """Values (items, names) of the items of a reading; NaN for what was not answered.
 
     `names`: of the α, in ascending order, and behind them of `beside` others that are none.
-    `ends`: the places of the base and of the fine-tune.
+    `ends`: the places of the base and of the fine-tunes. `stops`: those of the names that are sets
+    of weights.
     """
 
     reading: Reading
     values: Floats
     names: Sequence[str]
-    ends: tuple[int, int]
+    ends: tuple[int, ...]
     notes: Sequence[str] = ()
+    stops: Mapping[str, Stop] = field(default_factory=dict)
     beside: int = 0
 
     @property
@@ -52,3 +56,8 @@ class Sheet:
                 + ", ".join(sorted(tasks))
             )
         return inside, there & ~inside
+
+    def placed(self, point: Point) -> Point:
+        """The point with the method and the α of its weights."""
+        stop = self.stops.get(point.alpha)
+        return point if stop is None else replace(point, method=stop.line, at=stop.at)
