@@ -14,11 +14,15 @@ from mubench_gen.cli.setting_options import few, headings, setting_option, setti
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
+from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mubench_gen.interpolation.sweep.frontier import Frontier
     from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -36,6 +40,8 @@ Examples:
       --in-domain demo-texture --method linear,ties,dare-ties --density 0.3   which method, which α
   mubench-gen sweep --plugin clip --base BASE --finetuned ONE --finetuned TWO \\
       --in-domain 'kather*' --method ties,model-stock                 two fine-tunes in one
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --method outputs                       answers, not weights
   mubench-gen sweep --study paper-interpolation --pair plip
   mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
 
@@ -46,9 +52,9 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
-        "--method", "--weights", "--density", "--gamma", "--epsilon", "--include", "--exclude",
-        "--missing", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg", "--plan",
-        "--json",
+        "--method", "--weights", "--density", "--gamma", "--epsilon", "--t3", "--include",
+        "--exclude", "--missing", "--accept-vocabulary", "--adjust", "--run-dir", "--html",
+        "--svg", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -103,6 +109,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     metavar="NAME[,NAME…]",
     help="How weights are mixed, as in merge: linear, slerp, lines, task-arithmetic, ties, "
     "dare-ties, della …; any other name lists all by kind. Of several each is asked at every α. "
+    "outputs, outputs-logits: answers are mixed, not weights, and the two ends alone are asked. "
     "[linear]",
 )
 @click.option(
@@ -115,6 +122,13 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 )
 @click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
 @click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
+@click.option(
+    "--t3",
+    default="",
+    metavar="gamma=G,min=A,max=B",
+    help="Of outputs: how T³ weighs the base by the divergence of two answers, from A to B. "
+    "[gamma=0.5,min=0,max=1]",
+)
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."
 )
@@ -172,6 +186,7 @@ def command(
     density: float | None,
     gamma: float | None,
     epsilon: float | None,
+    t3: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: str,
@@ -188,10 +203,11 @@ def command(
     One process changes the weights: in place on transformers; on vLLM it reloads them and
     empties the caches. The other options are those of eval.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.sweep_outputs import Given, check_flags, mixes_outputs, opened
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.said import weights_of
+    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
@@ -205,6 +221,27 @@ def command(
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
     gathered = gather(flags, config)
     inside = [part for text in in_domain for part in text.split(",") if part]
+    command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
+    names = [name for text in methods for name in text.split(",") if name.strip()]
+    if mixes_outputs(names):
+        of_weights = {
+            "--weights": weights, "--density": density, "--gamma": gamma, "--epsilon": epsilon,
+            "--include": include, "--exclude": exclude, "--missing": missing != "refuse",
+            "--accept-vocabulary": accept_vocabulary,
+        }  # fmt: skip
+        check_flags(names, finetuned, of_weights)
+        given = Given(names[0], t3, base, finetuned, alphas, inside, study, pair)
+        with results_only():
+            outputs = opened(given, gathered.values, flags)
+            mixed = None
+            if not planning:
+                mixed = run_outputs(outputs, command_line, adjust=adjust, progress=True)
+        if mixed is None:
+            outputs.close()
+            return _show_plan("α", outputs.folder, outputs.planned(), as_json=as_json)
+        return _finish(mixed, outputs.title, html, svg, as_json=as_json)
+    if t3:
+        raise SettingError("--t3 is of outputs: give it with --method outputs.")
     meant = asked(
         gathered.values,
         study=study,
@@ -216,7 +253,7 @@ def command(
     )
     recipes = make_recipes(
         meant.alphas,
-        methods=[name for text in methods for name in text.split(",") if name.strip()],
+        methods=names,
         sparse=Sparse(density, gamma, epsilon),
         each=() if weights is None else weights_of(weights),
         seed=meant.settings.seed,
@@ -235,37 +272,57 @@ def command(
             accept_vocabulary=accept_vocabulary,
             study=meant.study,
         )
-        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return _plan(sweep, as_json=as_json)
-    write_pages(result.frontier, _title(result), html, svg)
+    return _finish(result, _title(result), html, svg, as_json=as_json)
+
+
+def _finish(
+    result: SweepResult | OutputResult,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Write and print what was found; the exit code says whether items failed."""
+    from mubench_gen.cli.tables import print_json
+
+    write_pages(result.frontier, title, html, svg)
     if as_json:
         print_json(result.as_dict())
     else:
-        show(result.frontier, _title(result))
-    note(f"Sweep folder: {sweep.folder}")
+        show(result.frontier, title)
+    note(f"Sweep folder: {result.sweep.folder}")
     return 3 if result.n_errors else 0
 
 
 def _plan(sweep: Sweep, *, as_json: bool) -> int:
     """Print what a sweep would ask, and ask nothing."""
-    from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.plan.items import planned
 
     sweep.plan.model.close()
     items = {stop.name: planned(plan) for stop, plan in sweep.plans.items()}
+    head = "α" if len(sweep.recipes) == 1 else "method and α"
+    return _show_plan(head, sweep.folder, items, as_json=as_json)
+
+
+def _show_plan(head: str, folder: Path, items: Mapping[str, int], *, as_json: bool) -> int:
+    """Print how many items each would take."""
+    from mubench_gen.cli.tables import print_json, print_table
+
     total = sum(items.values())
     if as_json:
-        print_json({"sweep_dir": str(sweep.folder), "items": items, "total": total})
+        print_json({"sweep_dir": str(folder), "items": items, "total": total})
         return 0
     rows = [[name, f"{n:,}"] for name, n in items.items()]
     print_table(
-        ["α" if len(sweep.recipes) == 1 else "method and α", "items"],
+        [head, "items"],
         rows,
-        title=f"{sweep.folder}: {total:,} items, no request was sent",
+        title=f"{folder}: {total:,} items, no request was sent",
         right=[1],
     )
     return 0
@@ -337,10 +394,10 @@ def show(found: Frontier, title: str) -> None:
             right=range(2, len(found.parts) + 2),
         )
     print_table(
-        ["task (*: in-domain)", "items", *map(found.spoken, found.alphas)],
+        ["task (*: in-domain)", "items", *map(found.spoken, found.names)],
         task_rows(found),
         title="Accuracy by task in %",
-        right=range(1, len(found.alphas) + 2),
+        right=range(1, len(found.names) + 2),
     )
     for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))
