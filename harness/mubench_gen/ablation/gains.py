@@ -140,8 +140,8 @@ class Gains:
         asked, all_cells = int(self._known.any(axis=0).sum()), len(self._grid.cells)
         if asked < all_cells:
             yield (
-                f"{asked} of {all_cells} cells were asked: a gain at a level is that of those with it, "
-                "which may differ from those of another level in other factors too."
+                f"{asked} of {all_cells} cells were asked: a gain at a level is that of those with "
+                "it, which may differ from those of another level in other factors too."
             )
         for factor, level, cells in parts:
             if not self._can_tell(cells):
