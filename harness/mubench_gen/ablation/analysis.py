@@ -204,12 +204,15 @@ class Analysis(StoredStudy):
         """Of a base and its fine-tune: where the gain is real, lost, reversed; None of others."""
         return verdict_of(self)
 
-    def write_page(self, path: str | os.PathLike[str], *, images: bool = True) -> None:
-        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms."""
+    def write_page(
+        self, path: str | os.PathLike[str], *, images: bool = True, pictures: int = 8
+    ) -> None:
+        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms,
+        of that many `pictures`."""
         from mubench_gen.ablation.page import page
         from mubench_gen.report.html.place import write_text
 
-        write_text(Path(path), page(self, images=images))
+        write_text(Path(path), page(self, pictures=pictures if images else 0))
 
     def plot(self, kind: str = "", **options: Any) -> Drawing:
         """A figure: effects, grid, flips or gains, or as `Run.plot`; `width` in inches."""

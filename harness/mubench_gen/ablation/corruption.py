@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.cell_pairs import NONE, TRANSFORM, as_given
-from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.cell_pairs import as_given, transforms_of
+from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.ablation.spread import ByImage, by_image, complete, over_cells
 from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.images.transform import NONE
 from mubench_gen.scores.quantile import student
 
 Floats = npt.NDArray[np.float64]
@@ -67,20 +68,20 @@ def corruption(
         raise SettingError(
             f"--baseline {baseline}: no model of this study. {did_you_mean(baseline, names)}"
         )
-    factor = next((one for one in grid.factors if one.name == TRANSFORM), None)
+    factor = transforms_of(grid)
     if factor is None or len(names) < 2:
         return None
     kinds: dict[str, list[int]] = {}
     for at, level in enumerate(factor.levels):
         if level != NONE:
             kinds.setdefault(level.partition(":")[0], []).append(at)
-    columns = _columns(grid, answers, factor.levels)
+    columns = _columns(grid, answers, factor)
     table = _errors(answers, columns, whole=whole)
     if not kinds or table is None:
         return None
     chosen = names.index(baseline) if baseline is not None else 0
     clean = factor.levels.index(NONE) if NONE in factor.levels else None
-    if clean is not None and not _alike(grid, columns):  # as of a fraction of a grid
+    if clean is not None and not _alike(grid, factor, columns):  # as of a fraction of a grid
         clean = None
     found = _Errors(table, len(factor.levels), chosen, clean)
     errors = [one for at, name in enumerate(names) for one in found.of_model(at, name, kinds)]
@@ -88,17 +89,17 @@ def corruption(
     return Corruption(names[chosen], int(table.sizes.sum()), told, tuple(errors))
 
 
-def _columns(grid: Grid, answers: Sequence[Answers], levels: Sequence[str]) -> list[list[int]]:
+def _columns(grid: Grid, answers: Sequence[Answers], factor: Factor) -> list[list[int]]:
     """The cells with each level, of those that all models were asked."""
-    at = [factor.name for factor in grid.factors].index(TRANSFORM)
+    at = [one.name for one in grid.factors].index(factor.name)
     there = np.all([np.isfinite(one.right).any(axis=0) for one in answers], axis=0)
     cells = [place for place in as_given(grid) if there[place]]  # of a fraction not all are asked
-    return [[c for c in cells if grid.cells[c].levels[at] == level] for level in levels]
+    return [[c for c in cells if grid.cells[c].levels[at] == level] for level in factor.levels]
 
 
-def _alike(grid: Grid, columns: Sequence[Sequence[int]]) -> bool:
+def _alike(grid: Grid, factor: Factor, columns: Sequence[Sequence[int]]) -> bool:
     """Whether the cells of all levels differ by the transform alone."""
-    at = [factor.name for factor in grid.factors].index(TRANSFORM)
+    at = [one.name for one in grid.factors].index(factor.name)
     others = [
         {(*levels[:at], *levels[at + 1 :]) for levels in (grid.cells[c].levels for c in own)}
         for own in columns

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 Where = Literal["gain", "loss", "not known"]
 Part = tuple[str, str, list[int]]  # a factor, its level, and the cells with it
 
-LEVEL = 0.05
+_LEVEL = 0.05
 _NO_SPREAD = 1e-9
 
 
@@ -62,9 +62,14 @@ class Change:
     p_adjusted: float
 
     @property
+    def is_shown(self) -> bool:
+        """Whether the two gains surely differ."""
+        return self.p_adjusted < _LEVEL
+
+    @property
     def reverses(self) -> bool:
         """Whether the two gains surely differ, and have other signs."""
-        return self.p_adjusted < LEVEL and self.gain * self.gain_there < 0
+        return self.is_shown and self.gain * self.gain_there < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class Gains:
         told = self._adjusted(found, [self._each(cells) for *_, cells in there])
         return tuple(
             Gain(factor, level, one.n, one.second, one.first, one.difference, one.ci95, one.p, p,
-                 "not known" if p >= LEVEL else "gain" if one.difference > 0 else "loss")
+                 "not known" if p >= _LEVEL else "gain" if one.difference > 0 else "loss")
             for (factor, level, _), one, p in zip(there, found, told, strict=True)
         )  # fmt: skip
 

@@ -159,18 +159,28 @@ def corruption_table(found: Corruption) -> TextTable:
 
 
 def verdict_tables(found: PairVerdict, study: Analysis) -> Iterator[TextTable]:
-    """The gain by level, and by cell."""
+    """The gain by level, how it changes between levels, and the gain by cell."""
     p = ADJUSTED[study.adjust]
     yield TextTable(
         f"{found.finetuned} against {found.base}: the gain by level, accuracy in %",
         ["factor", "level", "base", "fine-tune", "gain", "95 % CI", p, "verdict"],
         [[[one.factor or "all", shown(one.level) if one.factor else "", *_gain(one)]
           for one in found.gains]],
-        ["Levels of other factors than control and transform: with the images as they are."],
+        ["Levels of prompts and of other settings: with the images as they are."],
         texts=2,
         lead=found.sentences,
         after=1,
     )  # fmt: skip
+    if found.changes:
+        yield TextTable(
+            f"{found.finetuned} against {found.base}: how the gain changes, in points",
+            ["factor", "level", "against", "gain", "gain there", "change", "95 % CI", p],
+            [[[one.factor, shown(one.level), shown(one.baseline), signed(one.gain),
+               signed(one.gain_there), signed(one.change), share_range(one.ci95, signed=True),
+               p_value(one.p_adjusted)]
+              for one in found.changes]],
+            texts=3,
+        )  # fmt: skip
     varied = [at for at, factor in enumerate(study.grid.factors) if len(factor.levels) > 1]
     by_label = {study.grid.label(cell): cell for cell in study.grid.cells}
     told = [(by_label[one.level], one) for one in found.cells]

@@ -14,7 +14,7 @@ from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import items_of, planned, samples_of
 from mubench_gen.plan.plan import Plan
 from mubench_gen.scores.paired import detectable
-from mubench_gen.storage.records import AnsweredKeys
+from mubench_gen.storage.record_file import AnsweredKeys
 from mubench_gen.types import Image, Request, Text
 
 DISCORDANCE = 0.2  # assumed share of items that two cells answer differently

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.findings import joint
-from mubench_gen.ablation.gains import LEVEL, Change, Gain, Gains, Part, Where, answered_by_both
-from mubench_gen.ablation.grid import Grid, shown
-from mubench_gen.console.numbers import p_value
+from mubench_gen.ablation.gains import Change, Gain, Gains, Part, answered_by_both
+from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.seen import OF_IMAGES
+from mubench_gen.images.transform import NONE
 from mubench_gen.scores.joint import Adjust
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class PairVerdict:
     @property
     def sentences(self) -> list[str]:
         """What they say, in words."""
-        return list(_told(self))
+        from mubench_gen.ablation.verdict_words import sentences
+
+        return list(sentences(self))
 
 
 def verdict_of(study: Analysis) -> PairVerdict | None:
@@ -99,7 +101,7 @@ def _parts(grid: Grid) -> Iterator[Part]:
     plain = {
         at: factor.levels[0] if NONE not in factor.levels else NONE
         for at, factor in enumerate(grid.factors)
-        if factor.name in (CONTROL, TRANSFORM)
+        if factor.name in OF_IMAGES
     }
 
     def cells(**other: str) -> list[int]:
@@ -125,62 +127,7 @@ def _compared(parts: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
         by_factor.setdefault(part[0], []).append(part)
     for factor, own in by_factor.items():
         plain = next((one for one in own if one[1] == NONE), own[0])
-        if factor in (CONTROL, TRANSFORM):
+        if factor in OF_IMAGES:
             yield from ((one, plain) for one in own if one is not plain)
         else:
             yield from ((later, earlier) for earlier, later in combinations(own, 2))
-
-
-def _told(found: PairVerdict) -> Iterator[str]:
-    whole, *levels = found.gains
-    others = [one for one in levels if one.factor not in (CONTROL, TRANSFORM) or one.level != NONE]
-    yield (
-        f"{found.finetuned} against {found.base}, with the images as they are: "
-        f"{_points(whole.gain)} ({_range(whole.ci95)}; {_surely(whole.verdict)}), on "
-        f"{found.items:,} items."
-    )
-    for words, kind in (("A real gain", "gain"), ("A real loss", "loss"),
-                        ("Neither is shown", "not known")):  # fmt: skip
-        if where := [_named(one) for one in others if one.verdict == kind]:
-            yield f"{words} at {'; '.join(where)}."
-    images = [one for one in found.changes if one.factor in (CONTROL, TRANSFORM)]
-    yield from map(_changed, images)
-    turned = [one for one in found.changes if one not in images and one.reverses]
-    for one in turned:
-        yield (
-            f"It reverses between {one.factor} {shown(one.baseline)} "
-            f"({_points(one.gain_there)}) and {shown(one.level)} ({_points(one.gain)})."
-        )
-    if not turned and any(one.factor == "prompt" for one in found.changes):
-        yield "No prompt is shown to reverse it."
-    yield from found.missing
-
-
-def _changed(one: Change) -> str:
-    told = f"Under {one.factor} {shown(one.level)} the difference is {_points(one.gain)}"
-    if one.p_adjusted >= LEVEL:
-        apart = f"{_points(one.change)}, {_range(one.ci95)}; adjusted p {p_value(one.p_adjusted)}"
-        return f"{told}: no change is shown ({apart})."
-    if one.factor == CONTROL:
-        part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
-        return f"{told}: {part} depend on the image."
-    if one.gain_there > 0 > one.change:
-        lost = (-one.ci95[1], -one.ci95[0])
-        return f"{told}: {-100 * one.change:.1f} points of the gain are lost ({_range(lost)})."
-    return f"{told}: it changes by {_points(one.change)} ({_range(one.ci95)})."
-
-
-def _named(one: Gain) -> str:
-    return f"{one.factor} {shown(one.level)} ({_points(one.gain)})"
-
-
-def _surely(verdict: Where) -> str:
-    return {"gain": "a real gain", "loss": "a real loss"}.get(verdict, "not shown to differ")
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
-
-
-def _range(ends: tuple[float, float]) -> str:
-    return f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"

@@ -36,7 +36,7 @@ from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.transform import read_transform
 from mubench_gen.model import ContrastiveModel, Model, ModelSpec, Runtime
-from mubench_gen.plugins.hooks import of_a_signal
+from mubench_gen.plugins.isolation import of_a_signal
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Failure, Image, Request, Response
 

@@ -32,7 +32,8 @@ class OutputTensor:
     """One tensor of the result, stored as `dtype`.
 
     copied: integers and booleans, which have no values in between. skipped: left out by the
-    patterns, the base's is kept. `finetuned` has one tensor per fine-tune.
+    patterns, the base's is kept. `finetuned` has one tensor per fine-tune. `statistics`: what was
+    measured of each of those, where a method needs it: see `statistics.py`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class OutputTensor:
     dtype: str
     base: Tensor
     finetuned: tuple[Tensor, ...]
+    statistics: tuple[Tensor, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import Recipe, block_of
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard
+from mubench_gen.interpolation.merge.statistics import Measured
 
 # ‖Δ‖ / ‖base‖. The fine-tune of the tiny CLIP has 0.12; two models that were trained separately
 # have about 1.4, like independent vectors of equal length.
@@ -58,6 +59,7 @@ class MergeReport:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     file: RecipeFile | None = None
+    measured: tuple[Measured, ...] = ()
 
     def as_dict(self, alpha: str | None = None) -> dict[str, Any]:
         """For JSON; with `alpha`, the report of one result."""
@@ -71,6 +73,7 @@ class MergeReport:
             **({"recipe": self.file.as_dict()} if self.file else {}),
             "base": self.base,
             "finetuned": list(self.finetuned),
+            **({"statistics": [one.as_dict() for one in self.measured]} if self.measured else {}),
             "weights_format": dict(self.formats),
             "tensors": {
                 "merged": len(self.merged),
@@ -124,6 +127,7 @@ def make_report(
         warnings=(*warnings_of(total, base, others), *inputs.warnings),
         notes=(*inputs.notes, *equality_note(products)),
         file=settings.file,
+        measured=inputs.measured,
     )
 
 

@@ -37,6 +37,7 @@ class Said:
     missing: Literal["refuse", "keep-base"] | None = None
     carry_from: Side | None = None
     accept_vocabulary: bool | None = None
+    statistics: tuple[str, ...] | None = None
     file: RecipeFile | None = field(default=None, compare=False)
 
     def settings(self, out: Path) -> MergeSettings:
@@ -60,6 +61,7 @@ class Said:
             carried_from=self.carry_from or "base",
             accept_vocabulary=bool(self.accept_vocabulary),
             file=self.file,
+            statistics=tuple(map(Path, self.statistics or ())),
         )
 
 

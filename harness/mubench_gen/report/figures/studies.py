@@ -23,27 +23,44 @@ def effects_of(studies: Iterable[StoredStudy]) -> dict[str, Sequence[Group]]:
 
 def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
     """The steps of the sweeps, by ascending α."""
+    return [
+        step
+        for study in studies
+        for step in steps_of_points((study.results.get("frontier") or {}).get("points", ()))
+    ]
+
+
+def steps_of_points(points: Iterable[Mapping[str, Any]]) -> list[Step]:
+    """The steps of one sweep, from its points as they are stored."""
+    at: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for point in points:
+        at.setdefault(str(point["alpha"]), {})[point["part"]] = point
     found: list[Step] = []
-    for study in studies:
-        at: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for point in (study.results.get("frontier") or {}).get("points", ()):
-            at.setdefault(str(point["alpha"]), {})[point["part"]] = point
-        for alpha, parts in at.items():
-            several = [parts[part] for part in ("in-domain", "rest", "mean")]
-            inside, rest, mean = (float(one["accuracy"]) for one in several)
-            bands = [_band(one) for one in several]
-            known = tuple(band for band in bands if band is not None)
-            found.append(
-                Step(
-                    alpha,
-                    None if alpha == _BASE or "=" in alpha else float(alpha),
-                    inside,
-                    rest,
-                    mean,
-                    known if len(known) == len(bands) else (),
-                )
+    for alpha, parts in at.items():
+        several = [parts[part] for part in ("in-domain", "rest", "mean")]
+        inside, rest, mean = (float(one["accuracy"]) for one in several)
+        bands = [_band(one) for one in several]
+        known = tuple(band for band in bands if band is not None)
+        found.append(
+            Step(
+                alpha,
+                number_of(several[0]),
+                inside,
+                rest,
+                mean,
+                known if len(known) == len(bands) else (),
+                several[0].get("method"),
             )
+        )
     return found
+
+
+def number_of(point: Mapping[str, Any]) -> float | None:
+    """α as a number; None for a model itself and by part. Older sweeps stored its name alone."""
+    if "at" in point:
+        return None if point["at"] is None else float(point["at"])
+    alpha = str(point["alpha"])
+    return None if alpha == _BASE or "=" in alpha else float(alpha)
 
 
 def _band(point: Mapping[str, Any]) -> tuple[float, float] | None:
