@@ -12,7 +12,7 @@ from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.notes import note
+from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ Examples:
       --in-domain demo-texture --method linear,ties,dare-ties --density 0.3   which method, which α
   mubench-gen sweep --plugin clip --base BASE --finetuned ONE --finetuned TWO \\
       --in-domain 'kather*' --method ties,model-stock                 two fine-tunes in one
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --method outputs                       answers, not weights
   mubench-gen sweep --plugin tiny --finetuned llava-finetuned --in-domain demo-texture \\
       --prompt paper,letter,plain           does the best α depend on the prompt?
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
@@ -48,8 +50,8 @@ _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
         "--prompt", "--axis", "--budget", "--method", "--weights", "--density", "--gamma",
-        "--epsilon", "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust",
-        "--run-dir", "--html", "--svg", "--plan", "--json",
+        "--epsilon", "--t3", "--include", "--exclude", "--missing", "--accept-vocabulary",
+        "--adjust", "--run-dir", "--html", "--svg", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric", "prompt"}
@@ -121,6 +123,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     metavar="NAME[,NAME…]",
     help="How weights are mixed, as in merge: linear, slerp, lines, task-arithmetic, ties, "
     "dare-ties, della …; any other name lists all by kind. Of several each is asked at every α. "
+    "outputs, outputs-logits: answers are mixed, not weights, and the two ends alone are asked. "
     "[linear]",
 )
 @click.option(
@@ -133,6 +136,13 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 )
 @click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
 @click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
+@click.option(
+    "--t3",
+    default="",
+    metavar="gamma=G,min=A,max=B",
+    help="Of outputs: how T³ weighs the base by the divergence of two answers, from A to B. "
+    "[gamma=0.5,min=0,max=1]",
+)
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."
 )
@@ -196,6 +206,7 @@ def command(
     density: float | None,
     gamma: float | None,
     epsilon: float | None,
+    t3: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: str,
@@ -213,12 +224,13 @@ def command(
     empties the caches. The other options are those of eval.
     """
     from mubench_gen.ablation.axes import table_of
-    from mubench_gen.cli.sweep_view import show, show_plan, title_of, write_pages
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.sweep_outputs import Given, check_flags, mixes_outputs, opened
+    from mubench_gen.cli.sweep_view import finish, show_items, show_plan, title_of
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.said import weights_of
     from mubench_gen.interpolation.sweep.conditions import SweepKeys
+    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
@@ -231,11 +243,32 @@ def command(
     if svg is not None:
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
     gathered = gather(flags, config, SweepKeys)
-    given = dict(gathered.values)
-    axes = {**given.pop("axis", {}), **table_of(axis)}
+    values = dict(gathered.values)
+    axes = {**values.pop("axis", {}), **table_of(axis)}
     inside = [part for text in in_domain for part in text.split(",") if part]
+    command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
+    names = [name for text in methods for name in text.split(",") if name.strip()]
+    if mixes_outputs(names):
+        of_weights = {
+            "--weights": weights, "--density": density, "--gamma": gamma, "--epsilon": epsilon,
+            "--include": include, "--exclude": exclude, "--missing": missing != "refuse",
+            "--accept-vocabulary": accept_vocabulary, "--axis": axes or None, "--budget": budget,
+        }  # fmt: skip
+        check_flags(names, finetuned, of_weights)
+        given = Given(names[0], t3, base, finetuned, alphas, inside, study, pair)
+        with results_only():
+            outputs = opened(given, values, flags)
+            mixed = None
+            if not planning:
+                mixed = run_outputs(outputs, command_line, adjust=adjust, progress=True)
+        if mixed is None:
+            outputs.close()
+            return show_items("α", outputs.folder, outputs.planned(), as_json=as_json)
+        return finish(mixed, outputs.title, html, svg, as_json=as_json)
+    if t3:
+        raise SettingError("--t3 is of outputs: give it with --method outputs.")
     meant = asked(
-        given,
+        values,
         study=study,
         pair=pair,
         base=base,
@@ -245,7 +278,7 @@ def command(
     )
     recipes = make_recipes(
         meant.alphas,
-        methods=[name for text in methods for name in text.split(",") if name.strip()],
+        methods=names,
         sparse=Sparse(density, gamma, epsilon),
         each=() if weights is None else weights_of(weights),
         seed=meant.settings.seed,
@@ -266,16 +299,10 @@ def command(
             axis=axes,
             budget=budget,
         )
-        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return show_plan(sweep, as_json=as_json)
-    write_pages(result.frontier, title_of(result), html, svg, result.by_condition, result.search)
-    if as_json:
-        print_json(result.as_dict())
-    else:
-        show(result.frontier, title_of(result), result.by_condition, result.search)
-    note(f"Sweep folder: {sweep.folder}")
-    return 3 if result.n_errors else 0
+    by, search = result.by_condition, result.search
+    return finish(result, title_of(result), html, svg, as_json=as_json, by=by, search=search)

@@ -10,10 +10,34 @@ from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mubench_gen.interpolation.sweep.frontier import Frontier
     from mubench_gen.interpolation.sweep.halving import Search
     from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
     from mubench_gen.interpolation.sweep.under import ByCondition
+
+
+def finish(
+    result: SweepResult | OutputResult,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    *,
+    as_json: bool,
+    by: ByCondition | None = None,
+    search: Search | None = None,
+) -> int:
+    """Write and print what was found, by condition and with a budget where there are such results;
+    the exit code says whether items failed."""
+    write_pages(result.frontier, title, html, svg, by, search)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        show(result.frontier, title, by, search)
+    note(f"Sweep folder: {result.sweep.folder}")
+    return 3 if result.n_errors else 0
 
 
 def show_plan(sweep: Sweep, *, as_json: bool) -> int:
@@ -21,24 +45,46 @@ def show_plan(sweep: Sweep, *, as_json: bool) -> int:
     sweep.plan.model.close()
     each = sweep.conditions.counts()
     items = {stop.name: sum(each.values()) for stop in sweep.plans}
-    whole = sum(items.values())
-    total = whole if sweep.budget is None else min(whole, sweep.budget)
-    varied = sweep.conditions.varied
-    if as_json:
-        told = {"conditions": each} if varied else {}
-        print_json({"sweep_dir": str(sweep.folder), "items": items, **told, "total": total})
-        return 0
-    most = f"at most {total:,} of {whole:,}" if total < whole else f"{total:,}"
-    title = f"{sweep.folder}: {most} items, no request was sent"
-    if not varied:
-        rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
+    if not sweep.conditions.varied:
         head = "α" if len(sweep.recipes) == 1 else "method and α"
-        print_table([head, "items"], rows, title=title, right=[1])
+        return show_items(head, sweep.folder, items, as_json=as_json, budget=sweep.budget)
+    told = _total(items, sweep.budget)
+    if as_json:
+        print_json({"sweep_dir": str(sweep.folder), "items": items, "conditions": each, **told})
         return 0
     rows = [[name, f"{n:,}", f"{n * len(items):,}"] for name, n in each.items()]
+    title = _plan_title(sweep.folder, told)
     print_table(["condition", "items each", "of all weights"], rows, title=title, right=[1, 2])
     say(f"{len(items):,} sets of weights: {', '.join(items)}")
     return 0
+
+
+def show_items(
+    head: str,
+    folder: Path,
+    items: Mapping[str, int],
+    *,
+    as_json: bool,
+    budget: int | None = None,
+) -> int:
+    """Print how many items each would take; with a budget it is asked at most so many of all."""
+    told = _total(items, budget)
+    if as_json:
+        print_json({"sweep_dir": str(folder), "items": items, **told})
+        return 0
+    rows = [[name, f"{n:,}"] for name, n in items.items()]
+    print_table([head, "items"], rows, title=_plan_title(folder, told), right=[1])
+    return 0
+
+
+def _total(items: Mapping[str, int], budget: int | None) -> dict[str, int]:
+    total = sum(items.values())
+    return {"total": total} if budget is None else {"total": total, "budget": min(budget, total)}
+
+
+def _plan_title(folder: Path, told: Mapping[str, int]) -> str:
+    most = f"at most {told['budget']:,} of " if "budget" in told else ""
+    return f"{folder}: {most}{told['total']:,} items, no request was sent"
 
 
 def title_of(result: SweepResult) -> str:
@@ -122,10 +168,10 @@ def show(
             right=range(2, len(found.parts) + 2),
         )
     print_table(
-        ["task (*: in-domain)", "items", *map(found.spoken, found.alphas)],
+        ["task (*: in-domain)", "items", *map(found.spoken, found.names)],
         task_rows(found),
         title="Accuracy by task in %",
-        right=range(1, len(found.alphas) + 2),
+        right=range(1, len(found.names) + 2),
     )
     for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))

@@ -108,6 +108,8 @@ def runs_of(path: Path) -> list[Path]:
             raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     if os.path.isfile(path / SWEEP):
+        if isinstance(named := read_sweep(path / SWEEP).get("runs"), list):  # of finished runs
+            return [path / str(run) for run in named if os.path.isdir(path / str(run))]
         return _of_sweep(path)
     return [load_run(path).dir]
 

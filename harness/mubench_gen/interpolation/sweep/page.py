@@ -37,7 +37,7 @@ def page(
         *_of_finetunes(found),
         *_of_parts(found),
         html_table(
-            ["task (*: in-domain)", "items", *found.alphas],
+            ["task (*: in-domain)", "items", *found.names],
             task_rows(found),
             name="Accuracy by task",
         ),
@@ -100,14 +100,16 @@ def _of_parts(found: Frontier) -> list[str]:
 
 def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
     """The frontier, a point per α, and the accuracies by α."""
-    steps = steps_of_points(map(asdict, found.points))
+    bound = "" if found.mix is None else found.mix.bound
+    steps = steps_of_points(map(asdict, found.points), map(asdict, found.beside), bound)
     with styled():
         return frontier(steps, "Frontier: in-domain accuracy against the rest", width=width)
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:
-    """A row per α: the three accuracies, and their differences from both ends."""
-    parts = [found.of(part) for part in (IN_DOMAIN, REST, MEAN)]
+    """A row per α, and per mix beside them: the three accuracies, and their differences from both
+    ends."""
+    parts = [found.all_of(part) for part in (IN_DOMAIN, REST, MEAN)]
     return [
         [
             _marked(found, alpha),
@@ -115,7 +117,7 @@ def ends_rows(found: Frontier) -> list[list[str]]:
             *(signed_interval(points[place].over_base) for points in parts),
             *(signed_interval(points[place].over_finetuned) for points in parts),
         ]
-        for place, alpha in enumerate(found.alphas)
+        for place, alpha in enumerate(found.names)
     ]
 
 
@@ -123,7 +125,7 @@ def task_rows(found: Frontier) -> list[list[str]]:
     """A row per task: the number of items, and the accuracy at each α."""
     rows = []
     for task in (*found.in_domain, *found.rest):
-        points: Sequence[Point] = found.of(task)
+        points: Sequence[Point] = found.all_of(task)
         if points:
             mark = "* " if task in found.in_domain else ""
             rows.append(
@@ -139,14 +141,14 @@ def part_heads(found: Frontier) -> list[str]:
 
 def part_rows(found: Frontier) -> list[list[str]]:
     """A row per α, and one per published model: the accuracy on each part, a dash for none."""
-    points = [found.of(part.name) for part in found.parts]
+    points = [found.all_of(part.name) for part in found.parts]
     rows = [
         [
             found.spoken(alpha),
             "this sweep",
             *(percent(of_part[place].accuracy) for of_part in points),
         ]
-        for place, alpha in enumerate(found.alphas)
+        for place, alpha in enumerate(found.names)
     ]
     if found.published is not None:
         for model, values in found.published.models.items():

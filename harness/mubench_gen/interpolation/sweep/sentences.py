@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent
+from mubench_gen.interpolation.sweep import mixes
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.parts import MEAN
 from mubench_gen.interpolation.sweep.words import signed_interval
@@ -20,6 +21,7 @@ def explained(found: Frontier) -> list[str]:
         + f"{found.clustered}."
     ]
     lines += [_BANDS[found.adjust], *_parts_explained(found)]
+    lines += [] if found.mix is None else mixes.explained(found.mix, found.alphas)
     if len(found.pareto) < len(found.alphas):
         lines.append(
             f"Pareto points: {_spanned(found.pareto, found)}; every other one is below one of them "
