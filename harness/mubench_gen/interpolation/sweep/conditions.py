@@ -32,8 +32,6 @@ from mubench_gen.plan.plan import OpenedData, Plan, make_plan
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugins
 
-_WHERE = "make a sweep of each value, and compare them"
-
 
 class SweepKeys(BaseModel):
     """What the file of --config may have beside the settings of `eval`."""
@@ -104,7 +102,7 @@ def make_axes(settings: Settings, axis: Mapping[str, Any]) -> StudySettings:
         if name in OF_THE_MODEL:
             raise SettingError(
                 f"--axis {one.name}: a sweep opens one model for all conditions, and this makes "
-                f"another: {_WHERE}."
+                "another: make a sweep of each value, and compare them."
             )
         for field, key in one.varied:
             if (key in getattr(settings, field)) if key else field in settings.model_fields_set:
