@@ -203,7 +203,7 @@ def command(
     One process changes the weights: in place on transformers; on vLLM it reloads them and
     empties the caches. The other options are those of eval.
     """
-    from mubench_gen.cli.sweep_outputs import Given, check_flags, mixes_outputs, opened
+    from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, opened
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.said import weights_of
@@ -230,7 +230,7 @@ def command(
             "--accept-vocabulary": accept_vocabulary,
         }  # fmt: skip
         check_flags(names, finetuned, of_weights)
-        given = Given(names[0], t3, base, finetuned, alphas, inside, study, pair)
+        given = OutputFlags(names[0], t3, base, finetuned, alphas, inside, study, pair)
         with results_only():
             outputs = opened(given, gathered.values, flags)
             mixed = None
