@@ -18,6 +18,7 @@ from mubench_gen.ablation.findings import Findings, find
 from mubench_gen.ablation.grid import Cell, Factor, Grid
 from mubench_gen.ablation.items import ItemFindings, item_findings
 from mubench_gen.ablation.metrics import MetricFindings, metric_findings
+from mubench_gen.ablation.thinking_costs import ThinkingCost, thinking_costs
 from mubench_gen.ablation.verdict import PairVerdict, verdict_of
 from mubench_gen.console.formats import TextTable
 from mubench_gen.errors import RunFolderError, SettingError
@@ -143,6 +144,16 @@ class Analysis(StoredStudy):
         return found
 
     @cached_property
+    def thinking(self) -> dict[str, tuple[ThinkingCost, ...]]:
+        """By model, accuracy against tokens at each level of thinking, if that is an axis."""
+        found = {}
+        for name, runs in zip(self.models, self.runs_by_model, strict=True):
+            costs = thinking_costs(self.grid, placed_runs(self.grid, runs), runs[0][1].clustering)
+            if costs:
+                found[name] = costs
+        return found
+
+    @cached_property
     def metrics(self) -> dict[str, dict[str, MetricFindings]]:
         """By model, the further metrics that the study was scored with."""
         found = {}
@@ -182,6 +193,7 @@ class Analysis(StoredStudy):
         return {
             "items": [asdict(one) for one in self.items],
             "corruption": None if self.corruption is None else asdict(self.corruption),
+            "thinking": {n: [asdict(one) for one in own] for n, own in self.thinking.items()},
             "debiased": {name: asdict(one) for name, one in self.debiased.items()},
             **({} if self.verdict is None else {"verdict": asdict(self.verdict)}),
             "methods": self.methods,

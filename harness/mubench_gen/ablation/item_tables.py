@@ -10,6 +10,7 @@ from mubench_gen.ablation.gains import Gain
 from mubench_gen.ablation.grid import shown
 from mubench_gen.ablation.items import ItemFindings, Known
 from mubench_gen.ablation.tables import ends_of, tables_of
+from mubench_gen.ablation.thinking_costs import ThinkingCost
 from mubench_gen.ablation.verdict import PairVerdict
 from mubench_gen.ablation.words import share_range
 from mubench_gen.console.formats import Strong, TextTable
@@ -29,6 +30,7 @@ def all_tables(study: Analysis) -> list[TextTable]:
     found += _design_tables(study)
     for one in study.items:
         found += items_tables(one, study.adjust)
+    found += [thinking_table(name, own) for name, own in study.thinking.items()]
     if study.corruption is not None:
         found.append(corruption_table(study.corruption))
     found += [debias_table(one, study.adjust, name) for name, one in study.debiased.items()]
@@ -106,6 +108,31 @@ def _untold(found: ItemFindings) -> Iterator[str]:
     for why in dict.fromkeys(one.why for one in found.untold):
         where = ", ".join(f"{o.factor} {shown(o.level)}" for o in found.untold if o.why == why)
         yield f"No numbers of {where}: {why}."
+
+
+def thinking_table(model: str, levels: Sequence[ThinkingCost]) -> TextTable:
+    """Accuracy against tokens, by level of thinking."""
+    return TextTable(
+        f"{model}: accuracy against tokens",
+        ["thinking", "answers", "accuracy, %", "95 % CI", "tokens written", "95 % CI",
+         "of them thought", "cut before an answer, %"],
+        [[
+            [shown(one.level), f"{one.accuracy.n:,}", percent(one.accuracy.value),
+             share_range(one.accuracy.ci95), _count(one.tokens.value),
+             _counts(one.tokens.ci95), _count(one.thought.value), percent(one.cut.value)]
+            for one in levels
+        ]],
+        ["Tokens of a reply, its thought among them, as the engine counts them. An answer that was "
+         "cut while the model thought is unanswered, and counts as wrong."],
+    )  # fmt: skip
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
+
+
+def _counts(ends: tuple[float, float] | None) -> str:
+    return "–" if ends is None else f"{ends[0]:,.1f}–{ends[1]:,.1f}"
 
 
 def corruption_table(found: Corruption) -> TextTable:

@@ -11,6 +11,7 @@ from mubench_gen.ablation.contact_sheet import PICTURES, contact_sheet
 from mubench_gen.ablation.item_tables import (
     corruption_table,
     items_tables,
+    thinking_table,
     verdict_tables,
 )
 from mubench_gen.ablation.tables import tables_of
@@ -59,6 +60,8 @@ def _sections(study: Analysis, pictures: int) -> Iterator[_Section]:
     own = [_table(t) for one in study.items for t in items_tables(one, study.adjust)]
     flips = [*_drawn(study, "flips"), *own]
     yield _Section("flips", "Flips", "Answers that change", flips)
+    thoughts = [_table(thinking_table(name, own)) for name, own in study.thinking.items()]
+    yield _Section("thinking", "Thinking", "Accuracy against tokens", thoughts)
     if study.corruption is not None:
         errors = [_table(corruption_table(study.corruption))]
         yield _Section("corruption", "Corruption", "Errors under transforms", errors)

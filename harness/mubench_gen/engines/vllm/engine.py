@@ -65,8 +65,10 @@ class VllmEngine:
         facts: Mapping[str, Any],
         log: VllmLog,
         opened: ThoughtMarks | None = None,
+        budget: int | None = None,
     ) -> None:
         self.facts = facts
+        self._budget = budget  # of tokens of a thought
         self._opened = opened  # of a thought that prompts open
         self._log = log
         self._llm = llm
@@ -224,6 +226,7 @@ class VllmEngine:
             stop=list(self._stops.texts),
             stop_token_ids=list(self._stops.tokens),
             structured_outputs=choice if ask.readout == "choice" else None,
+            thinking_token_budget=self._budget,
         )
 
     def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> EngineOutput:

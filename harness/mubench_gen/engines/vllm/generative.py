@@ -22,7 +22,6 @@ from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.engines.vllm.opening import open_engine
 from mubench_gen.engines.vllm.replicas import gpu_shares, read_number
-from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Request
 
@@ -56,11 +55,6 @@ class VllmGenerative(StreamingModel):
         kept = {name: self._arguments.get(name) for name in _PREPARATION}
         self._asks = Asks(checkpoint, kept)
         self._thinking = read_thinking(runtime.thinking)
-        if self._thinking is not None and self._thinking.budget is not None:
-            raise SettingError(
-                f"{self._thinking.flag}: --engine vllm bounds no thought by itself. Use --thinking "
-                "on, with --max-tokens for thought and answer, or --engine transformers."
-            )
         self._engine: EngineLoop | None = None
         self._facts: Mapping[str, Any] = {}
         self._made_by = ""
