@@ -224,7 +224,7 @@ def command(
     empties the caches. The other options are those of eval.
     """
     from mubench_gen.ablation.axes import table_of
-    from mubench_gen.cli.sweep_outputs import Given, check_flags, mixes_outputs, opened
+    from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, opened
     from mubench_gen.cli.sweep_view import finish, show_items, show_plan, title_of
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
@@ -255,7 +255,7 @@ def command(
             "--accept-vocabulary": accept_vocabulary, "--axis": axes or None, "--budget": budget,
         }  # fmt: skip
         check_flags(names, finetuned, of_weights)
-        given = Given(names[0], t3, base, finetuned, alphas, inside, study, pair)
+        given = OutputFlags(names[0], t3, base, finetuned, alphas, inside, study, pair)
         with results_only():
             outputs = opened(given, values, flags)
             mixed = None
