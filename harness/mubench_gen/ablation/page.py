@@ -79,8 +79,9 @@ def _sheet(study: Analysis, pictures: int) -> list[str]:
     if rows is None or not rows.rows:
         return []
     return [
-        '<p class="note">A row an image, small copies of the pixels that were sent, with the size '
-        "that these have.</p>",
+        '<p class="note">A row an image: small copies of the pixels that every model was sent, '
+        "with their size. What a model's own processor makes of them: <code>data preview "
+        "--model</code>.</p>",
         sheet_table(rows),
     ]
 

@@ -7,10 +7,11 @@ at a time, and still crossed with all else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, get_args
 
-from mubench_gen.errors import SettingError
+from mubench_gen.errors import PluginError, SettingError
 from mubench_gen.images.transform import NONE
 from mubench_gen.types import Control
 
@@ -23,6 +24,11 @@ CONTROLS: tuple[str, ...] = tuple(one for one in get_args(Control) if one != NON
 def settings_of(value: Any) -> dict[str, Any]:
     """The settings of `eval` that a level of the axis stands for."""
     return {CONTROL: value} if value in CONTROLS else {"image_set": {TRANSFORM: value}}
+
+
+def control(axis: str, level: Any) -> tuple[Any, Any] | None:
+    """A level of the axis that is a control, as the value and its sense; None of other levels."""
+    return (level, (CONTROL, level)) if axis == SEEN and level in CONTROLS else None
 
 
 def hides(factor: str, level: str) -> bool:
@@ -38,3 +44,14 @@ def check_apart(names: Mapping[str, Any]) -> None:
                 f"--axis {SEEN} and --axis {other}: {SEEN} has controls and transforms, one at a "
                 f"time. Give either {SEEN}, or {CONTROL} and {TRANSFORM} for their product."
             )
+
+
+@contextmanager
+def controls_told(axis: str) -> Iterator[None]:
+    """Adds the names of the controls to what is said of a level that is no transform."""
+    try:
+        yield
+    except PluginError as error:
+        if axis != SEEN:
+            raise
+        raise SettingError(f"{error} The controls are {', '.join(CONTROLS)}.") from None

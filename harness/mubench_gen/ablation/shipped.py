@@ -51,7 +51,8 @@ def with_study(
         return dict(given)
     if pair is not None and (base is not None or finetuned is not None):
         raise SettingError("--pair names both models: leave --base and --finetuned out.")
-    finetuned = finetuned if pair is None else pair
+    if pair is not None:
+        finetuned, given = pair, {name: v for name, v in given.items() if name != "plugin"}
     if given.get("model") and finetuned is not None:
         raise SettingError("--model and a pair: leave --model out, the pair names both.")
     named = _study_axes(study, base, finetuned, given, plugins)
