@@ -337,7 +337,7 @@ def test_a_node_that_goes_loses_nothing(
 def test_a_sweep_asks_each_alpha_of_its_own_weights(tmp_path: Path, cluster: Nodes) -> None:
     from mubench_gen_plugins.tiny import WEIGHTS
 
-    ends = ("--base", WEIGHTS / "clip", "--finetuned", WEIGHTS / "clip-finetuned", "--alpha", "0.5")
+    ends = ("--base", WEIGHTS / "clip", "--finetuned", WEIGHTS / "clip-finetuned", "--alpha", "1")
     tasks = ("--tasks", "demo-texture,modality", "--limit", "6", "--in-domain", "demo-texture")
     ray = ("--engine", "ray", "--ray-address", cluster.address, "-o", "engine.actors=1")
     found = []
@@ -346,7 +346,7 @@ def test_a_sweep_asks_each_alpha_of_its_own_weights(tmp_path: Path, cluster: Nod
                  "--method", "linear,ties")  # fmt: skip
         done = run(command_line(*words))
         assert done.returncode == 0, done.stderr
-        folders = ("base", "alpha-0.5-linear", "alpha-0.5-ties", "finetuned")
+        folders = ("base", "alpha-1-ties", "finetuned")
         runs = [load_run(tmp_path / name / folder) for folder in folders]
         found.append([{r["id"]: r["scores"] for r in one.records()} for one in runs])
     for on_cluster, here in zip(*found, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from mubench_gen.ablation.cell_pairs import as_given
 from mubench_gen.ablation.grid import Factor, Grid, shown
 from mubench_gen.ablation.seen import SEEN, TRANSFORM
-from mubench_gen.report.html.pictures import Album, find_pictures
+from mubench_gen.report.html.pictures import Picture, find_pictures
 from mubench_gen.report.preview.side_by_side import Rows, SideBySide
 from mubench_gen.storage.records import images_shown, row_key
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from mubench_gen.ablation.analysis import Analysis
     from mubench_gen.runs.results import Run
 
-Digests = Mapping[tuple[str, ...], Mapping[str, str]]  # by way to show images, and by row
+Shown = tuple[str, str]  # the policy that made pixels of a file, as text, and the file's digest
+Ways = Mapping[tuple[str, ...], Mapping[str, Shown]]  # by way to show images, and by row
 PICTURES = 8  # rows, if no number is given
 _BYTES = 9_000  # of a picture, on average
 _MOST = 40  # ways to show an image
@@ -50,16 +52,16 @@ def contact_sheet(study: Analysis, number: int = PICTURES) -> Rows | None:
     runs = [_runs_by_way(study.grid, dict(own), factors) for own in study.runs_by_model]
     ways = list(runs[0])[:_MOST]
     chosen = spread(_rows_of(runs[0][ways[0]]), number, study.seed)
-    digests = [{way: _digests(own[way], set(chosen)) for way in ways} for own in runs]
-    album = Album()
-    for by_way, of in zip(runs, digests, strict=True):
+    shown_to = [{way: _shown_by(own[way], set(chosen)) for way in ways} for own in runs]
+    pictures: dict[Shown, Picture] = {}
+    for by_way, of in zip(runs, shown_to, strict=True):
         for way in ways:
-            _add_pictures(album, by_way[way], of[way])
+            _add_pictures(pictures, by_way[way], of[way])
     rows = []
     for key in chosen:
-        for model, own, others in _apart(study.models, digests, key):
+        for model, own, others in _apart(study.models, shown_to, key):
             name = f"{key}, {model}" if others else key
-            rows.append((name, [_tile(album, own[way].get(key)) for way in ways]))
+            rows.append((name, [_tile(pictures, own[way].get(key)) for way in ways]))
     return Rows("What the models saw", [" · ".join(map(shown, way)) for way in ways], rows)
 
 
@@ -88,35 +90,39 @@ def _rows_of(run: Run) -> dict[str, str]:
     return {row_key(one): one["dataset"] for one in run.outcomes() if images_shown(one)}
 
 
-def _digests(run: Run, rows: set[str]) -> dict[str, str]:
-    """The digest of the first image of these rows."""
-    found: dict[str, str] = {}
+def _shown_by(run: Run, rows: set[str]) -> dict[str, Shown]:
+    """What the run showed as the first image of these rows."""
+    policy = json.dumps(run.manifest.get("image_policy"), sort_keys=True)
+    found: dict[str, Shown] = {}
     for record in run.outcomes():
         key = row_key(record)
         if key in rows and key not in found and (digests := images_shown(record)):
-            found[key] = digests[0]
+            found[key] = policy, digests[0]
     return found
 
 
 def _apart(
-    models: Sequence[str], digests: Sequence[Digests], key: str
-) -> Iterator[tuple[str, Digests, bool]]:
+    models: Sequence[str], shown_to: Sequence[Ways], key: str
+) -> Iterator[tuple[str, Ways, bool]]:
     """The first model of each that were shown the same, what it was shown, and whether others
     were shown something else."""
-    firsts: dict[tuple[str | None, ...], tuple[str, Digests]] = {}
-    for model, own in zip(models, digests, strict=True):
+    firsts: dict[tuple[Shown | None, ...], tuple[str, Ways]] = {}
+    for model, own in zip(models, shown_to, strict=True):
         firsts.setdefault(tuple(one.get(key) for one in own.values()), (model, own))
     return ((*first, len(firsts) > 1) for first in firsts.values())
 
 
-def _add_pictures(album: Album, run: Run, digests: Mapping[str, str]) -> None:
-    """Add the pictures of these digests (by row) that the album does not have yet."""
-    wanted = {digest: {key} for key, digest in digests.items() if digest not in album.pictures}
-    album.pictures.update(find_pictures([run], wanted, most=_BYTES).pictures)
+def _add_pictures(
+    pictures: dict[Shown, Picture], run: Run, shown_by_row: Mapping[str, Shown]
+) -> None:
+    """Add what the run showed of these rows, as far as no other run showed the same."""
+    missing = {one: key for key, one in shown_by_row.items() if one not in pictures}
+    album = find_pictures([run], {one[1]: {key} for one, key in missing.items()}, most=_BYTES)
+    pictures.update({one: album.pictures[one[1]] for one in missing if one[1] in album.pictures})
 
 
-def _tile(album: Album, digest: str | None) -> SideBySide:
-    picture = album.pictures.get(digest or "")
+def _tile(pictures: Mapping[Shown, Picture], one: Shown | None) -> SideBySide:
+    picture = None if one is None else pictures.get(one)
     if picture is None:
-        return SideBySide("not available" if digest else "no image")
+        return SideBySide("no image" if one is None else "not available")
     return SideBySide(f"{picture.width} × {picture.height}", picture.content)

@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from mubench_gen.ablation.grid import Factor, Grid, shown
+from mubench_gen.ablation.verdict_words import level_words
 from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
@@ -77,7 +78,7 @@ def gain_dots(study: Analysis, width: float = COLUMN) -> Drawing:
         )
     marks = [
         Mark(
-            printable(f"{one.factor} {shown(one.level)}" if one.factor else "all"),
+            printable(level_words(one) if one.factor else "all"),
             one.gain,
             one.ci95,
         )

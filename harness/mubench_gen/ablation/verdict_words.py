@@ -31,7 +31,7 @@ def sentences(found: PairVerdict) -> Iterator[str]:
     yield from _by_cell(found.cells)
     images = [one for one in found.changes if one.factor in OF_IMAGES]
     yield from (_changed(one) for one in images if one.is_shown)
-    if same := [_level(one) for one in images if not one.is_shown]:
+    if same := [level_words(one) for one in images if not one.is_shown]:
         yield f"Under {', '.join(same)} the difference is not shown to change."
     own = [one for one in found.changes if one.factor not in OF_IMAGES]
     for one in own:
@@ -61,7 +61,7 @@ def _by_cell(cells: Sequence[Gain]) -> Iterator[str]:
 
 
 def _changed(one: Change) -> str:
-    told = f"Under {_level(one)} the difference is {_points(one.gain)}"
+    told = f"Under {level_words(one)} the difference is {_points(one.gain)}"
     if hides(one.factor, one.level):
         part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
         return f"{told}: {part} depend on the image."
@@ -74,10 +74,10 @@ def _changed(one: Change) -> str:
 
 
 def _named(one: Gain) -> str:
-    return f"{_level(one)} ({_points(one.gain)})"
+    return f"{level_words(one)} ({_points(one.gain)})"
 
 
-def _level(one: Gain | Change) -> str:
+def level_words(one: Gain | Change) -> str:
     """The level, after its factor where that says more."""
     return shown(one.level) if one.factor == SEEN else f"{one.factor} {shown(one.level)}"
 

@@ -73,6 +73,12 @@ Examples:
 @click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
 @click.option("--seed", type=int, help="Of the methods that draw: dare, della. [0]")
 @click.option(
+    "--rescale",
+    type=click.Choice(["chance", "sum", "none"]),
+    help="How dare and della make up for what they drop: by an element's chance, by the tensor's "
+    "sum of magnitudes (as mergekit), or not. [chance]",
+)
+@click.option(
     "--statistics",
     multiple=True,
     metavar="FOLDER",
@@ -92,6 +98,11 @@ Examples:
     "--carry-from",
     type=click.Choice(["base", "finetuned"]),
     help="Where configuration, tokenizer, processor and chat template come from. [base]",
+)
+@click.option(
+    "--store",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="The type of the written weights; the configuration names it. [the inputs' own]",
 )
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Merge although the tokenizers' tokens differ."
@@ -121,11 +132,13 @@ def command(
     gamma: float | None,
     epsilon: float | None,
     seed: int | None,
+    rescale: Literal["chance", "sum", "none"] | None,
     statistics: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: Literal["refuse", "keep-base"] | None,
     carry_from: Literal["base", "finetuned"] | None,
+    store: str | None,
     accept_vocabulary: bool,
     adapters: bool,
     rank: int | None,
@@ -147,8 +160,8 @@ def command(
     from mubench_gen.interpolation.merge.said import Said, together, weights_of
 
     if rank is not None:
-        _check_alone(adapters=adapters, statistics=statistics, alpha=alphas, weights=weights,
-                     recipe=recipe, method=method not in (None, "linear"),
+        _check_alone(adapters=adapters, store=store, statistics=statistics, alpha=alphas,
+                     weights=weights, recipe=recipe, method=method not in (None, "linear"),
                      carry_from=carry_from == "finetuned")  # fmt: skip
     if recipe is None and not finetuned:
         missed = "BASE" if base is None else "FINETUNED..."
@@ -163,11 +176,13 @@ def command(
         gamma=gamma,
         epsilon=epsilon,
         seed=seed,
+        rescale=rescale,
         statistics=statistics or None,
         include=include or None,
         exclude=exclude or None,
         missing=missing,
         carry_from=carry_from,
+        store=store,
         accept_vocabulary=accept_vocabulary or None,
     )
     settings = (given if recipe is None else together(read_recipe(recipe), given)).settings(out)

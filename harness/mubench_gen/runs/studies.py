@@ -108,6 +108,8 @@ def runs_of(path: Path) -> list[Path]:
             raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     if os.path.isfile(path / SWEEP):
+        if isinstance(named := read_sweep(path / SWEEP).get("runs"), list):  # of finished runs
+            return [path / str(run) for run in named if os.path.isdir(path / str(run))]
         return _of_sweep(path)
     return [load_run(path).dir]
 
@@ -141,13 +143,18 @@ def _of_sweep(path: Path) -> list[Path]:
     """The base's run, then those that were asked last in their order, then others by α."""
     order = read_sweep(path / SWEEP).get("folders")
     places = {name: place for place, name in enumerate(order if isinstance(order, list) else ())}
-    found = [run.parent for run in path.glob(f"*/{MANIFEST}")]
+    found = [
+        run.parent
+        for where in (f"*/{MANIFEST}", f"*/*/{MANIFEST}")  # the latter under conditions
+        for run in path.glob(where)
+    ]
     if not found:
         raise RunFolderError(f"{path}: is a sweep that has no run yet: run its command again.")
 
     def key(run: Path) -> tuple[bool, int, float, str]:
-        is_base = run.name in ("base", "alpha-0")
-        return not is_base, places.get(run.name, len(places)), _alpha(run.name), run.name
+        name = run.relative_to(path).parts[0]
+        is_base = name in ("base", "alpha-0")
+        return not is_base, places.get(name, len(places)), _alpha(name), str(run)
 
     return sorted(found, key=key)
 

@@ -18,7 +18,7 @@ from mubench_gen.interpolation.merge.checkpoint import (
 from mubench_gen.interpolation.merge.clip_layouts import convert_layout
 from mubench_gen.interpolation.merge.files import reading
 from mubench_gen.interpolation.merge.lora import open_adapter
-from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
+from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors, stored_as
 from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.parts import as_part
@@ -39,7 +39,8 @@ class MergeSettings:
 
     `carried_from`: where configuration, tokenizer, processor and chat template come from.
     `file`: the recipe's, if it was read from one. `statistics`: folders of what was measured of
-    each fine-tune, for the methods that need it.
+    each fine-tune, for the methods that need it. `store`: the type of the written weights, as
+    safetensors names it; None: the narrowest that holds all inputs.
     `unrounded`: tensors that an adapter changes are stored in float32, not in the base's type.
     """
 
@@ -52,6 +53,7 @@ class MergeSettings:
     unrounded: bool = False
     file: RecipeFile | None = None
     statistics: tuple[Path, ...] = ()
+    store: str | None = None
 
     def folders(self, root: Path) -> dict[Alpha, Path]:
         """The folder of each α under `root`."""
@@ -114,6 +116,8 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     method = settings.recipe.method
     statistics = open_statistics(method, settings.statistics, finetuned, files)
     shards, plain = with_statistics(shards, statistics, method)
+    if settings.store is not None:
+        shards = {file: stored_as(tensors, settings.store) for file, tensors in shards.items()}
     if settings.file:
         check_promises(settings.file, base, [one for part in shards.values() for one in part])
     compared = [
@@ -180,6 +184,7 @@ def identity(settings: MergeSettings, inputs: MergeInputs) -> dict[str, Any]:
         **settings.recipe.as_dict(),
         "carried_from": settings.carried_from,
         "unrounded": settings.unrounded,
+        **({"store": settings.store} if settings.store else {}),
         **({"statistics": [one.sha256 for one in inputs.measured]} if inputs.measured else {}),
         "files": [
             [str(side.folder.resolve()), list(map(list, side.identity))]

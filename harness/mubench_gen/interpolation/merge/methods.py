@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mubench_gen.errors import SettingError, did_you_mean
 
 Choice = Literal["magnitude", "outliers", "random", "ranked", "variance"]
+Rescale = Literal["chance", "sum", "none"]
 Consensus = Literal["sum", "elected", "largest", "weighted", "fisher", "regmean"]
 
 
@@ -18,13 +19,15 @@ class Sparse:
 
     `density`: the share that is kept. `gamma`: the share of the largest that is dropped
     (breadcrumbs). `epsilon`: how far the chance to be kept varies with the size (DELLA).
-    `seed`: of the methods that draw.
+    `seed`: of the methods that draw; `rescale`: by what these make up for what they drop: by an
+    element's chance to be kept, by a tensor's former sum of magnitudes (mergekit), or not.
     """
 
     density: float | None = None
     gamma: float | None = None
     epsilon: float | None = None
     seed: int | None = None
+    rescale: Rescale | None = None
 
 
 USUAL = Sparse()
@@ -77,10 +80,10 @@ METHODS: Mapping[str, MethodFacts] = {
     "passthrough": MethodFacts(_BETWEEN, any_alpha=True, departs=False, arrives=True, most=1),
     "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, arrives=True, weights=True),
     "ties": _sparse("magnitude", "elected", density=0.2),
-    "dare-linear": _sparse("random", "sum", density=0.1, seed=0),
-    "dare-ties": _sparse("random", "elected", density=0.1, seed=0),
-    "della": _sparse("ranked", "elected", density=0.3, epsilon=0.1, seed=0),
-    "della-linear": _sparse("ranked", "sum", density=0.3, epsilon=0.1, seed=0),
+    "dare-linear": _sparse("random", "sum", density=0.1, seed=0, rescale="chance"),
+    "dare-ties": _sparse("random", "elected", density=0.1, seed=0, rescale="chance"),
+    "della": _sparse("ranked", "elected", density=0.3, epsilon=0.1, seed=0, rescale="chance"),
+    "della-linear": _sparse("ranked", "sum", density=0.3, epsilon=0.1, seed=0, rescale="chance"),
     "breadcrumbs": _sparse("outliers", "sum", density=0.9, gamma=0.01),
     "breadcrumbs-ties": _sparse("outliers", "elected", density=0.9, gamma=0.01),
     "model-stock": MethodFacts(_SEVERAL, any_alpha=True, fewest=2),

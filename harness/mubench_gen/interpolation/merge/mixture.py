@@ -53,6 +53,7 @@ from mubench_gen.interpolation.merge.tensor_merge import (
 )
 from mubench_gen.interpolation.merge.tensors import Array, Tensor, chunks, read_whole
 
+_TINY = 1e-7  # a sum of magnitudes that is not scaled, as in mergekit
 _AHEAD = 16  # chunks whose results wait in memory
 
 Pick = Callable[[Span, int, Array], Array]
@@ -184,6 +185,7 @@ class Preparation:
 
     def _drawing(self) -> Pick:
         settings, row = self._settings(), row_length(self.tensor.shape)
+        scaled = settings[0].rescale == "chance"
         draws = [
             Draws.of(one.seed or 0, self.tensor.name, number) for number, one in enumerate(settings)
         ]
@@ -193,10 +195,27 @@ class Preparation:
             assert density is not None
             uniform = draws[number].at(span)
             if epsilon is None:
-                return drawn(difference, density, uniform)
-            return drawn_by_rank(difference, row, density, epsilon, uniform)
+                return drawn(difference, density, uniform, scaled=scaled)
+            return drawn_by_rank(difference, row, density, epsilon, uniform, scaled=scaled)
 
-        return draw
+        return self._by_sum(draw) if settings[0].rescale == "sum" else draw
+
+    def _by_sum(self, pick: Pick) -> Pick:
+        """What is picked, scaled to the former sum of the tensor's magnitudes, as in mergekit."""
+
+        def sums(span: Span, base: Array, *finetuned: Array) -> Array:
+            found = []
+            for number, one in enumerate(finetuned):
+                sides = one - base, pick(span, number, one - base)
+                found.append([np.abs(side).sum(dtype=np.float64) for side in sides])
+            return np.array(found)
+
+        total = sum(self._over_chunks(sums), np.zeros((len(self.tensor.finetuned), 2)))
+        known = (total > _TINY).all(axis=1)
+        factors = np.divide(total[:, 0], total[:, 1], out=np.ones(len(total)), where=known)
+        return lambda span, number, difference: (
+            pick(span, number, difference) * difference.dtype.type(factors[number])
+        )
 
     def _kept(self, number: int, settings: Sparse) -> Array:
         """The packed bits of the elements of one fine-tune that count, by their magnitude."""
@@ -253,7 +272,7 @@ class Preparation:
         def compute(span: Span) -> Array:
             return function(span, *numbers_of(self.tensor, span))
 
-        parts = chunks(self.tensor)
+        parts = chunks_of(self.tensor, self.recipe)
         while ahead := list(islice(parts, _AHEAD)):
             yield from self.threads.map(compute, ahead)
 

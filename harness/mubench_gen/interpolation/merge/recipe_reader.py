@@ -41,11 +41,13 @@ class _Recipe(BaseModel):
     gamma: float | None = None
     epsilon: float | None = None
     seed: int | None = None
+    rescale: Literal["chance", "sum", "none"] | None = None
     include: list[str] | None = None
     exclude: list[str] | None = None
     missing: Literal["refuse", "keep-base"] | None = None
     carry_from: Literal["base", "finetuned"] | None = None
     accept_vocabulary: bool | None = None
+    store: Literal["float32", "bfloat16", "float16"] | None = None
 
 
 def read_recipe(path: Path) -> Said:

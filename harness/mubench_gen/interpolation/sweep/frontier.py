@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
+from mubench_gen.interpolation.sweep.mixes import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,
@@ -35,7 +36,9 @@ class Frontier:
     what one cluster is called. adjust: how bands are made, "maxt" for all α at once. parts: further
     parts of the items, those that have any; published: points of other people's models on them.
     methods: by which weights were made. models: the names that are no α, but models themselves.
-    finetuned: the name of the fine-tune, of several the one with the highest mean.
+    finetuned: the name of the fine-tune, of several the one with the highest mean. beside: points
+    of what is none of these, whose bands hold together with theirs; mix: how, where outputs are
+    mixed.
     """
 
     alphas: tuple[str, ...]
@@ -56,6 +59,8 @@ class Frontier:
     methods: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     finetuned: str = "1"
+    beside: tuple[Point, ...] = ()
+    mix: OutputMix | None = None
 
     @property
     def several(self) -> bool:
@@ -64,7 +69,8 @@ class Frontier:
 
     def spoken(self, name: str) -> str:
         """A name in a sentence: "α 0.5"."""
-        return name if self.several or name in self.models else f"α {name}"
+        named = self.several or name in self.models or name not in self.alphas
+        return name if named else f"α {name}"
 
     @property
     def finetunes(self) -> tuple[str, ...]:
@@ -74,6 +80,15 @@ class Frontier:
     def of(self, part: str) -> list[Point]:
         """The points of one part, by ascending α."""
         return [point for point in self.points if point.part == part]
+
+    def all_of(self, part: str) -> list[Point]:
+        """The points of one part: of the α, then of what stands beside them."""
+        return [*self.of(part), *(point for point in self.beside if point.part == part)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The α, then what stands beside them."""
+        return (*self.alphas, *dict.fromkeys(point.alpha for point in self.beside))
 
     @property
     def pareto(self) -> tuple[str, ...]:
@@ -155,8 +170,9 @@ def frontier_of(
     """The frontier of values that are known; the arguments are those of `frontier`."""
     reading, there, halves = sheet.reading, sheet.there, sheet.halves(in_domain)
     tasks, task = reading.values["task"], reading.groups["task"]
-    codes = reading.clusters.codes
+    codes, alphas = reading.clusters.codes, sheet.alphas
     table = Table(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
+    of_alphas = replace(table, values=sheet.values[:, : len(alphas)], names=alphas)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
@@ -169,14 +185,15 @@ def frontier_of(
             having.append(part)
             points.append(table.points_of(part.name, meant.items, meant.strata))
     return Frontier(
-        alphas=tuple(sheet.names),
+        alphas=tuple(alphas),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
         rest=tuple(sorted(name for name in tasks if name not in in_domain)),
         items=int(there.sum()),
         n_excluded=len(there) - int(there.sum()),
-        points=tuple(sheet.placed(point) for part in points for point in part),
-        chosen=table.chosen(),
-        beats_both=beats_both(points[2]),
+        points=tuple(sheet.placed(point) for part in points for point in part[: len(alphas)]),
+        beside=tuple(point for part in points for point in part[len(alphas) :]),
+        chosen=of_alphas.chosen(),
+        beats_both=beats_both(points[2][: len(alphas)]),
         notes=(*sheet.notes, *reading.clusters.notes, *reading.clusters.cautions),
         clustered=reading.clusters.by,
         noun=reading.clusters.noun,

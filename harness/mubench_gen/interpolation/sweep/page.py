@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from mubench_gen.console.numbers import percent
+from mubench_gen.interpolation.sweep import budget_view
+from mubench_gen.interpolation.sweep.conditions_page import parts as by_condition_parts
+from mubench_gen.interpolation.sweep.conditions_view import explained as by_condition_lines
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.gains import Point
+from mubench_gen.interpolation.sweep.halving import Search
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
-from mubench_gen.interpolation.sweep.sentences import explained, signed_interval
+from mubench_gen.interpolation.sweep.sentences import explained
+from mubench_gen.interpolation.sweep.under import ByCondition
+from mubench_gen.interpolation.sweep.words import signed_interval
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, against, frontier
 from mubench_gen.report.figures.studies import steps_of_points
@@ -18,20 +24,30 @@ from mubench_gen.report.html.static import html_figure, html_table, static_page
 PUBLISHED = "published"
 
 
-def page(found: Frontier, title: str) -> str:
-    """The whole page as text."""
+def page(
+    found: Frontier, title: str, by: ByCondition | None = None, search: Search | None = None
+) -> str:
+    """The whole page as text; `by`: the results by condition, where there are several; `search`:
+    what a budget was spent on."""
     parts = [
+        *([] if search is None else budget_view.parts(search)),
+        *([] if by is None else by_condition_parts(by)),
         html_figure(figure(found)),
         html_table(_heads(found), ends_rows(found), name="Accuracy by α"),
         *_of_finetunes(found),
         *_of_parts(found),
         html_table(
-            ["task (*: in-domain)", "items", *found.alphas],
+            ["task (*: in-domain)", "items", *found.names],
             task_rows(found),
             name="Accuracy by task",
         ),
     ]
-    notes = [*explained(found), *(f"Note: {text}." for text in found.notes)]
+    notes = [
+        *([] if search is None else budget_view.explained(search)),
+        *([] if by is None else by_condition_lines(by)),
+        *explained(found),
+        *(f"Note: {text}." for text in found.notes),
+    ]
     return static_page(title, parts, notes, by="sweep")
 
 
@@ -84,14 +100,16 @@ def _of_parts(found: Frontier) -> list[str]:
 
 def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
     """The frontier, a point per α, and the accuracies by α."""
-    steps = steps_of_points(map(asdict, found.points))
+    bound = "" if found.mix is None else found.mix.bound
+    steps = steps_of_points(map(asdict, found.points), map(asdict, found.beside), bound)
     with styled():
         return frontier(steps, "Frontier: in-domain accuracy against the rest", width=width)
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:
-    """A row per α: the three accuracies, and their differences from both ends."""
-    parts = [found.of(part) for part in (IN_DOMAIN, REST, MEAN)]
+    """A row per α, and per mix beside them: the three accuracies, and their differences from both
+    ends."""
+    parts = [found.all_of(part) for part in (IN_DOMAIN, REST, MEAN)]
     return [
         [
             _marked(found, alpha),
@@ -99,7 +117,7 @@ def ends_rows(found: Frontier) -> list[list[str]]:
             *(signed_interval(points[place].over_base) for points in parts),
             *(signed_interval(points[place].over_finetuned) for points in parts),
         ]
-        for place, alpha in enumerate(found.alphas)
+        for place, alpha in enumerate(found.names)
     ]
 
 
@@ -107,7 +125,7 @@ def task_rows(found: Frontier) -> list[list[str]]:
     """A row per task: the number of items, and the accuracy at each α."""
     rows = []
     for task in (*found.in_domain, *found.rest):
-        points: Sequence[Point] = found.of(task)
+        points: Sequence[Point] = found.all_of(task)
         if points:
             mark = "* " if task in found.in_domain else ""
             rows.append(
@@ -123,14 +141,14 @@ def part_heads(found: Frontier) -> list[str]:
 
 def part_rows(found: Frontier) -> list[list[str]]:
     """A row per α, and one per published model: the accuracy on each part, a dash for none."""
-    points = [found.of(part.name) for part in found.parts]
+    points = [found.all_of(part.name) for part in found.parts]
     rows = [
         [
             found.spoken(alpha),
             "this sweep",
             *(percent(of_part[place].accuracy) for of_part in points),
         ]
-        for place, alpha in enumerate(found.alphas)
+        for place, alpha in enumerate(found.names)
     ]
     if found.published is not None:
         for model, values in found.published.models.items():

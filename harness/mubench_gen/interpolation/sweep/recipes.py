@@ -31,6 +31,13 @@ def make_recipes(
     names = tuple(dict.fromkeys(method_named(name) for name in methods))
     if not names:
         raise SettingError("Which method? Give --method linear, or several: linear,ties,della.")
+    measured = [name for name in names if METHODS[name].measured]
+    if measured:
+        raise SettingError(
+            f"--method {measured[0]} needs what mubench-gen measure finds of each fine-tune, and a "
+            "sweep knows weights alone: make the folders with mubench-gen merge and evaluate them "
+            "one by one."
+        )
     found = []
     for name in names:
         own = _own(name, sparse) if len(names) > 1 else sparse

@@ -21,8 +21,9 @@ Mask = npt.NDArray[np.bool_]
 class Sheet:
     """Values (items, names) of the items of a reading; NaN for what was not answered.
 
-    `names`: of the α, in ascending order. `ends`: the places of the base and of the fine-tunes.
-    `stops`: those of the names that are sets of weights.
+    `names`: of the α, in ascending order, and behind them of `beside` others that are none.
+    `ends`: the places of the base and of the fine-tunes. `stops`: those of the names that are sets
+    of weights.
     """
 
     reading: Reading
@@ -31,6 +32,11 @@ class Sheet:
     ends: tuple[int, ...]
     notes: Sequence[str] = ()
     stops: Mapping[str, Stop] = field(default_factory=dict)
+    beside: int = 0
+
+    @property
+    def alphas(self) -> Sequence[str]:
+        return self.names[: len(self.names) - self.beside]
 
     @property
     def there(self) -> Mask:

@@ -20,6 +20,7 @@ from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.tasks.task import matches
 
 FOLDER = Path(__file__).parent / "studies"
+USUAL_ALPHAS = ("0:1:0.1",)
 Axis = Literal["", "fine_he", "fine_all", "coarse_he", "coarse_all"]
 
 
@@ -202,7 +203,7 @@ def asked(
         settings=make_settings(values),
         base=base,
         finetuned=finetuned,
-        alphas=alphas or of_study or ("0:1:0.1",),
+        alphas=alphas or of_study or USUAL_ALPHAS,
         in_domain=in_domain,
         study=found,
     )

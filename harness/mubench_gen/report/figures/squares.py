@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
@@ -83,12 +83,16 @@ def _told(several: Sequence[tuple[str, Calibration]]) -> str:
     )
 
 
+_LABEL = 0.12, 0.05  # a label's width and height, in parts of the dots' range
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A point of a sweep: its name (α), and accuracies as shares. at: α as a number, None for a
     model that none gives. bands: where the accuracies in-domain, of the rest and their mean may be,
     for all α at once; none where that is not known. method: along whose α it stands, empty for a
-    model itself, None where that is not known.
+    model itself, None where that is not known. kind: "mix" for a mix of outputs with an α for each
+    answer, "bound" for the bound of choosing between the two.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Step:
     mean: float
     bands: tuple[tuple[float, float], ...] = ()
     method: str | None = None
+    kind: Literal["alpha", "mix", "bound"] = "alpha"
 
     @property
     def is_model(self) -> bool:
@@ -140,10 +145,13 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
 
 
 def _spoken(step: Step, methods: Sequence[str]) -> str:
-    return step.name if methods or step.is_model else f"α {step.name}"
+    named = methods or step.is_model or step.kind != "alpha"
+    return step.name if named else f"α {step.name}"
 
 
-def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
+def _against(found: Drawing, axes: Axes, every: Sequence[Step]) -> None:
+    steps = [one for one in every if one.kind == "alpha"]
+    others = [_dot(one, one.kind != "bound", ()) for one in every if one.kind != "alpha"]
     kept = undominated([(one.rest, one.inside) for one in steps])
     methods = _methods(steps)
     dots = [_dot(*pair, methods) for pair in zip(steps, kept, strict=True)]
@@ -151,11 +159,10 @@ def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
     along = [dot for dot, one in zip(dots, steps, strict=True) if not one.is_model]
     several = bool(methods) or any("=" in one.name for one in steps)
     told = ["numbers: α"] * bool(methods) + ["filled: Pareto points"] * (not all(kept))
-    _drawn(
-        found,
-        axes,
-        Panel("rest", "in-domain", dots, pareto if several else along, note=", ".join(told)),
-    )
+    if others:
+        told = ["dots filled: Pareto", "squares: α by answer", "open square: bound"]
+    line = pareto if several else along
+    _drawn(found, axes, Panel("rest", "in-domain", dots, line, others, ", ".join(told)))
 
 
 def _dot(step: Step, stays: bool, methods: Sequence[str]) -> Dot:
@@ -222,6 +229,7 @@ def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
         [one.across for one in panel.line], [one.up for one in panel.line], linewidth=1,
         color=SOFT if len({one.shade for one in panel.line}) > 1 else SERIES[2],
     )  # fmt: skip
+    named = _apart([*panel.others, *panel.dots[:1], *panel.dots[-1:], *panel.dots])
     for dots, other in ((panel.dots, None), (panel.others, (SERIES[0], "s"))):
         for one in dots:
             shade, shape = other or (one.shade, one.shape)
@@ -233,15 +241,33 @@ def _drawn(found: Drawing, axes: Axes, panel: Panel) -> None:
             found.tip(
                 dot, f"{one.name}: {panel.across} {one.across:.1f} %, {panel.up} {one.up:.1f} %"
             )
-            axes.annotate(
-                one.label or one.name, (one.across, one.up), xytext=(4, 4),
-                textcoords="offset points", fontsize=SMALL, color=INK,
-            )  # fmt: skip
+            if one in named:
+                axes.annotate(
+                    one.label or one.name, (one.across, one.up), xytext=(4, 4),
+                    textcoords="offset points", fontsize=SMALL, color=INK,
+                )  # fmt: skip
     axes.margins(0.12)
     if panel.note:
         axes.set_title(panel.note, fontsize=SMALL, color=INK)
     axes.set_xlabel(f"{panel.across}, %")
     axes.set_ylabel(f"{panel.up}, %")
+
+
+def _apart(dots: Sequence[Dot]) -> list[Dot]:
+    """The dots whose labels have room, the first ones first; the others keep their tooltips."""
+    width, height = (
+        max(values) - min(values) or 1.0
+        for values in ([one.across for one in dots], [one.up for one in dots])
+    )
+    kept: list[Dot] = []
+    for one in dots:
+        if all(
+            abs(one.across - other.across) > _LABEL[0] * width
+            or abs(one.up - other.up) > _LABEL[1] * height
+            for other in kept
+        ):
+            kept.append(one)
+    return kept
 
 
 def _along(axes: Axes, steps: Sequence[Step]) -> None:

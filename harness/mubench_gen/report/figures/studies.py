@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mubench_gen.report.figures.intervals import Group, Mark
@@ -23,15 +24,29 @@ def effects_of(studies: Iterable[StoredStudy]) -> dict[str, Sequence[Group]]:
 
 def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
     """The steps of the sweeps, by ascending α."""
-    return [
-        step
-        for study in studies
-        for step in steps_of_points((study.results.get("frontier") or {}).get("points", ()))
+    found: list[Step] = []
+    for study in studies:
+        stored = study.results.get("frontier") or {}
+        bound = (stored.get("mix") or {}).get("bound", "")
+        found += steps_of_points(stored.get("points", ()), stored.get("beside", ()), bound)
+    return found
+
+
+def steps_of_points(
+    points: Iterable[Mapping[str, Any]],
+    beside: Iterable[Mapping[str, Any]] = (),
+    bound: str = "",
+) -> list[Step]:
+    """The steps of one sweep, from its points as they are stored. `beside`: points of mixes with
+    an α for each answer, and of their upper bound, which has the name `bound`."""
+    mixes = [
+        replace(step, method=None, kind="bound" if step.name == bound else "mix")
+        for step in _steps(beside)
     ]
+    return [*_steps(points), *mixes]
 
 
-def steps_of_points(points: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """The steps of one sweep, from its points as they are stored."""
+def _steps(points: Iterable[Mapping[str, Any]]) -> list[Step]:
     at: dict[str, dict[str, Mapping[str, Any]]] = {}
     for point in points:
         at.setdefault(str(point["alpha"]), {})[point["part"]] = point
