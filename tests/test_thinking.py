@@ -292,7 +292,9 @@ def test_a_model_that_thinks_is_compared_with_itself_by_every_readout(
     assert done.code == 0, done.err
     words = THOUGHT.split()
     tokens = {"off": [], "4": words[:4], "on": words}
-    for run in mubench_gen.load_study(tmp_path / "s").runs:
+    study = mubench_gen.load_study(tmp_path / "s")
+    assert isinstance(study, mubench_gen.AblationStudy)
+    for run in study.runs:
         told = run.dir.name.partition("=")[2]
         records = list(run.records())
         assert {record["readout"] for record in records} == {"parse", "choice", "logprob"}
@@ -301,6 +303,8 @@ def test_a_model_that_thinks_is_compared_with_itself_by_every_readout(
             assert record["status"] in ("answered", "out_of_range")  # it knows other images
             assert "glance" not in (record["reply"] or "")
             assert told == "off" or record["usage"]["reasoning_tokens"] == len(tokens[told]) + 1
+    frame = study.frame("thinking").set_index("level")
+    assert frame["thought"].to_dict() == {"off": 0, "4": 5, "on": 9}
     ((costs,), (items,)) = done.document["thinking"].values(), done.document["items"]
     means = {one["level"]: (one["thought"]["value"], one["cut"]["value"]) for one in costs}
     assert means == {"off": (0, 0), "4": (5, 0), "on": (9, 0)}

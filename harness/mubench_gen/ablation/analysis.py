@@ -167,8 +167,8 @@ class Analysis(StoredStudy):
         return found
 
     def frame(self, table: str = "cells") -> pandas.DataFrame:
-        """A table of FRAMES (cells, effects, flips, stability, corruption, debiased, gains), shares
-        between 0 and 1. SettingError for another name."""
+        """A table of FRAMES (cells, effects, flips, stability, corruption, thinking, debiased,
+        gains), shares between 0 and 1. SettingError for another name."""
         import pandas
 
         from mubench_gen.ablation.frames import rows_of

@@ -93,6 +93,16 @@ def _corruption(study: Analysis) -> Iterator[Row]:
         }  # fmt: skip
 
 
+def _thinking(study: Analysis) -> Iterator[Row]:
+    for name, levels in study.thinking.items():
+        for one in levels:
+            row: Row = {"model": name, "level": one.level, "answers": one.accuracy.n}
+            for part in ("accuracy", "tokens", "thought", "cut"):
+                score = getattr(one, part)
+                row |= {part: score.value, **_ends(part, score.ci95)}
+            yield row
+
+
 def _debiased(study: Analysis) -> Iterator[Row]:
     for name, found in study.debiased.items():
         for one in found.methods:
@@ -111,7 +121,7 @@ def _gains(study: Analysis) -> Iterator[Row]:
 
 FRAMES: Mapping[str, Callable[[Analysis], Iterator[Row]]] = {
     "cells": _cells, "effects": _effects, "flips": _flips, "stability": _stability,
-    "corruption": _corruption, "debiased": _debiased, "gains": _gains,
+    "corruption": _corruption, "thinking": _thinking, "debiased": _debiased, "gains": _gains,
 }  # fmt: skip
 
 

@@ -74,8 +74,8 @@ class AblationStudy(StoredStudy):
         return self.frame("flips")
 
     def frame(self, table: str = "cells") -> pandas.DataFrame:
-        """A table: cells, effects, flips, stability, corruption, debiased or gains, shares between
-        0 and 1. SettingError for another name."""
+        """A table: cells, effects, flips, stability, corruption, thinking, debiased or gains; with
+        shares between 0 and 1. SettingError for another name."""
         return self._analysis.frame(table)
 
     @property

@@ -111,7 +111,7 @@ def _export(study: Analysis, wanted: Wanted) -> None:
         raise SettingError(
             f"-o {unknown[0]}: a study's {wanted.form} has no such option. "
             f"{did_you_mean(unknown[0], ['table'] if tidy else [])} csv and parquet have "
-            "table=cells, effects, flips, stability, corruption, debiased or gains."
+            "table=cells, effects, flips, stability, corruption, thinking, debiased or gains."
         )
     if wanted.form == "parquet":
         check_binary("Parquet", wanted.out)

@@ -53,9 +53,11 @@ def read_reply(content: bytes, names: Names) -> Reply:
         text, reason = refusal, REFUSAL
     if not text and (message.get("tool_calls") or message.get("function_call")):
         raise _bad("the server took the reply for a tool call, though no tool was offered", content)
-    return Reply(
-        text, finish_reason=reason, usage=read_usage(document), reasoning=_reasoning(message)
-    )
+    usage, thought = read_usage(document), _reasoning(message)
+    if thought and usage is not None and usage.get("reasoning_tokens") == 0:
+        # vLLM (0.32) counts none of a thought that the prompt opened.
+        usage = {name: count for name, count in usage.items() if name != "reasoning_tokens"}
+    return Reply(text, finish_reason=reason, usage=usage, reasoning=thought)
 
 
 def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
