@@ -93,3 +93,15 @@ def test_ascii_is_cut_into_the_same_tokens_by_the_pattern_of_its_own() -> None:
         tokens = tokenize(text)
         assert words_of(text) == _TOKEN.findall(text)
         assert squeezed(tokens.joined) == "".join(pieces(tokens.words)), text
+
+
+def test_a_text_alone_is_read_as_the_rules_read_it() -> None:
+    read = 0
+    for row in itertools.chain.from_iterable(map(shipped, FILES)):
+        choices = choices_for((*row.options, "Nuclei", "nucleus", "Affirmative", "yes"), None)
+        for option in choices.options:
+            plain = read_plainly(f"**{option}.**", choices)
+            if plain is not None and plain.rule == "sole_text":
+                assert plain == _read(f"**{option}.**", choices, None), option
+                read += 1
+    assert read > 1000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain
 
 from mubench_gen.parser.keys import alias_keys, all_starts, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
@@ -168,10 +168,10 @@ class Choices:
     def starts(self) -> tuple[str, ...]:
         """How a reply may begin with a text or an alias: a cheap test before it is tokenised."""
         if self._starts is None:
-            named = zip(self.options, self._aliases or repeat(()), strict=False)
-            self._starts = tuple(
-                chain.from_iterable(all_starts(option, *aliases) for option, aliases in named)
-            )
+            each: Iterable[tuple[str, ...]] = map(starts_of, self.options)
+            if self._aliases:
+                each = (all_starts(*pair) for pair in zip(self.options, self._aliases, strict=True))
+            self._starts = tuple(chain.from_iterable(each))
         return self._starts
 
     def starts_with(self, letter: str) -> bool:

@@ -64,9 +64,9 @@ def starts_of(option: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=8192)
-def all_starts(*texts: str) -> tuple[str, ...]:
+def all_starts(option: str, aliases: tuple[str, ...]) -> tuple[str, ...]:
     """`starts_of` an option's text and its aliases, each once."""
-    return tuple({start: None for text in texts for start in starts_of(text)})
+    return tuple({start: None for text in (option, *aliases) for start in starts_of(text)})
 
 
 @lru_cache(maxsize=8192)

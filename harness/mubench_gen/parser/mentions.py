@@ -42,7 +42,7 @@ def mentions(
     taken: list[tuple[int, int, int]] = []
     used: set[int] = set()
     stretch = _Squeezed(tokens)
-    for key in choices.by_length:
+    for key in filter(stretch.text.__contains__, choices.by_length):
         for first, last in _find(key, stretch, tokens, lowered):
             if first in used or last in used:
                 continue

@@ -13,7 +13,7 @@ from mubench_gen.parser.chosen import CHANGE_WORDS, CHOOSES, RETRACTS
 from mubench_gen.parser.correct import CORRECT_WORDS
 from mubench_gen.parser.declared import NOUNS
 from mubench_gen.parser.declared_abroad import ASCII_NOUNS
-from mubench_gen.parser.keys import ARTICLES, SPECIES, starts_of, text_key
+from mubench_gen.parser.keys import ARTICLES, SPECIES, text_key
 from mubench_gen.parser.names import SIZE, may_be_epithet
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
@@ -149,16 +149,11 @@ def _is_option(low: str, choices: Choices) -> bool:
     if after is not None and after[0] in _NO_TEXT:
         return True
     places = [found.start() for found in (first[0], after) if found is not None]
-    near = [
-        text
-        for text in choices.written()
-        if any(low.startswith(starts_of(text), place) for place in places)
-    ]
-    if not near:
+    if not any(low.startswith(choices.starts, place) for place in places):
         return False
     words = words_of(low[: choices.room])
     texts = [_squeezed(words), _squeezed(words[1:])] if after else [_squeezed(words)]
-    return any(text.startswith(text_key(option)) for text in texts for option in near)
+    return any(text.startswith(text_key(option)) for text in texts for option in choices.written())
 
 
 def _squeezed(words: list[str]) -> str:

@@ -17,6 +17,7 @@ from mubench_gen.types import Status
 
 Found = TypeVar("Found")
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
+_MISSING: Any = object()
 MANY = 256  # matches of one kind to examine; only a reply that loops has more
 
 
@@ -85,9 +86,9 @@ class ReplyText:
     def kept(self, find: Callable[..., Found], *at: int) -> Found:
         """`find(self, *at)`, which several rules ask for at the same places, found once."""
         key = find, *at
-        if key not in self._kept:
-            self._kept[key] = find(self, *at)
-        found: Found = self._kept[key]
+        found: Found = self._kept.get(key, _MISSING)
+        if found is _MISSING:
+            found = self._kept[key] = find(self, *at)
         return found
 
     @property
