@@ -115,9 +115,8 @@ class Step:
 
 
 def _methods(steps: Sequence[Step]) -> list[str]:
-    """The methods, where there are several."""
-    found = list(dict.fromkeys(one.method for one in steps if one.method))
-    return found if len(found) > 1 else []
+    """The methods, where the names tell them."""
+    return list(dict.fromkeys(one.method for one in steps if one.method and one.alpha != one.name))
 
 
 def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Drawing:
