@@ -203,14 +203,18 @@ def test_a_servers_template_without_a_switch_is_refused_before_anything_is_asked
         assert f"--thinking {told}: the chat template of mock has no switch" in done.err
 
 
-@pytest.mark.parametrize("readout", ["choice", "logprob"])
+@pytest.mark.parametrize(("readout", "why"), [
+    ("choice", "cannot tell where the thought ends and the answer begins"),
+    ("logprob", "cannot tell where the thought ends and the answer begins"),
+    ("cloze", "No server tells how likely a given text is behind an image"),
+])  # fmt: skip
 def test_a_readout_that_cannot_look_behind_a_thought_is_refused(
-    here: Here, cells: Path, readout: str
+    here: Here, cells: Path, readout: str, why: str
 ) -> None:
     with FakeServer() as server:
         done = here(*evaluation(server, cells, "--thinking", "on", "--readout", readout))
         assert (done.code, server.bodies) == (2, [])
-    assert "cannot tell where the thought ends and the answer begins" in done.err
+    assert why in done.err
 
 
 def test_models_that_do_not_heed_it_are_refused(here: Here, cells: Path) -> None:

@@ -11,6 +11,7 @@ from mubench_gen.cli.inference_options import explained
 from mubench_gen.cli.tables import print_table
 from mubench_gen.console.numbers import ADJUSTED, p_value, signed
 from mubench_gen.console.outlet import say
+from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -74,6 +75,11 @@ def folders(given: Sequence[Path]) -> list[Path]:
             continue
         runs = [] if _is_run(path) else [one.parent for one in path.glob("*/manifest.json")]
         ranked = sorted((rank, one) for one in runs if (rank := _rank(one.name)) is not None)
+        if not ranked and (under := next(path.glob("alpha-*/*/manifest.json"), None)) is not None:
+            raise SettingError(
+                f"{path}: is a sweep under several conditions. Give the runs of one of them: "
+                f"mubench-gen report --forgetting {path}/alpha-*/{under.parent.name}"
+            )
         found += [folder for _, folder in ranked] or [path]
     return found
 

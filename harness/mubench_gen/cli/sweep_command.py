@@ -12,17 +12,10 @@ from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import say
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
-    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -42,6 +35,10 @@ Examples:
       --in-domain 'kather*' --method ties,model-stock                 two fine-tunes in one
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
       --in-domain demo-texture --method outputs                       answers, not weights
+  mubench-gen sweep --plugin tiny --finetuned llava-finetuned --in-domain demo-texture \\
+      --prompt paper,letter,plain           does the best α depend on the prompt?
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --axis transform=none,blur:1-3,jpeg:3       robustness along α
   mubench-gen sweep --study paper-interpolation --pair plip
   mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
 
@@ -52,12 +49,12 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
-        "--method", "--weights", "--density", "--gamma", "--epsilon", "--t3", "--include",
-        "--exclude", "--missing", "--accept-vocabulary", "--adjust", "--run-dir", "--html",
-        "--svg", "--plan", "--json",
+        "--prompt", "--axis", "--budget", "--method", "--weights", "--density", "--gamma",
+        "--epsilon", "--t3", "--include", "--exclude", "--missing", "--accept-vocabulary",
+        "--adjust", "--run-dir", "--html", "--svg", "--plan", "--json",
     )
 }  # fmt: skip
-_NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
+_NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric", "prompt"}
 _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 
 
@@ -100,6 +97,23 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     multiple=True,
     metavar="TASKS",
     help="The tasks that the fine-tune was trained for, as in --tasks.",
+)
+@setting_option(
+    "prompt", help="Prompts; of several, which α is best under each. [paper, or caption]"
+)
+@click.option(
+    "--axis",
+    multiple=True,
+    metavar="KEY=V1,V2",
+    help="Ask every α under each value of a setting of prompts, images or sampling, as in ablate: "
+    "transform=none,blur:1-5, labels='A),1.', control=none,shuffled.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Ask at most N answers, where they decide which α is the best (sequential halving), and "
+    "compare that with the ends on other images.",
 )
 @click.option(
     "--method",
@@ -163,7 +177,11 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="Also write the figure alone.",
 )
 @click.option(
-    "--plan", "planning", is_flag=True, help="Ask nothing: print how many items each α would take."
+    "--plan",
+    "--dry-run",
+    "planning",
+    is_flag=True,
+    help="Ask nothing: print how many items each α would take, by condition.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option(
@@ -181,6 +199,8 @@ def command(
     finetuned: tuple[str, ...],
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
+    axis: tuple[str, ...],
+    budget: int | None,
     methods: tuple[str, ...],
     weights: str | None,
     density: float | None,
@@ -203,10 +223,13 @@ def command(
     One process changes the weights: in place on transformers; on vLLM it reloads them and
     empties the caches. The other options are those of eval.
     """
-    from mubench_gen.cli.sweep_outputs import Given, check_flags, mixes_outputs, opened
+    from mubench_gen.ablation.axes import table_of
+    from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, opened
+    from mubench_gen.cli.sweep_view import finish, show_items, show_plan, title_of
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.said import weights_of
+    from mubench_gen.interpolation.sweep.conditions import SweepKeys
     from mubench_gen.interpolation.sweep.output_sweep import run_outputs
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
@@ -219,7 +242,9 @@ def command(
         check_page_path(html)
     if svg is not None:
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
-    gathered = gather(flags, config)
+    gathered = gather(flags, config, SweepKeys)
+    values = dict(gathered.values)
+    axes = {**values.pop("axis", {}), **table_of(axis)}
     inside = [part for text in in_domain for part in text.split(",") if part]
     command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
     names = [name for text in methods for name in text.split(",") if name.strip()]
@@ -227,23 +252,23 @@ def command(
         of_weights = {
             "--weights": weights, "--density": density, "--gamma": gamma, "--epsilon": epsilon,
             "--include": include, "--exclude": exclude, "--missing": missing != "refuse",
-            "--accept-vocabulary": accept_vocabulary,
+            "--accept-vocabulary": accept_vocabulary, "--axis": axes or None, "--budget": budget,
         }  # fmt: skip
         check_flags(names, finetuned, of_weights)
-        given = Given(names[0], t3, base, finetuned, alphas, inside, study, pair)
+        given = OutputFlags(names[0], t3, base, finetuned, alphas, inside, study, pair)
         with results_only():
-            outputs = opened(given, gathered.values, flags)
+            outputs = opened(given, values, flags)
             mixed = None
             if not planning:
                 mixed = run_outputs(outputs, command_line, adjust=adjust, progress=True)
         if mixed is None:
             outputs.close()
-            return _show_plan("α", outputs.folder, outputs.planned(), as_json=as_json)
-        return _finish(mixed, outputs.title, html, svg, as_json=as_json)
+            return show_items("α", outputs.folder, outputs.planned(), as_json=as_json)
+        return finish(mixed, outputs.title, html, svg, as_json=as_json)
     if t3:
         raise SettingError("--t3 is of outputs: give it with --method outputs.")
     meant = asked(
-        gathered.values,
+        values,
         study=study,
         pair=pair,
         base=base,
@@ -271,133 +296,13 @@ def command(
             plugins=Plugins(),
             accept_vocabulary=accept_vocabulary,
             study=meant.study,
+            axis=axes,
+            budget=budget,
         )
         result = None
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
-        return _plan(sweep, as_json=as_json)
-    return _finish(result, _title(result), html, svg, as_json=as_json)
-
-
-def _finish(
-    result: SweepResult | OutputResult,
-    title: str,
-    html: Path | None,
-    svg: Path | None,
-    *,
-    as_json: bool,
-) -> int:
-    """Write and print what was found; the exit code says whether items failed."""
-    from mubench_gen.cli.tables import print_json
-
-    write_pages(result.frontier, title, html, svg)
-    if as_json:
-        print_json(result.as_dict())
-    else:
-        show(result.frontier, title)
-    note(f"Sweep folder: {result.sweep.folder}")
-    return 3 if result.n_errors else 0
-
-
-def _plan(sweep: Sweep, *, as_json: bool) -> int:
-    """Print what a sweep would ask, and ask nothing."""
-    from mubench_gen.plan.items import planned
-
-    sweep.plan.model.close()
-    items = {stop.name: planned(plan) for stop, plan in sweep.plans.items()}
-    head = "α" if len(sweep.recipes) == 1 else "method and α"
-    return _show_plan(head, sweep.folder, items, as_json=as_json)
-
-
-def _show_plan(head: str, folder: Path, items: Mapping[str, int], *, as_json: bool) -> int:
-    """Print how many items each would take."""
-    from mubench_gen.cli.tables import print_json, print_table
-
-    total = sum(items.values())
-    if as_json:
-        print_json({"sweep_dir": str(folder), "items": items, "total": total})
-        return 0
-    rows = [[name, f"{n:,}"] for name, n in items.items()]
-    print_table(
-        [head, "items"],
-        rows,
-        title=f"{folder}: {total:,} items, no request was sent",
-        right=[1],
-    )
-    return 0
-
-
-def _title(result: SweepResult) -> str:
-    sweep = result.sweep
-    base, *finetuned = (Path(str(one.path)).name for one in (sweep.base, *sweep.finetuned))
-    recipe = sweep.recipes[0]
-    parts = [f"{base} → {' and '.join(finetuned)}", *(one.method for one in sweep.recipes)]
-    parts += [f"only {', '.join(recipe.include)}"] if recipe.include else []
-    parts += [f"without {', '.join(recipe.exclude)}"] if recipe.exclude else []
-    return ", ".join(parts)
-
-
-def write_pages(found: Frontier, title: str, html: Path | None, svg: Path | None) -> None:
-    """Write the page, and the figure alone, where a path is given."""
-    from mubench_gen.interpolation.sweep import page
-    from mubench_gen.report.html.place import write_text
-
-    if html is not None:
-        write_text(html, page.page(found, title))
-        note(f"Wrote {html}.")
-    if svg is not None:
-        write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
-        note(f"Wrote {svg}.")
-
-
-def show(found: Frontier, title: str) -> None:
-    """Print the tables of a sweep."""
-    from mubench_gen.cli.tables import print_table
-    from mubench_gen.console.outlet import printable
-    from mubench_gen.interpolation.sweep.page import (
-        each_heads,
-        each_rows,
-        ends_rows,
-        head,
-        part_heads,
-        part_rows,
-        task_rows,
-    )
-    from mubench_gen.interpolation.sweep.sentences import explained, finetuned_name
-
-    rows = ends_rows(found)
-    print_table(
-        [head(found), "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
-        [row[:7] for row in rows],
-        title=f"{title}: accuracy in %, then the gain over the base in points",
-        right=range(7),
-    )
-    print_table(
-        [head(found), "in-domain", "rest", "mean"],
-        [[row[0], *row[7:]] for row in rows],
-        title=f"Gain over {finetuned_name(found)} in points",
-        right=range(4),
-    )
-    if found.finetunes:
-        print_table(
-            each_heads(found),
-            each_rows(found),
-            title="Gain of the mean over each fine-tune in points",
-            right=range(len(found.finetunes) + 1),
-        )
-    if found.parts:
-        print_table(
-            part_heads(found),
-            part_rows(found),
-            title="Accuracy by part in %",
-            right=range(2, len(found.parts) + 2),
-        )
-    print_table(
-        ["task (*: in-domain)", "items", *map(found.spoken, found.names)],
-        task_rows(found),
-        title="Accuracy by task in %",
-        right=range(1, len(found.names) + 2),
-    )
-    for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
-        say(printable(line))
+        return show_plan(sweep, as_json=as_json)
+    by, search = result.by_condition, result.search
+    return finish(result, title_of(result), html, svg, as_json=as_json, by=by, search=search)

@@ -45,7 +45,7 @@ def check_flags(
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class OutputFlags:
     """What was typed of the sweep itself."""
 
     method: str
@@ -58,7 +58,7 @@ class Given:
     pair: str | None
 
 
-def opened(given: Given, values: Mapping[str, Any], flags: Mapping[str, Any]) -> OutputSweep:
+def opened(given: OutputFlags, values: Mapping[str, Any], flags: Mapping[str, Any]) -> OutputSweep:
     """The sweep of two finished runs, where base and fine-tune are such, else of two models.
 
     `values`: the settings; `flags`: those that were typed.
@@ -116,7 +116,7 @@ def opened(given: Given, values: Mapping[str, Any], flags: Mapping[str, Any]) ->
     )
 
 
-def _check_useless(given: Given, flags: Mapping[str, Any]) -> None:
+def _check_useless(given: OutputFlags, flags: Mapping[str, Any]) -> None:
     """SettingError for a flag that says how a model is asked."""
     of_studies = {"study": given.study, "pair": given.pair}
     for name, value in (*flags.items(), *of_studies.items()):

@@ -143,13 +143,18 @@ def _of_sweep(path: Path) -> list[Path]:
     """The base's run, then those that were asked last in their order, then others by α."""
     order = read_sweep(path / SWEEP).get("folders")
     places = {name: place for place, name in enumerate(order if isinstance(order, list) else ())}
-    found = [run.parent for run in path.glob(f"*/{MANIFEST}")]
+    found = [
+        run.parent
+        for where in (f"*/{MANIFEST}", f"*/*/{MANIFEST}")  # the latter under conditions
+        for run in path.glob(where)
+    ]
     if not found:
         raise RunFolderError(f"{path}: is a sweep that has no run yet: run its command again.")
 
     def key(run: Path) -> tuple[bool, int, float, str]:
-        is_base = run.name in ("base", "alpha-0")
-        return not is_base, places.get(run.name, len(places)), _alpha(run.name), run.name
+        name = run.relative_to(path).parts[0]
+        is_base = name in ("base", "alpha-0")
+        return not is_base, places.get(name, len(places)), _alpha(name), str(run)
 
     return sorted(found, key=key)
 

@@ -3,8 +3,8 @@
 The prompts of a question's options are adjacent in the queue and have one image, so that it is
 prepared and encoded once, and all but what differs is found in the prefix cache. vLLM skips that
 cache where log-probabilities of a prompt are asked for, because those of cached tokens are not
-computed. Here only those of the option are read, which stands behind all that can be cached by
-others; where the very same option was asked before, it is asked again without the cache.
+computed. Here only those of the option are read; where some of them are cached too (the same option
+was asked before, or one that begins alike at a block's end), it is asked again without the cache.
 Imports vllm.
 """
 

@@ -26,7 +26,7 @@ class PerSample:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnswersAsked:
     """How many answers each was asked for; mixes are computed from those of the two ends."""
 
     base: int
@@ -44,7 +44,7 @@ class OutputMix:
     method: str
     base: str
     finetuned: str
-    asked: Asked
+    asked: AnswersAsked
     agreeing: float
     unread: int
     per_sample: tuple[PerSample, ...]
@@ -75,8 +75,9 @@ def explained(mix: OutputMix, alphas: Sequence[str]) -> list[str]:
             )
         lines.append(told)
     lines.append(
-        f"{mix.bound}: an upper bound, and no mix that could be used: it knows which of the two is "
-        "right."
+        f"{mix.bound}: no mix that could be used, since it knows for each answer which of the two "
+        "is right. It bounds what choosing between the two answers can reach; a mix may also "
+        "choose an option that neither chose, such as the second best of both."
     )
     if mix.unread:
         lines.append(

@@ -13,7 +13,7 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, gain_over
 from mubench_gen.interpolation.sweep.frontier import Frontier, frontier_of
 from mubench_gen.interpolation.sweep.gains import Gain, Point
-from mubench_gen.interpolation.sweep.mixes import BOUND, Asked, OutputMix, PerSample
+from mubench_gen.interpolation.sweep.mixes import BOUND, AnswersAsked, OutputMix, PerSample
 from mubench_gen.interpolation.sweep.output_pairs import Chances, Pairs, pairs_of
 from mubench_gen.interpolation.sweep.outputs import PROBABILITIES, T3, Floats, Rule, rules
 from mubench_gen.interpolation.sweep.parts import Part
@@ -73,7 +73,7 @@ def output_frontier(
             method=method,
             base=str(base.manifest["model"]["id"]),
             finetuned=str(finetuned.manifest["model"]["id"]),
-            asked=Asked(*(run.recorded for run in found.reading.runs)),
+            asked=AnswersAsked(*(run.recorded for run in found.reading.runs)),
             agreeing=found.pairs.agreeing,
             unread=int((~found.pairs.known).sum()),
             per_sample=_per_sample(sheet, found.pairs, several, in_domain, seed),

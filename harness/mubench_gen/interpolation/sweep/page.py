@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from mubench_gen.console.numbers import percent
+from mubench_gen.interpolation.sweep import budget_view
+from mubench_gen.interpolation.sweep.conditions_page import parts as by_condition_parts
+from mubench_gen.interpolation.sweep.conditions_view import explained as by_condition_lines
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.gains import Point
+from mubench_gen.interpolation.sweep.halving import Search
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
-from mubench_gen.interpolation.sweep.sentences import explained, signed_interval
+from mubench_gen.interpolation.sweep.sentences import explained
+from mubench_gen.interpolation.sweep.under import ByCondition
+from mubench_gen.interpolation.sweep.words import signed_interval
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, against, frontier
 from mubench_gen.report.figures.studies import steps_of_points
@@ -18,9 +24,14 @@ from mubench_gen.report.html.static import html_figure, html_table, static_page
 PUBLISHED = "published"
 
 
-def page(found: Frontier, title: str) -> str:
-    """The whole page as text."""
+def page(
+    found: Frontier, title: str, by: ByCondition | None = None, search: Search | None = None
+) -> str:
+    """The whole page as text; `by`: the results by condition, where there are several; `search`:
+    what a budget was spent on."""
     parts = [
+        *([] if search is None else budget_view.parts(search)),
+        *([] if by is None else by_condition_parts(by)),
         html_figure(figure(found)),
         html_table(_heads(found), ends_rows(found), name="Accuracy by α"),
         *_of_finetunes(found),
@@ -31,7 +42,12 @@ def page(found: Frontier, title: str) -> str:
             name="Accuracy by task",
         ),
     ]
-    notes = [*explained(found), *(f"Note: {text}." for text in found.notes)]
+    notes = [
+        *([] if search is None else budget_view.explained(search)),
+        *([] if by is None else by_condition_lines(by)),
+        *explained(found),
+        *(f"Note: {text}." for text in found.notes),
+    ]
     return static_page(title, parts, notes, by="sweep")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mubench_gen.console.numbers import percent, signed
+from mubench_gen.console.numbers import percent
 from mubench_gen.interpolation.sweep import mixes
 from mubench_gen.interpolation.sweep.frontier import Frontier
-from mubench_gen.interpolation.sweep.gains import Gain
 from mubench_gen.interpolation.sweep.parts import MEAN
+from mubench_gen.interpolation.sweep.words import signed_interval
 
 
 def explained(found: Frontier) -> list[str]:
@@ -138,11 +138,3 @@ def _often(shares: Mapping[str, float], found: Frontier) -> str:
 def finetuned_name(found: Frontier) -> str:
     """What the fine-tune is called with which all are compared; of several it is the best."""
     return f"the best fine-tune ({found.finetuned})" if found.finetunes else "the fine-tune"
-
-
-def signed_interval(gain: Gain | None) -> str:
-    """A difference in points with its band; a dash at the end itself."""
-    if gain is None:
-        return "–"
-    low, high = gain.band
-    return f"{signed(gain.difference)} ({signed(low)} to {signed(high)})"

@@ -6,32 +6,38 @@ SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds the setting
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from mubench_gen.ablation.grid import variants
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
 from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.sweep.budget import Spent, check_budget, is_bounded, spend
+from mubench_gen.interpolation.sweep.conditions import make_axes, open_conditions
 from mubench_gen.interpolation.sweep.document import locked_document
 from mubench_gen.interpolation.sweep.domain import domain_of
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of
-from mubench_gen.interpolation.sweep.frontier import frontier
+from mubench_gen.interpolation.sweep.frontier import frontier_of
 from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
 from mubench_gen.interpolation.sweep.refusals import (
     checkpoint_of,
     refuse_elsewhere,
     refuse_globs,
 )
+from mubench_gen.interpolation.sweep.sample import sheet_under
 from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
+from mubench_gen.interpolation.sweep.under import by_condition
 from mubench_gen.model import ModelSpec
 from mubench_gen.plan.opening import host_of, known_card
-from mubench_gen.plan.plan import Plan, make_plan
+from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
@@ -59,18 +65,23 @@ def open_sweep(
     plugins: Plugins,
     accept_vocabulary: bool = False,
     study: SweepStudy | None = None,
+    axis: Mapping[str, Any] | None = None,
+    budget: int | None = None,
 ) -> Sweep:
     """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
     `settings`: those of `eval`, the same for every α; `base` and each of `finetuned` are models of
     its plugin. `recipes`: one for each method. `in_domain`: tasks as `--tasks` names them. The
     base and the fine-tunes are always asked. `study`: what parts of the items the result tells
-    besides, and published points.
+    besides, and published points. `axis`: values by setting, as in `axes.table_of`: all is asked
+    under each combination, and each prompt. `budget`: how many answers are asked at most.
     """
     refuse_elsewhere(settings)
     check_of_items(settings.cluster)
     refuse_globs(recipes)
-    plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
+    of_base = settings.model_copy(update={"model": base, "run_dir": None})
+    conditions = open_conditions(make_axes(settings, axis or {}), of_base, plugins)
+    plan = conditions.plans[0]
     try:
         start = checkpoint_of(plan, plan.spec)
         others = [plan.model.spec(name) for name in finetuned]
@@ -89,6 +100,8 @@ def open_sweep(
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
         plans=dict.fromkeys(stops, plan),
+        conditions=conditions,
+        budget=budget,
         parts=() if study is None else study.parts(plan),
         published=None if study is None else study.beside(settings, in_domain),
     )
@@ -97,6 +110,7 @@ def open_sweep(
         name = run_name(plan.plugin.name, others[0].name if len(names) == 1 else "+".join(names))
         sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
     sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
+    check_budget(sweep)
     _check_fit(sweep)
     _note_added(sweep)
     return replace(sweep, plans=_plans(sweep, plan, others, plugins))
@@ -134,26 +148,50 @@ def run_sweep(
     }
     with locked_document(sweep.folder, sweep.fixed_settings(), told, command) as document:
         model = sweep.plan.model
-        runs: dict[Stop, Run] = {}
+
+        def run_stop(stop: Stop, plans: Sequence[Plan]) -> list[Run]:
+            model.move(stop, stop.watched)
+            return [run_plan(plan, command, progress=progress) for plan in plans]
+
         try:
-            for stop, plan in sweep.plans.items():
-                model.move(stop, stop.watched)
-                runs[stop] = run_plan(plan, command, progress=progress)
+            if not is_bounded(sweep):
+                spent = None
+                runs: Mapping[Stop, Sequence[Run]] = {
+                    stop: run_stop(stop, sweep.conditions.of(plan))
+                    for stop, plan in sweep.plans.items()
+                }
+            else:
+                spent = spend(sweep, run_stop)
+                runs = spent.runs
         finally:
             model.close()
             shutil.rmtree(sweep.folder / _SCRATCH, ignore_errors=True)
-        found = frontier(
-            list(runs.values()),
-            list(runs),
-            sweep.in_domain,
-            adjust=adjust,
-            seed=sweep.settings.seed,
-            parts=sweep.parts,
-            published=sweep.published,
-        )
-        result = SweepResult(sweep, runs, found)
+        result = _result(sweep, runs, spent, adjust)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     return result
+
+
+def _result(
+    sweep: Sweep, runs: Mapping[Stop, Sequence[Run]], spent: Spent | None, adjust: Adjust
+) -> SweepResult:
+    """The frontier, over all conditions, and that of each condition where there are several; with
+    a budget of the α that it chose and the ends."""
+    seed, grid, by = sweep.settings.seed, sweep.conditions.varied_grid, None
+    if spent is None:
+        sheet, cube = sheet_under(runs, grid)
+    else:
+        sheet, cube = sheet_under(spent.finals, grid, only=spent.fresh)
+    if grid is not None and cube is not None:
+        by = by_condition(sheet, cube, grid, sweep.in_domain, adjust=adjust, seed=seed)
+    found = frontier_of(
+        sheet,
+        sweep.in_domain,
+        adjust=adjust,
+        seed=seed,
+        parts=sweep.parts,
+        published=sweep.published,
+    )
+    return SweepResult(sweep, runs, found, by, None if spent is None else spent.search)
 
 
 def _plans(
@@ -163,6 +201,7 @@ def _plans(
     model = host_of(
         plan.settings,
         plugins,
+        variants(sweep.conditions.axes),
         opener="mubench_gen.interpolation.sweep.opening:open_hosted",
         finetuned=sweep.finetuned,
         digests=sweep.digests,

@@ -92,7 +92,7 @@ class Step:
     model that none gives. bands: where the accuracies in-domain, of the rest and their mean may be,
     for all α at once; none where that is not known. method: along whose α it stands, empty for a
     model itself, None where that is not known. kind: "mix" for a mix of outputs with an α for each
-    answer, "bound" for what no mix can reach.
+    answer, "bound" for the bound of choosing between the two.
     """
 
     name: str
