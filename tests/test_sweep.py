@@ -206,6 +206,18 @@ def test_one_image_chooses_no_alpha() -> None:
     assert cross_fitted(halves([0.0, 0.1], images=1, seed=0), seed=0) is None
 
 
+def test_names_tell_the_method_even_where_only_one_has_an_alpha_of_its_own(
+    runs: list[Run],
+) -> None:
+    recipes = [make_recipe(["1"], method=method) for method in ("linear", "ties")]
+    found = frontier(runs, stops_of(recipes, ["tuned"]), ["modality"])
+    assert found.alphas == ("base", "ties 1", "fine-tune")
+    told = " ".join(explained(found))
+    assert "base, ties 1, fine-tune are equally good" in told
+    assert "α ties" not in told
+    assert "ties 1: rest" in figure(found).inline()
+
+
 def test_a_domain_of_all_tasks_or_of_none_is_no_frontier(runs: list[Run]) -> None:
     for names in (["modality", "stain"], ["domain"], []):
         with pytest.raises(SettingError, match="in-domain"):

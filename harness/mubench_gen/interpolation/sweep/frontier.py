@@ -64,8 +64,8 @@ class Frontier:
 
     @property
     def several(self) -> bool:
-        """Whether there are several methods, which the names tell."""
-        return len(self.methods) > 1
+        """Whether several methods were asked for, so that the names tell them."""
+        return any(one.method and one.alpha.startswith(f"{one.method} ") for one in self.points)
 
     def spoken(self, name: str) -> str:
         """A name in a sentence: "α 0.5"."""

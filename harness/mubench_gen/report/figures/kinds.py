@@ -16,7 +16,8 @@ from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
 from mubench_gen.report.figures.matrix import Matrix, matrices
 from mubench_gen.report.figures.radar import LEAST, radar
-from mubench_gen.report.figures.squares import Step, frontier, reliability
+from mubench_gen.report.figures.reliability import reliability
+from mubench_gen.report.figures.squares import Step, frontier
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 

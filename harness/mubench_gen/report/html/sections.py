@@ -18,7 +18,7 @@ from mubench_gen.plugins.extension import Section
 from mubench_gen.report.figures.bars import Places, positions
 from mubench_gen.report.figures.drawing import COLUMN, styled
 from mubench_gen.report.figures.intervals import Group, interval_dots
-from mubench_gen.report.figures.squares import reliability
+from mubench_gen.report.figures.reliability import reliability
 from mubench_gen.report.group_tables import (
     difference_table,
     group_notes,
