@@ -51,8 +51,9 @@ from mubench_gen.interpolation.merge.tensor_merge import (
     numbers_of,
     products_of,
 )
-from mubench_gen.interpolation.merge.tensors import Array, Tensor, chunks, read_whole
+from mubench_gen.interpolation.merge.tensors import CHUNK, Array, Tensor, chunks, read_whole
 
+_DRAWN_TOGETHER = 1 << 16  # elements; what a seed draws depends on it
 _TINY = 1e-7  # a sum of magnitudes that is not scaled, as in mergekit
 _AHEAD = 16  # chunks whose results wait in memory
 
@@ -282,7 +283,8 @@ def chunks_of(tensor: OutputTensor, recipe: Recipe) -> Iterator[Span]:
     facts = METHODS[recipe.method]
     by_rows = facts.choice == "ranked" or (facts.consensus == "regmean" and tensor.statistics)
     rows = tensor.action == "merged" and by_rows
-    return chunks(tensor, row_length(tensor.shape) if rows else 1)
+    size = CHUNK if facts.choice not in ("random", "ranked") else _DRAWN_TOGETHER
+    return chunks(tensor, row_length(tensor.shape) if rows else 1, size)
 
 
 def _matrix(tensor: Tensor) -> Array:
