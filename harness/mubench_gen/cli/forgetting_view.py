@@ -11,6 +11,7 @@ from mubench_gen.cli.inference_options import explained
 from mubench_gen.cli.tables import print_table
 from mubench_gen.console.numbers import ADJUSTED, p_value, signed
 from mubench_gen.console.outlet import say
+from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -62,11 +63,23 @@ def _write_page(found: Forgetting, path: Path) -> None:
 
 
 def folders(given: Sequence[Path]) -> list[Path]:
-    """Replace each sweep's folder by its run folders: the base's, then by α."""
+    """Replace each sweep's folder by its run folders: the base's, then by α. So a folder of runs
+    alone that are named as those of a sweep.
+    """
+    from mubench_gen.runs.studies import is_sweep, runs_of
+
     found: list[Path] = []
     for path in given:
+        if is_sweep(path):
+            found += runs_of(path)
+            continue
         runs = [] if _is_run(path) else [one.parent for one in path.glob("*/manifest.json")]
         ranked = sorted((rank, one) for one in runs if (rank := _rank(one.name)) is not None)
+        if not ranked and (under := next(path.glob("alpha-*/*/manifest.json"), None)) is not None:
+            raise SettingError(
+                f"{path}: is a sweep under several conditions. Give the runs of one of them: "
+                f"mubench-gen report --forgetting {path}/alpha-*/{under.parent.name}"
+            )
         found += [folder for _, folder in ranked] or [path]
     return found
 

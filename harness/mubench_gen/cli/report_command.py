@@ -56,7 +56,7 @@ _SECTIONS = {
         "--section",
     ),
     "As what": ("--html", "--figure", "--format", "--out", "-o"),
-    "The page": ("--no-images", "--items", "--data"),
+    "The page": ("--no-images", "--items", "--pictures", "--data"),
     "Statistics": ("--cluster", "--adjust", "--margin", "--baseline"),
     "All commands": COMMON,
 }  # fmt: skip
@@ -119,6 +119,12 @@ class _Report(Sectioned):
     type=click.IntRange(min=1),
     metavar="N",
     help="With --html: most items in the gallery, a random sample. [10,000]",
+)
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --html of a study: how many images its contact sheet has. [8]",
 )
 @click.option(
     "--published",
@@ -187,6 +193,10 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         from mubench_gen.errors import SettingError
 
         raise SettingError("--baseline is of a study: give the folder of one, and no other run.")
+    if wanted.pictures is not None:
+        from mubench_gen.errors import SettingError
+
+        raise SettingError("--pictures is of a study's page: give the folder of a study alone.")
     from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.progress import log
     from mubench_gen.runs.shown_images import notes

@@ -73,11 +73,12 @@ def document_of(study: Analysis) -> dict[str, object]:
 
 
 def _write_page(study: Analysis, wanted: Wanted) -> None:
+    from mubench_gen.ablation.contact_sheet import PICTURES
     from mubench_gen.report.html import check_page_path
 
     path = Path(wanted.html) if wanted.html else study.dir / _PAGE
     check_page_path(path)
-    study.write_page(path, images=wanted.images)
+    study.write_page(path, images=wanted.images, pictures=wanted.pictures or PICTURES)
     note(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")
 
 
@@ -135,19 +136,22 @@ def _export(study: Analysis, wanted: Wanted) -> None:
 
 
 def _report_sweep(path: Path, wanted: Wanted) -> None:
-    from mubench_gen.cli import sweep_command
+    from mubench_gen.cli import sweep_view
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.interpolation.sweep.budget import stored_search
     from mubench_gen.interpolation.sweep.frontier import stored_frontier
+    from mubench_gen.interpolation.sweep.under import stored_conditions
     from mubench_gen.report.html import check_page_path
     from mubench_gen.runs.studies import StoredStudy
 
     results = StoredStudy(path).results
     found, title = stored_frontier(results, path), f"Sweep {path.resolve().name}"
+    by, search = stored_conditions(results, path), stored_search(results, path)
     if wanted.html is not None:
         page = Path(wanted.html) if wanted.html else path / _PAGE
         check_page_path(page)
-        sweep_command.write_pages(found, title, page, None)
+        sweep_view.write_pages(found, title, page, None, by, search)
     elif wanted.as_json:
         print_json(results)
     else:
-        sweep_command.show(found, title)
+        sweep_view.show(found, title, by, search)

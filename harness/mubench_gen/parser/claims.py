@@ -133,8 +133,16 @@ def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
         yield Verdict.of(asserted[-1].option, asserted[-1].start, asserted[-1].end)
 
 
-def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
-    """The claims, grouped by sentence."""
+def answering_sentences(reply: ReplyText) -> list[list[Claim]]:
+    """The claims outside questions and refusals, grouped by sentence."""
+    return reply.kept(_answering_sentences)
+
+
+def _answering_sentences(reply: ReplyText) -> list[list[Claim]]:
+    return _by_sentence(reply, answering_claims(reply))
+
+
+def _by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
     groups: list[list[Claim]] = []
     limit = -1
     for claim in placed:
@@ -148,9 +156,7 @@ def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
 
 def answering_claims(reply: ReplyText) -> list[Claim]:
     """The claims outside questions and refusals, computed once for all rules."""
-    if reply.claims is None:
-        reply.claims = _answering(reply)
-    return reply.claims
+    return reply.kept(_answering)
 
 
 def _answering(reply: ReplyText) -> list[Claim]:
@@ -161,7 +167,7 @@ def _answering(reply: ReplyText) -> list[Claim]:
     refusals = list(REFUSAL.finditer(reply.low))
     refused = refusals[-1] if refusals else None
     yet = _YET.search(reply.low, refused.start()) if refused else None
-    for group in by_sentence(reply, placed):
+    for group in _by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
             answer = _ANSWERED.match(reply.low, stop.end())

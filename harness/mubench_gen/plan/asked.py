@@ -9,6 +9,7 @@ from mubench_gen.console.progress import log
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import SettingError
 from mubench_gen.host.card import ModelCard
+from mubench_gen.model import Checkpoint
 from mubench_gen.plan.settings import Settings
 from mubench_gen.prompts.render import Prompt, load_prompt
 from mubench_gen.tasks.few_shot import Shots
@@ -81,14 +82,23 @@ def readouts_of(settings: Settings, card: ModelCard) -> Sequence[Readout]:
         if readout not in card.readouts:
             raise SettingError(
                 f"The read-out {readout!r} is not offered by the plugin {card.plugin.name!r} here; "
-                f"it offers {', '.join(card.readouts)}.{_why_not(settings, card)}"
+                f"it offers {', '.join(card.readouts)}.{_why_not(readout, settings, card)}"
             )
     return settings.readout or card.readouts[:1]
 
 
-def _why_not(settings: Settings, card: ModelCard) -> str:
-    """Why a read-out is missing, where `--thinking` is the reason."""
-    if settings.thinking in (None, "off"):
+def _why_not(readout: Readout, settings: Settings, card: ModelCard) -> str:
+    """Why a read-out is missing, where that is known."""
+    thinks = settings.thinking not in (None, "off")
+    if readout == "cloze" and isinstance(card.spec.source, Checkpoint):
+        if card.engine not in ("transformers", "vllm"):
+            return (
+                " No server tells how likely a given text is behind an image: use --engine "
+                "transformers or vllm."
+            )
+        scored = "It scores texts that begin the reply, where a model that thinks has its thought"
+        return f" {scored}: leave --thinking out." if thinks else ""
+    if not thinks:
         return ""
     return (
         f" With --thinking {settings.thinking} the engine {card.engine} cannot tell where the "

@@ -31,7 +31,7 @@ from mubench_gen.prompts.render import load_prompt
 from mubench_gen.storage.paths import user_path
 
 # The settings that make a model: runs in which these are equal can share one.
-_OF_THE_MODEL = {
+OF_THE_MODEL = {
     "plugin",
     "model",
     "options",
@@ -86,7 +86,7 @@ def host_of(
     """
     entry_points = plugins.entry_points
     plain: dict[str, Any] = {
-        "given": settings.model_dump(mode="json", include=_OF_THE_MODEL),
+        "given": settings.model_dump(mode="json", include=OF_THE_MODEL),
         "images": images_shown(settings, variants),
         "entry_points": None if entry_points is None else tuple(entry_points),
         **arguments,

@@ -156,21 +156,33 @@ def in_blocks(totals: Floats, *, seed: int = 0) -> Floats:
 def max_of_normals(
     influences: Floats, freedom: float, *, seed: int = 0, two_sided: bool = True
 ) -> float:
-    """The 95 % quantile of the largest of several estimates over their standard errors.
+    """The 95 % quantile of the largest of several estimates over their standard errors: a band of
+    that many standard errors holds all of them at once. The arguments are those of
+    `largest_of_normals`."""
+    drawn = largest_of_normals(influences, freedom, seed=seed, two_sided=two_sided)
+    if drawn is None:
+        from scipy.special import stdtrit
+
+        return float(stdtrit(max(1.0, freedom), 0.975 if two_sided else 0.95))
+    return float(np.quantile(drawn, 0.95))
+
+
+def largest_of_normals(
+    influences: Floats, freedom: float, *, seed: int = 0, two_sided: bool = True
+) -> Floats | None:
+    """The largest of several estimates over their standard errors, as chance draws it (draws,).
 
     `influences` (clusters, estimates): what each cluster adds to each estimate, of which the
-    products are their covariance. The estimates are multivariate t with `freedom` degrees: a
-    band of that many standard errors holds all of them at once (Hothorn, Bretz & Westfall 2008).
+    products are their covariance. The estimates are multivariate t with `freedom` degrees
+    (Hothorn, Bretz & Westfall 2008). None where no estimate varies.
     """
-    from scipy.special import stdtrit
-
     scale = np.sqrt((influences**2).sum(axis=0))
-    kept, freedom = scale > NONE, max(1.0, freedom)
+    kept = scale > NONE
     if not kept.any():
-        return float(stdtrit(freedom, 0.975 if two_sided else 0.95))
-    drawn = _normals(influences[:, kept] / scale[kept], freedom, seed=seed, draws=DRAWS)
-    largest = (np.abs(drawn) if two_sided else drawn).max(axis=1)
-    return float(np.quantile(largest, 0.95))
+        return None
+    drawn = _normals(influences[:, kept] / scale[kept], max(1.0, freedom), seed=seed, draws=DRAWS)
+    largest: Floats = (np.abs(drawn) if two_sided else drawn).max(axis=1)
+    return largest
 
 
 def _chance(rows: Floats, freedom: int | None, *, seed: int, draws: int) -> npt.NDArray[Any]:

@@ -142,6 +142,7 @@ def record_session(
             )
         check(stored)
         stored["content"] = manifest["content"]  # with image files that were not there before
+        stored["planned"] = manifest["planned"]  # grows with the rounds of a sweep's budget
         stored["sessions"] = stored["sessions"] + list(manifest["sessions"])
     write_manifest(folder, stored)
     return stored

@@ -38,7 +38,7 @@ class MethodFacts:
     """One method.
 
     `group`: the heading under which it is listed. `any_alpha`: α may lie outside [0, 1].
-    `swept`: a sweep moves weights by it, between the base or near it and the fine-tune at α 1.
+    `departs`: its α 0 is the base; `arrives`: its α 1 of one fine-tune is that.
     `fewest`, `most`: fine-tunes. `choice`: which elements of the differences are kept;
     `consensus`: how the kept ones become one difference. `settings`: those that it uses, with
     its own values. `weights`: fine-tunes may have weights. `measured`: it needs what
@@ -47,7 +47,8 @@ class MethodFacts:
 
     group: str
     any_alpha: bool = False
-    swept: bool = False
+    departs: bool = True
+    arrives: bool = False
     fewest: int = 1
     most: int | None = None
     choice: Choice | None = None
@@ -72,12 +73,12 @@ def _sparse(choice: Choice, consensus: Consensus, **settings: Any) -> MethodFact
 
 
 METHODS: Mapping[str, MethodFacts] = {
-    "linear": MethodFacts(_BETWEEN, swept=True, weights=True),
-    "slerp": MethodFacts(_BETWEEN, swept=True, most=1),
-    "karcher": MethodFacts(_BETWEEN),
-    "lines": MethodFacts(_BETWEEN, swept=True),
-    "passthrough": MethodFacts(_BETWEEN, any_alpha=True, most=1),
-    "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, swept=True, weights=True),
+    "linear": MethodFacts(_BETWEEN, arrives=True, weights=True),
+    "slerp": MethodFacts(_BETWEEN, arrives=True, most=1),
+    "karcher": MethodFacts(_BETWEEN, arrives=True),
+    "lines": MethodFacts(_BETWEEN, departs=False, arrives=True),
+    "passthrough": MethodFacts(_BETWEEN, any_alpha=True, departs=False, arrives=True, most=1),
+    "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, arrives=True, weights=True),
     "ties": _sparse("magnitude", "elected", density=0.2),
     "dare-linear": _sparse("random", "sum", density=0.1, seed=0, rescale="chance"),
     "dare-ties": _sparse("random", "elected", density=0.1, seed=0, rescale="chance"),

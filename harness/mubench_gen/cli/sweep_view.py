@@ -1,0 +1,202 @@
+"""What `sweep` prints and writes: what it would ask, its tables, its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mubench_gen.cli.tables import print_json, print_table
+from mubench_gen.console.notes import note
+from mubench_gen.console.outlet import printable, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mubench_gen.interpolation.sweep.frontier import Frontier
+    from mubench_gen.interpolation.sweep.halving import Search
+    from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
+    from mubench_gen.interpolation.sweep.under import ByCondition
+
+
+def finish(
+    result: SweepResult | OutputResult,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    *,
+    as_json: bool,
+    by: ByCondition | None = None,
+    search: Search | None = None,
+) -> int:
+    """Write and print what was found, by condition and with a budget where there are such results;
+    the exit code says whether items failed."""
+    write_pages(result.frontier, title, html, svg, by, search)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        show(result.frontier, title, by, search)
+    note(f"Sweep folder: {result.sweep.folder}")
+    return 3 if result.n_errors else 0
+
+
+def show_plan(sweep: Sweep, *, as_json: bool) -> int:
+    """Print what a sweep would ask, and ask nothing."""
+    sweep.plan.model.close()
+    each = sweep.conditions.counts()
+    items = {stop.name: sum(each.values()) for stop in sweep.plans}
+    if not sweep.conditions.varied:
+        head = "α" if len(sweep.recipes) == 1 else "method and α"
+        return show_items(head, sweep.folder, items, as_json=as_json, budget=sweep.budget)
+    told = _total(items, sweep.budget)
+    if as_json:
+        print_json({"sweep_dir": str(sweep.folder), "items": items, "conditions": each, **told})
+        return 0
+    rows = [[name, f"{n:,}", f"{n * len(items):,}"] for name, n in each.items()]
+    title = _plan_title(sweep.folder, told)
+    print_table(["condition", "items each", "of all weights"], rows, title=title, right=[1, 2])
+    say(f"{len(items):,} sets of weights: {', '.join(items)}")
+    return 0
+
+
+def show_items(
+    head: str,
+    folder: Path,
+    items: Mapping[str, int],
+    *,
+    as_json: bool,
+    budget: int | None = None,
+) -> int:
+    """Print how many items each would take; with a budget it is asked at most so many of all."""
+    told = _total(items, budget)
+    if as_json:
+        print_json({"sweep_dir": str(folder), "items": items, **told})
+        return 0
+    rows = [[name, f"{n:,}"] for name, n in items.items()]
+    print_table([head, "items"], rows, title=_plan_title(folder, told), right=[1])
+    return 0
+
+
+def _total(items: Mapping[str, int], budget: int | None) -> dict[str, int]:
+    total = sum(items.values())
+    return {"total": total} if budget is None else {"total": total, "budget": min(budget, total)}
+
+
+def _plan_title(folder: Path, told: Mapping[str, int]) -> str:
+    most = f"at most {told['budget']:,} of " if "budget" in told else ""
+    return f"{folder}: {most}{told['total']:,} items, no request was sent"
+
+
+def title_of(result: SweepResult) -> str:
+    """The models, the methods, and the tensors that are moved."""
+    sweep = result.sweep
+    base, *finetuned = (Path(str(one.path)).name for one in (sweep.base, *sweep.finetuned))
+    recipe = sweep.recipes[0]
+    parts = [f"{base} → {' and '.join(finetuned)}", *(one.method for one in sweep.recipes)]
+    parts += [f"only {', '.join(recipe.include)}"] if recipe.include else []
+    parts += [f"without {', '.join(recipe.exclude)}"] if recipe.exclude else []
+    return ", ".join(parts)
+
+
+def write_pages(
+    found: Frontier,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    by: ByCondition | None = None,
+    search: Search | None = None,
+) -> None:
+    """Write the page, and the figure alone, where a path is given; `by`: by condition; `search`:
+    what a budget was spent on."""
+    from mubench_gen.interpolation.sweep import page
+    from mubench_gen.report.html.place import write_text
+
+    if html is not None:
+        write_text(html, page.page(found, title, by, search))
+        note(f"Wrote {html}.")
+    if svg is not None:
+        write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
+        note(f"Wrote {svg}.")
+
+
+def show(
+    found: Frontier, title: str, by: ByCondition | None = None, search: Search | None = None
+) -> None:
+    """Print the tables of a sweep; before them what a budget was spent on, and those by condition,
+    where there are several."""
+    from mubench_gen.interpolation.sweep.page import (
+        each_heads,
+        each_rows,
+        ends_rows,
+        head,
+        part_heads,
+        part_rows,
+        task_rows,
+    )
+    from mubench_gen.interpolation.sweep.sentences import explained, finetuned_name
+
+    if search is not None:
+        _show_search(search)
+    if by is not None:
+        _show_conditions(by)
+        title = f"{title}, all conditions"
+    rows = ends_rows(found)
+    print_table(
+        [head(found), "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
+        [row[:7] for row in rows],
+        title=f"{title}: accuracy in %, then the gain over the base in points",
+        right=range(7),
+    )
+    print_table(
+        [head(found), "in-domain", "rest", "mean"],
+        [[row[0], *row[7:]] for row in rows],
+        title=f"Gain over {finetuned_name(found)} in points",
+        right=range(4),
+    )
+    if found.finetunes:
+        print_table(
+            each_heads(found),
+            each_rows(found),
+            title="Gain of the mean over each fine-tune in points",
+            right=range(len(found.finetunes) + 1),
+        )
+    if found.parts:
+        print_table(
+            part_heads(found),
+            part_rows(found),
+            title="Accuracy by part in %",
+            right=range(2, len(found.parts) + 2),
+        )
+    print_table(
+        ["task (*: in-domain)", "items", *map(found.spoken, found.names)],
+        task_rows(found),
+        title="Accuracy by task in %",
+        right=range(1, len(found.names) + 2),
+    )
+    for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
+        say(printable(line))
+
+
+def _show_conditions(by: ByCondition) -> None:
+    """Print the tables by condition, and what they answer."""
+    from mubench_gen.interpolation.sweep.conditions_view import explained, tables
+
+    for table in tables(by):
+        rows = [row for section in table.sections for row in section]
+        right = range(1, len(table.columns))
+        print_table(table.columns, rows, title=table.title, right=right)
+    for line in explained(by):
+        say(printable(line))
+    say()
+
+
+def _show_search(found: Search) -> None:
+    """Print what a budget was spent on."""
+    from mubench_gen.interpolation.sweep.budget_view import explained, spent_table
+
+    table = spent_table(found)
+    rows = [row for section in table.sections for row in section]
+    print_table(table.columns, rows, title=table.title, right=range(1, 4))
+    for line in explained(found):
+        say(printable(line))
+    say()
