@@ -246,9 +246,10 @@ def _statistics(scratch: Path, wanted: Shapes, method: str) -> tuple[Path, ...]:
             for _, _, shape in layers:
                 numbers = np.full(shape, 1 + number, np.float32)
                 out.write((numbers if method == "fisher" else np.eye(shape[0])).astype("f4").data)
-        told: dict[str, object] = {"method": method, "model": "", "weights": None, "items": 1, "images": [],
-                "failed": 0, "data": {"name": ""}, "tasks": [], "half": {"seed": 0},
-                "sha256": ""}  # fmt: skip
+        told: dict[str, object] = {
+            "method": method, "model": "", "weights": None, "items": 1, "images": [],
+            "failed": 0, "data": {"name": ""}, "tasks": [], "half": {"seed": 0}, "sha256": "",
+        }  # fmt: skip
         (folder / DOCUMENT).write_text(json.dumps(told))
         found.append(folder)
     return tuple(found)
