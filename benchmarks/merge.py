@@ -35,6 +35,7 @@ from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.methods import METHODS, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.merge.safetensors_file import lay_out
+from mubench_gen.interpolation.merge.statistics import DOCUMENT, WEIGHTS
 
 TEN = "0.05:0.95:0.1"
 VOCABULARY = 32_000
@@ -208,13 +209,14 @@ def by_method(scratch: Path, gigabytes: float) -> None:
     print(f"{size / 1e9:.2f} GB, largest tensor {largest / 1e6:.0f} MB, bar {bar:.0f} MB")
     for method, facts in METHODS.items():
         given = tuple(map(str, sides[: facts.most]))
+        statistics = _statistics(scratch, wanted, method) if facts.measured else ()
         sparse = Sparse(density=0.4) if method == "sce" else Sparse()
         recipe = make_recipe(["0.5"], method=method, sparse=sparse)
         cpu = cpu_seconds()
         with Peak() as peak:
             seconds = timed(
-                lambda g=given, r=recipe: merge(  # type: ignore[misc]
-                    MergeSettings(str(base), g, r, scratch / "out")
+                lambda g=given, r=recipe, s=statistics: merge(  # type: ignore[misc]
+                    MergeSettings(str(base), g, r, scratch / "out", statistics=s)
                 )
             )
         shutil.rmtree(scratch / "out")
@@ -225,6 +227,32 @@ def by_method(scratch: Path, gigabytes: float) -> None:
         )
     for side in (base, *sides):
         shutil.rmtree(side)
+
+
+def _statistics(scratch: Path, wanted: Shapes, method: str) -> tuple[Path, ...]:
+    """What `mubench-gen measure` would write of each of two fine-tunes, of any numbers."""
+    found = []
+    for number in range(2):
+        folder = scratch / f"{method}-{number}"
+        folder.mkdir()
+        layers = [
+            (name, "F32", shape if method == "fisher" else (shape[-1],) * 2)
+            for name, _, shape in wanted
+            if method == "fisher" or (len(shape) == 2 and ".layers." in name)
+        ]
+        header, _ = lay_out(layers, {})
+        with (folder / WEIGHTS).open("wb") as out:
+            out.write(header)
+            for _, _, shape in layers:
+                numbers = np.full(shape, 1 + number, np.float32)
+                out.write((numbers if method == "fisher" else np.eye(shape[0])).astype("f4").data)
+        told: dict[str, object] = {
+            "method": method, "model": "", "weights": None, "items": 1, "images": [],
+            "failed": 0, "data": {"name": ""}, "tasks": [], "half": {"seed": 0}, "sha256": "",
+        }  # fmt: skip
+        (folder / DOCUMENT).write_text(json.dumps(told))
+        found.append(folder)
+    return tuple(found)
 
 
 def small(scratch: Path, gigabytes: float, repeats: int, mergekit: Path | None) -> None:

@@ -33,7 +33,7 @@ def toy(seed: int = 0, dtype: Any = None, *, layers: int = 3) -> State:
     for layer in range(layers):
         state[f"text.layers.{layer}.fc.weight"] = normal(32, 32)
         state[f"text.layers.{layer}.fc.bias"] = normal(32)
-    state["vision.layers.0.fc.weight"] = normal(400, 500)  # more than one chunk
+    state["vision.layers.0.fc.weight"] = normal(600, 500)  # more than one chunk
     state["position_ids"] = torch.arange(16)[None]
     state["mask"] = torch.tensor([True, False])
     return state

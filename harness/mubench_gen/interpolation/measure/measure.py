@@ -65,8 +65,8 @@ def open_measuring(settings: Settings, method: str, out: Path, plugins: Plugins)
     source = plan.spec.source
     if not isinstance(source, Checkpoint) or plan.engine != "transformers":
         raise SettingError(
-            f"Measured are checkpoints that transformers opens, not {plan.spec.name!r} on the "
-            f"engine {plan.engine!r}."
+            f"Measured are checkpoints that the engine transformers opens; {plan.spec.name!r} is "
+            "opened by another engine, or by the plugin's own code."
         )
     if is_adapter(name_of(source)):
         raise SettingError(

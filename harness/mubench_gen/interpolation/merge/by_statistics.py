@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from mubench_gen.interpolation.merge.arithmetic import decode
 from mubench_gen.interpolation.merge.consensus import summed
-from mubench_gen.interpolation.merge.tensors import Array
+from mubench_gen.interpolation.merge.tensors import Array, Tensor, read_whole
 
 # The off-diagonal elements of a Gram matrix are scaled by it (Jin et al. 2023, section 3.3).
 _OFF_DIAGONAL = 0.9
@@ -20,6 +21,18 @@ def weighted_mean(differences: Sequence[Array], weights: Sequence[float]) -> Arr
     kind = differences[0].dtype.type
     total = sum(weights) or 1.0
     return summed([one * kind(w / total) for one, w in zip(differences, weights, strict=True)])
+
+
+def fisher_difference(
+    fishers: Sequence[Tensor],
+    weights: Sequence[float],
+    span: tuple[int, int],
+    numbers: Sequence[Array],
+) -> Array:
+    """`by_fisher` of a chunk: `numbers` are the base's and each fine-tune's there."""
+    base, *finetuned = numbers
+    known = [decode(one.read(*span), one.dtype) for one in fishers]
+    return by_fisher([one - base for one in finetuned], known, weights)
 
 
 def by_fisher(
@@ -37,7 +50,13 @@ def by_fisher(
     return found
 
 
-def regmean_factors(grams: Sequence[Array]) -> list[Array]:
+def matrix_of(tensor: Tensor) -> Array:
+    """The numbers of a tensor that is read as a whole."""
+    found: Array = decode(read_whole(tensor), tensor.dtype).reshape(tensor.shape)
+    return found
+
+
+def regmean_factors(grams: Iterable[Array]) -> list[Array]:
     """What each difference (outputs, inputs) is multiplied with from the right: Gᵢ·(ΣG)⁻¹, whose
     sum is the identity. `grams`: (inputs, inputs); of them the off-diagonal is scaled by 0.9.
     """

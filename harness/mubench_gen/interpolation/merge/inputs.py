@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from mubench_gen.interpolation.merge.checkpoint import (
 from mubench_gen.interpolation.merge.clip_layouts import convert_layout
 from mubench_gen.interpolation.merge.files import reading
 from mubench_gen.interpolation.merge.lora import open_adapter
-from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors, stored_as
+from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
 from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.parts import as_part
@@ -29,6 +29,7 @@ from mubench_gen.interpolation.merge.statistics import (
     open_statistics,
     with_statistics,
 )
+from mubench_gen.interpolation.merge.tensors import FLOATS
 
 Side = Literal["base", "finetuned"]
 
@@ -117,7 +118,7 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     statistics = open_statistics(method, settings.statistics, finetuned, files)
     shards, plain = with_statistics(shards, statistics, method)
     if settings.store is not None:
-        shards = {file: stored_as(tensors, settings.store) for file, tensors in shards.items()}
+        shards = {file: _stored_as(tensors, settings.store) for file, tensors in shards.items()}
     if settings.file:
         check_promises(settings.file, base, [one for part in shards.values() for one in part])
     compared = [
@@ -146,6 +147,11 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
             *(text for _, different in compared for text in different),
         ),
     )
+
+
+def _stored_as(tensors: Sequence[OutputTensor], dtype: str) -> list[OutputTensor]:
+    """The same tensors with all floats stored in that type; integers and booleans stay."""
+    return [replace(one, dtype=dtype) if one.dtype in FLOATS else one for one in tensors]
 
 
 def _check_count(method: str, count: int) -> None:

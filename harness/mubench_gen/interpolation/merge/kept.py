@@ -18,6 +18,7 @@ import numpy as np
 
 from mubench_gen.interpolation.merge.tensors import Array
 
+_TINY = 1e-7
 Span = tuple[int, int]  # first element, number of elements
 
 
@@ -122,6 +123,15 @@ def drawn_by_rank(
     np.put_along_axis(chance, order, np.broadcast_to(by_rank, rows.shape), axis=1)
     each = chance.reshape(-1)
     return np.where(uniform < each, difference / each if scaled else difference, 0)
+
+
+def ratios(sums: Array) -> Array:
+    """By what kept elements are scaled to the former sum of magnitudes; `sums`: before and after,
+    (fine-tunes, 2). A tensor of next to nothing is left as it is, as in mergekit.
+    """
+    known = (sums > _TINY).all(axis=1)
+    found: Array = np.divide(sums[:, 0], sums[:, 1], out=np.ones(len(sums)), where=known)
+    return found
 
 
 def row_length(shape: tuple[int, ...]) -> int:

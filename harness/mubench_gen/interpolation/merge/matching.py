@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -98,11 +98,6 @@ def _refuse_idle_patterns(
             raise MergeError(f"--alpha {part}=… matches no tensor. {known}")
     if not any(one.action == "merged" for tensors in shards.values() for one in tensors):
         raise MergeError(f"--include and --exclude leave no tensor to merge. {known}")
-
-
-def stored_as(tensors: Sequence[OutputTensor], dtype: str) -> list[OutputTensor]:
-    """The same tensors with all floats stored in that type; integers and booleans stay."""
-    return [replace(one, dtype=dtype) if one.dtype in FLOATS else one for one in tensors]
 
 
 def _output(

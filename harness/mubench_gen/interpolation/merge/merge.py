@@ -79,6 +79,8 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         raise MergeError(f"An adapter is scaled as a whole, not by {settings.recipe.method}.")
     if settings.recipe.include or settings.recipe.exclude:
         raise MergeError("An adapter is scaled as a whole: no --include and no --exclude.")
+    if settings.store is not None:
+        raise MergeError("An adapter's weights are linked, not written: no --store.")
     if settings.recipe.each:
         raise MergeError("One adapter is scaled: no weights. Give the factor as α.")
     if any(map(parts_of, settings.recipe.alphas)):

@@ -12,16 +12,12 @@ import numpy as np
 
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at
-from mubench_gen.interpolation.merge.arithmetic import (
-    Coefficients,
-    InnerProducts,
-    coefficients,
-    decode,
-)
+from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.by_angle import karcher_weights, products, stock_ratio
 from mubench_gen.interpolation.merge.by_statistics import (
-    by_fisher,
     by_regmean,
+    fisher_difference,
+    matrix_of,
     regmean_factors,
     weighted_mean,
 )
@@ -39,6 +35,7 @@ from mubench_gen.interpolation.merge.kept import (
     kept_ranks,
     ranks_of_largest,
     ranks_of_middle,
+    ratios,
     row_length,
     unpacked,
 )
@@ -51,9 +48,9 @@ from mubench_gen.interpolation.merge.tensor_merge import (
     numbers_of,
     products_of,
 )
-from mubench_gen.interpolation.merge.tensors import Array, Tensor, chunks, read_whole
+from mubench_gen.interpolation.merge.tensors import CHUNK, Array, chunks
 
-_TINY = 1e-7  # a sum of magnitudes that is not scaled, as in mergekit
+_DRAWN_TOGETHER = 1 << 16  # elements; what a seed draws depends on it
 _AHEAD = 16  # chunks whose results wait in memory
 
 Pick = Callable[[Span, int, Array], Array]
@@ -173,15 +170,9 @@ class Preparation:
         if not measured:
             return partial(_joined, partial(weighted_mean, weights=weights), _whole)
         if method == "regmean":
-            factors = regmean_factors([_matrix(one) for one in measured])
+            factors = regmean_factors(map(matrix_of, measured))
             return partial(_joined, partial(by_regmean, factors=factors), _whole)
-
-        def difference(span: Span, numbers: Numbers) -> Array:
-            base, *finetuned = numbers
-            fishers = [decode(one.read(*span), one.dtype) for one in measured]
-            return by_fisher([one - base for one in finetuned], fishers, weights)
-
-        return difference
+        return partial(fisher_difference, measured, weights)
 
     def _drawing(self) -> Pick:
         settings, row = self._settings(), row_length(self.tensor.shape)
@@ -211,8 +202,7 @@ class Preparation:
             return np.array(found)
 
         total = sum(self._over_chunks(sums), np.zeros((len(self.tensor.finetuned), 2)))
-        known = (total > _TINY).all(axis=1)
-        factors = np.divide(total[:, 0], total[:, 1], out=np.ones(len(total)), where=known)
+        factors = ratios(total)
         return lambda span, number, difference: (
             pick(span, number, difference) * difference.dtype.type(factors[number])
         )
@@ -282,12 +272,8 @@ def chunks_of(tensor: OutputTensor, recipe: Recipe) -> Iterator[Span]:
     facts = METHODS[recipe.method]
     by_rows = facts.choice == "ranked" or (facts.consensus == "regmean" and tensor.statistics)
     rows = tensor.action == "merged" and by_rows
-    return chunks(tensor, row_length(tensor.shape) if rows else 1)
-
-
-def _matrix(tensor: Tensor) -> Array:
-    found: Array = decode(read_whole(tensor), tensor.dtype).reshape(tensor.shape)
-    return found
+    size = CHUNK if facts.choice not in ("random", "ranked") else _DRAWN_TOGETHER
+    return chunks(tensor, row_length(tensor.shape) if rows else 1, size)
 
 
 def _whole(_span: Span, _number: int, difference: Array) -> Array:

@@ -29,7 +29,8 @@ LARGEST: Mapping[str, float] = {
     "F64": 1.79769e308, "F32": 3.40282e38, "F16": 65504.0, "BF16": 3.38953e38,
 }  # fmt: skip
 NAMED: Mapping[str, str] = {name: dtype for dtype, name in TORCH_NAMES.items()}
-_CHUNK = 1 << 16  # elements, so that the arrays of one chunk fit into a core's cache
+# Elements: enough that numpy's calls cost little, few enough for memory and several threads.
+CHUNK = 1 << 18
 
 
 class Sized(Protocol):
@@ -63,13 +64,13 @@ class StateDict:
     ties: Sequence[frozenset[str]] = ()
 
 
-def chunks(tensor: Sized, row: int = 1) -> Iterator[tuple[int, int]]:
+def chunks(tensor: Sized, row: int = 1, size: int = CHUNK) -> Iterator[tuple[int, int]]:
     """First element and number of elements of each chunk; an empty tensor has none.
 
-    With `row`, chunks hold whole rows of so many elements, at least one.
+    With `row`, chunks hold whole rows of so many elements, at least one; and about `size` in all.
     """
     total = math.prod(tensor.shape)
-    step = max(_CHUNK // row, 1) * row
+    step = max(size // row, 1) * row
     for first in range(0, total, step):
         yield first, min(step, total - first)
 
