@@ -26,7 +26,8 @@ def key_of(option: str) -> str:
         words = option.lower().split()
     else:
         words = words_of(lower(strip_markup(fold(option))))
-    if len(words) > 1 and words[0] in ARTICLES and words[1] not in _VERBS:
+    noun = len(words) > 1 and words[0] in ARTICLES and words[1] not in _VERBS
+    if noun and not option.lower().startswith("a-"):  # "A-beta"
         words = words[1:]
     return join(words) if words else ""
 
