@@ -30,7 +30,8 @@ from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.recorder import Recorder
 from mubench_gen.storage.index import DiskTable, hashed
-from mubench_gen.storage.records import Record, RecordFile, read_records
+from mubench_gen.storage.record_file import RecordFile
+from mubench_gen.storage.records import Record, read_records
 from mubench_gen.types import Request, Response
 
 IMAGES = 50

@@ -23,9 +23,10 @@ from mubench_gen.ablation.ranks import mean_tau, rank_stability
 from mubench_gen.ablation.spread import by_image, intervals
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.scores.crossing import ways_of
-from mubench_gen.scores.joint import ADJUSTMENTS, Floats, adjust, max_of_normals, wald
+from mubench_gen.scores.joint import ADJUSTMENTS, Floats, adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, verdict
 from mubench_gen.scores.pooling import pooled
+from mubench_gen.scores.wald import wald
 
 _NORMAL = NormalDist()
 

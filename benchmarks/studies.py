@@ -2,7 +2,8 @@
 
     python benchmarks/studies.py PART [REPEATS]
 
-PART is flips, corruption, calibration, debias or two-way.
+PART is flips, corruption, calibration, debias, two-way or budget (of which three of eight cells are
+asked of each item).
 
 Answers are drawn with a known accuracy by cell, item and transform; what is true of a measure is
 its value on 40,000 images. Prints the percentage of data sets in which the 95 % interval holds it.
@@ -14,15 +15,18 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from mubench_gen.ablation.answers import Answers, Places
+from mubench_gen.ablation.answers import UNASKED, Answers, Places
+from mubench_gen.ablation.budget import draw
 from mubench_gen.ablation.corruption import corruption
 from mubench_gen.ablation.grid import Cell, Factor, Grid
 from mubench_gen.ablation.items import item_findings
+from mubench_gen.ablation.verdict import verdict
 from mubench_gen.scores.debias import Readouts, debias
 from mubench_gen.scores.item_clusters import ItemClusters
 
@@ -97,7 +101,8 @@ def of_items(answers: Answers) -> Iterator[tuple[str, float, tuple[float, float]
     for one in found.stability:
         for part in ("agreement", "right", "wrong", "sensitivity"):
             known = getattr(one, part)
-            yield f"{one.factor} {part}", known.value, known.ci95
+            if known is not None:
+                yield f"{one.factor} {part}", known.value, known.ci95
 
 
 def of_calibration(answers: Answers) -> Iterator[tuple[str, float, tuple[float, float]]]:
@@ -110,14 +115,48 @@ def of_calibration(answers: Answers) -> Iterator[tuple[str, float, tuple[float, 
 
 def of_corruption(images: int, seed: int) -> Iterator[tuple[str, float, tuple[float, float]]]:
     """The corruption errors of a second model that loses half as much."""
-    models = [drawn(images, seed), drawn(images, seed, better=0.5)]
-    found = corruption(grid(), models, ["base", "better"])
+    yield from of_errors([drawn(images, seed), drawn(images, seed, better=0.5)])
+
+
+def of_errors(
+    models: list[Answers], *, whole: bool = True
+) -> Iterator[tuple[str, float, tuple[float, float]]]:
+    found = corruption(grid(), models, ["base", "better"], whole=whole)
     for one in found.errors if found is not None else ():
         if one.model == "better":
             if one.ce is not None and one.ci95 is not None:
                 yield f"{one.kind} error", one.ce, one.ci95
             if one.relative is not None and one.relative_ci95 is not None:
                 yield f"{one.kind} relative", one.relative, one.relative_ci95
+
+
+def in_part(answers: Answers, seed: int) -> Answers:
+    """The answers to three eighths of the pairs of item and cell, as a budget draws them."""
+    items, cells = answers.right.shape
+    asked = np.zeros((items, cells), bool)
+    for item, own in enumerate(draw(items, cells, 3 * items, seed=seed)):
+        asked[item, own] = True
+    return replace(
+        answers,
+        right=np.where(asked, answers.right, np.nan),
+        choice=np.where(asked, answers.choice, np.int8(UNASKED)),
+        sure=np.where(asked, answers.sure, np.nan),
+        brier=np.where(asked, answers.brier, np.nan),
+    )
+
+
+def of_budget(images: int, seed: int) -> Iterator[tuple[str, float, tuple[float, float]]]:
+    """All of these of a part of the grid, and the gains of the second model over the first."""
+    models = [in_part(drawn(images, seed, better=better), seed) for better in (0.0, 0.5)]
+    yield from of_items(models[0])
+    yield from of_calibration(models[0])
+    yield from of_errors(models, whole=False)
+    found = verdict(grid(), models, ("base", "better"), seed=seed, whole=False)
+    assert found is not None
+    for gain in (*found.gains, *found.cells):
+        yield f"gain {gain.factor} {gain.level}", gain.gain, gain.ci95
+    for change in found.changes:
+        yield f"change {change.factor} {change.level} {change.baseline}", change.change, change.ci95
 
 
 PRIOR = np.log(np.array([0.45, 0.25, 0.18, 0.12]))
@@ -159,6 +198,7 @@ PARTS: dict[str, Callable[[int, int], Iterator[tuple[str, float, tuple[float, fl
     "two-way": lambda images, seed: of_items(drawn(images, seed, two_way=True)),
     "calibration": lambda images, seed: of_calibration(drawn(images, seed)),
     "corruption": of_corruption,
+    "budget": of_budget,
     "debias": of_debias,
 }
 
@@ -176,7 +216,7 @@ def coverage(part: str, images: int, repeats: int, *, many: int) -> dict[str, tu
 
 
 def main(part: str, repeats: int = 400) -> None:
-    many = 4_000 if part == "debias" else 40_000
+    many = {"debias": 4_000, "budget": 20_000}.get(part, 40_000)
     for images in (40, 150):
         print(f"{images} images\nmeasure                          true    held 95 %")
         for name, (true, share) in coverage(part, images, repeats, many=many).items():

@@ -136,7 +136,18 @@ def opencv() -> Iterator[tuple[str, tuple[str, Other]]]:
         kernel = cv2.GaussianBlur(disk / disk.sum(), (size, size), sigmaX=softness)
         return cv2.filter2D(np.asarray(picture, np.float32), -1, kernel)
 
+    def by_area(picture: Any, given: dict[str, Any]) -> Any:
+        """Any of the transforms to larger pixels: by the size of what it makes."""
+        name = {"factor": "downscale", "max_pixels": "shrink", "um": "pixel_size"}[max(given)]
+        transform = read_transform(name, Plugins(), seed=SEED)
+        assert transform is not None
+        size = transform.transform.function(picture, **given).size
+        found = np.asarray(picture, np.float32)
+        return cv2.resize(found, size, interpolation=cv2.INTER_AREA)
+
     yield "defocus_blur", ("OpenCV", defocused)
+    for name in ("downscale", "shrink", "pixel_size"):
+        yield name, ("OpenCV", by_area)
 
 
 def corruptions() -> Iterator[tuple[str, tuple[str, Other]]]:

@@ -126,6 +126,9 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["data=a,b"], "decides which items are asked"),
         (["options=a,b"], "name one option: options.KEY"),
         (["shots=0,1", "few_shot=0,2"], "the axis shots is given twice"),
+        (["seen=none,blind", "control=none,blind"], "Give either seen, or control and transform"),
+        (["seen=none,blnd"], "no transform and no plugin 'blnd'"),
+        (["seen=none,jpeg:9"], "a number from 1 to 5"),
     ],
 )
 def test_what_can_be_no_axis_is_refused_with_the_reason(texts: list[str], said: str) -> None:

@@ -23,7 +23,7 @@ Here = Callable[..., Outcome]
 
 COMMANDS = [
     "eval", "tasks", "prompts", "plugins", "data", "score", "report", "view", "runs", "compare",
-    "choose", "ablate", "merge", "sweep", "doctor",
+    "choose", "ablate", "merge", "sweep", "measure", "soup", "doctor",
 ]  # fmt: skip
 SUBCOMMANDS = [
     "prompts show", "plugins show", "data info", "data prepare", "runs verify", "runs rerun",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mubench_gen import Checkpoint, Image, Message, Request, Runtime, Sampling, Text, load_run
-from mubench_gen.engines.transformers.cloze import continued
+from mubench_gen.engines.option_tokens import continued
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import ItemError
 from mubench_gen.host.generative import from_options

@@ -12,7 +12,8 @@ from mubench_gen.interpolation.sweep.choice import Halves, equally_good
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.crossing import crossed_rows, crossed_variance, ways_of
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
-from mubench_gen.scores.joint import adjust, max_t, told_apart, wald, walds
+from mubench_gen.scores.joint import adjust, max_t, told_apart
+from mubench_gen.scores.wald import wald, walds
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

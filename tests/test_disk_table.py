@@ -14,7 +14,8 @@ from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.merge_shards import join
 from mubench_gen.storage import index as disk_table
 from mubench_gen.storage.index import DiskTable
-from mubench_gen.storage.records import AnsweredKeys, RecordFile, counted_lines
+from mubench_gen.storage.record_file import AnsweredKeys, RecordFile
+from mubench_gen.storage.records import counted_lines
 from mubench_gen.storage.run_folder import locked
 
 from .spine import by_id, evaluate, make_row, write_data

@@ -11,8 +11,8 @@ import pytest
 
 from mubench_gen.errors import PluginError, Terminated
 from mubench_gen.plugins.entry_points import GROUP, find_entry_points
-from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.plugins.import_trial import try_import
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.plugins.task_packages import packages
 

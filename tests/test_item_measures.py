@@ -15,6 +15,7 @@ import pytest
 from mubench_gen.ablation.cell_pairs import matched
 from mubench_gen.ablation.corruption import MEAN, corruption
 from mubench_gen.ablation.items import item_findings
+from mubench_gen.ablation.verdict import verdict
 from mubench_gen.scores.debias import Readouts, debias
 
 _SCRIPT = Path(__file__).parents[1] / "benchmarks" / "studies.py"
@@ -34,7 +35,7 @@ def studies() -> ModuleType:
 @pytest.mark.parametrize(
     ("part", "many"),
     [("flips", 5_000), ("corruption", 5_000), ("debias", 500), ("calibration", 8_000),
-     ("two-way", 8_000)],
+     ("two-way", 8_000), ("budget", 6_000)],
 )  # fmt: skip
 def test_intervals_hold_what_is_true(studies: ModuleType, part: str, many: int) -> None:
     """In 20 data sets an interval of 95 % fails more than five times once in 10,000."""
@@ -190,3 +191,65 @@ def test_of_a_fraction_of_a_grid_the_cells_that_were_asked_are_compared(
     alike = [answers.choice[:, one] == answers.choice[:, other] for one, other in pairs]
     assert prompt.agreement.value == pytest.approx(np.mean(alike))
     assert part.matrix[0][1] is None
+
+
+def test_under_a_budget_items_are_compared_where_both_cells_were_asked(
+    studies: ModuleType,
+) -> None:
+    answers = studies.in_part(studies.drawn(60, 8), 8)
+    grid = studies.grid()
+    found = item_findings(grid, answers, "model")
+    assert found.untold == ()
+    for one in found.flips:
+        pairs = matched(grid, one.factor, one.level, one.baseline)
+        differ = np.array([answers.choice[:, a] != answers.choice[:, b] for a, b in pairs])
+        both = np.array([(answers.choice[:, [a, b]] >= 0).all(axis=1) for a, b in pairs])
+        items = both.any(axis=0)
+        each = (differ & both)[:, items].sum(axis=0) / both[:, items].sum(axis=0)
+        assert one.changed.value == pytest.approx(each.mean())
+        assert one.changed.items == items.sum() < len(answers.items)
+        assert one.changed.ci95[0] < one.changed.value < one.changed.ci95[1]
+        assert one.calibration is not None
+
+
+def test_a_gain_under_a_budget_is_the_mean_of_its_cells_on_what_both_models_answered(
+    studies: ModuleType,
+) -> None:
+    models = [studies.drawn(60, 9), studies.drawn(60, 9, better=0.5)]
+    names, grid = ("base", "better"), studies.grid()
+    whole = verdict(grid, models, names)
+    assert whole is not None
+    assert verdict(grid, models, names, whole=False) == whole
+    base, better = (studies.in_part(one, 9) for one in models)
+    found = verdict(grid, [base, better], names, whole=False)
+    assert found is not None
+    assert found.missing == ()
+    cells = [at for at, cell in enumerate(grid.cells) if cell.levels[1] == "blur:3"]
+    wanted = np.mean([np.nanmean((better.right - base.right)[:, at]) for at in cells])
+    gains = {(one.factor, one.level): one for one in found.gains}
+    assert gains["transform", "blur:3"].gain == pytest.approx(wanted)
+    assert gains["transform", "blur:3"].items < gains["", ""].items + gains["prompt", "plain"].items
+    wide, narrow = (one.gains[0].ci95[1] - one.gains[0].ci95[0] for one in (found, whole))
+    assert wide > narrow
+
+
+def test_where_no_two_cells_can_be_compared_it_is_said_why(studies: ModuleType) -> None:
+    from dataclasses import replace
+
+    grid, models = studies.grid(), [studies.drawn(30, 3), studies.drawn(30, 3, better=0.5)]
+    asked = [0, 5]  # letter without a transform, plain with blur:1
+    parts = [
+        replace(
+            one,
+            right=np.where(np.isin(range(8), asked), one.right, np.nan),
+            choice=np.where(np.isin(range(8), asked), one.choice, np.int8(-4)),
+        )
+        for one in models
+    ]
+    found = item_findings(grid, parts[0], "model")
+    assert (found.flips, len(found.untold)) == ((), 4)
+    assert {one.why for one in found.untold} == {"no two cells that were asked differ by it alone"}
+    told = verdict(grid, parts, ("base", "better"), whole=False)
+    assert told is not None
+    assert told.changes == ()
+    assert "no such cells, else alike, were asked" in " ".join(told.sentences)

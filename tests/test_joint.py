@@ -15,8 +15,8 @@ from mubench_gen.scores.joint import (
     holm,
     in_blocks,
     max_t,
-    wald,
 )
+from mubench_gen.scores.wald import wald
 
 
 @pytest.mark.first(1)

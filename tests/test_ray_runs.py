@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -336,21 +337,23 @@ def test_a_node_that_goes_loses_nothing(
 def test_a_sweep_asks_each_alpha_of_its_own_weights(tmp_path: Path, cluster: Nodes) -> None:
     from mubench_gen_plugins.tiny import WEIGHTS
 
-    ends = ("--base", WEIGHTS / "clip", "--finetuned", WEIGHTS / "clip-finetuned", "--alpha", "0.5")
+    ends = ("--base", WEIGHTS / "clip", "--finetuned", WEIGHTS / "clip-finetuned", "--alpha", "1")
     tasks = ("--tasks", "demo-texture,modality", "--limit", "6", "--in-domain", "demo-texture")
     ray = ("--engine", "ray", "--ray-address", cluster.address, "-o", "engine.actors=1")
     found = []
     for name, more in (("ray", ray), ("here", ())):
-        words = ("sweep", "--plugin", "clip", *ends, *tasks, "--run-dir", tmp_path / name, *more)
+        words = ("sweep", "--plugin", "clip", *ends, *tasks, "--run-dir", tmp_path / name, *more,
+                 "--method", "linear,ties")  # fmt: skip
         done = run(command_line(*words))
         assert done.returncode == 0, done.stderr
-        runs = [load_run(tmp_path / name / f"alpha-{alpha}") for alpha in ("0", "0.5", "1")]
+        folders = ("base", "alpha-1-ties", "finetuned")
+        runs = [load_run(tmp_path / name / folder) for folder in folders]
         found.append([{r["id"]: r["scores"] for r in one.records()} for one in runs])
     for on_cluster, here in zip(*found, strict=True):
         assert on_cluster.keys() == here.keys()
         for item, scores in here.items():
             assert on_cluster[item] == pytest.approx(scores, abs=1e-5)
-    assert found[0][0] != found[0][1] != found[0][2]
+    assert all(one != other for one, other in pairwise(found[0]))
 
 
 @pytest.mark.exhaustive

@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.storage.records import (
-    AnsweredKeys,
-    Record,
-    RecordFile,
-    from_line,
-    read_records,
-    stored_lines,
-    to_line,
-)
+from mubench_gen.storage.record_file import AnsweredKeys, RecordFile
+from mubench_gen.storage.records import Record, from_line, read_records, stored_lines, to_line
 
 from .spine import evaluate, make_row, plain_record, write_data, write_plugin
 
@@ -275,7 +268,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mubench_gen import RunFolderError
-    from mubench_gen.storage import records as module
+    from mubench_gen.storage import record_file as module
 
     file = RecordFile(tmp_path / "r")
     file.append([plain_record(1)])

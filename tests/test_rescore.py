@@ -9,7 +9,8 @@ import pytest
 
 from mubench_gen import load_run
 from mubench_gen.runs.rescore import rescore, save
-from mubench_gen.storage.records import RecordFile, stored_lines
+from mubench_gen.storage.record_file import RecordFile
+from mubench_gen.storage.records import stored_lines
 
 from .conftest import Here
 from .spine import by_id, evaluate, make_row, write_data, write_plugin

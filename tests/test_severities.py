@@ -135,6 +135,18 @@ def test_other_packages_make_the_same_within_a_grey_level() -> None:
     assert compared >= 17
 
 
+@pytest.mark.parametrize("text", ["downscale:1", "shrink:max_pixels=2000", "pixel_size:1"])
+def test_larger_pixels_are_means_of_their_areas(text: str) -> None:
+    before, found = picture(), made(text)
+    expected = np.asarray(before, float)
+    for axis, (old, new) in enumerate(zip(expected.shape[:2], found.shape[:2], strict=True)):
+        parts = np.repeat(expected, new, axis)  # each pixel in as many parts as there are new ones
+        by_pixel = (*parts.shape[:axis], new, old, *parts.shape[axis + 1 :])
+        expected = parts.reshape(by_pixel).mean(axis + 1)
+    assert found.shape[0] < before.height
+    assert np.abs(found - expected).max() <= 0.51
+
+
 def test_noise_has_the_size_that_it_names_and_the_seed_decides_it() -> None:
     grey = Pillow.new("RGB", (128, 128), (128, 128, 128))
     level = 128 / 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -109,6 +110,12 @@ class _Text(HTMLParser):
         ]  # fmt: skip
 
 
+def _ids(page: Path) -> list[str]:
+    reader = _Text()
+    reader.feed(page.read_text())
+    return reader.ids
+
+
 def test_a_study_is_printed_again_without_its_model(here: Here, study: Path) -> None:
     done = here("report", study)
     assert done.code == 0, done.err
@@ -163,6 +170,28 @@ def test_the_verdict_says_where_the_gain_is_and_that_it_reverses(study: Path) ->
     assert len(found.cells) == 8
 
 
+def test_a_study_with_a_budget_has_its_verdict_and_flips_too(
+    here: Here, study: Path, tmp_path: Path
+) -> None:
+    folder, plugin = study.parent, study.parent / "known.py"
+    made = mubench_gen.ablate(
+        study=str(folder / "both.toml"), base=f"{plugin}=base", finetuned=f"{plugin}=tuned",
+        data=str(folder / "slides"), run_dir=tmp_path / "s", budget=240,
+    )  # fmt: skip
+    found = Analysis(made.dir).verdict
+    assert found is not None
+    at = {(one.factor, one.level): one for one in found.gains}
+    assert at["prompt", "letter"].ci95[0] < 0.4 < at["prompt", "letter"].ci95[1]
+    assert (at["prompt", "letter"].verdict, at["prompt", "plain"].verdict) == ("gain", "loss")
+    assert set(made.flips["level"]) == {"plain", "blind", "grayscale"}
+    assert (made.flips["items"] < 60).all()
+    document = here("report", tmp_path / "s", "--json").document
+    assert len(document["items"]) == 2
+    assert document["verdict"]["missing"] == []
+    here("report", tmp_path / "s", "--html", tmp_path / "page.html")
+    assert {"verdict", "flips"} <= set(_ids(tmp_path / "page.html"))
+
+
 def test_the_page_is_one_file_with_figures_tables_and_what_the_models_saw(
     here: Here, study: Path, tmp_path: Path
 ) -> None:
@@ -177,7 +206,7 @@ def test_the_page_is_one_file_with_figures_tables_and_what_the_models_saw(
     assert len(page.ids) == len(set(page.ids))
     assert not page.outside
     assert not page.wordless
-    assert page.pictures == 8  # four images, as they are and without colour
+    assert page.pictures == 16  # eight images, as they are and without colour
     assert text.count('class="figure"') == 4
     without = here("report", study, "--html", "bare.html", "--no-images")
     assert without.code == 0
@@ -256,7 +285,10 @@ def test_shipped_pairs_name_plugins_that_there_are() -> None:
     ("words", "told"),
     [
         (["--study", "verdikt"], "verdict"),
-        (["--study", "verdict"], "--finetuned PLUGIN=MODEL, or a pair by name"),
+        (["--study", "verdict"], "or a pair by name: --pair llava-med"),
+        (["--study", "verdict", "--pair", "pilp"], "no pair 'pilp'. Did you mean 'plip'?"),
+        (["--study", "verdict", "--pair", "tiny", "--base", "tiny=llava"], "leave --base and"),
+        (["--pair", "tiny"], "--pair belongs to a study"),
         (["--study", "verdict", "--base", "a", "--finetuned", "b"], "of which plugin?"),
         (["--base", "tiny=llava"], "--study verdict"),
         (["--study", "verdict", "--base", "tiny=llava", "--finetuned", "tiny=llava"], "two models"),
@@ -277,12 +309,46 @@ def test_settings_win_over_those_of_a_study(tmp_path: Path) -> None:
         "verdict", None, "tiny", Plugins(),
     )  # fmt: skip
     assert found["prompt"] == ("paper",)
-    assert found["axis"]["control"] == ["none", "shuffled"]
-    assert "grayscale" in found["axis"]["transform"]
+    assert found["axis"].keys() == {"seen"}
+    assert found["axis"]["seen"][:3] == ["none", "shuffled", "grayscale"]
     assert found["plugin"] == ["tiny"]
     assert found["model"] == ["tiny=llava", "tiny=llava-finetuned"]
+    axes = {"seen": ["none", "mean"]}
+    assert shipped.with_study({"axis": axes}, "verdict", None, "tiny", Plugins())["axis"] == axes
     with pytest.raises(SettingError, match="no such file"):
         shipped.with_study({}, "nothing.toml", None, None, Plugins())
+
+
+def test_on_one_axis_controls_and_transforms_are_each_held_against_the_images_as_they_are(
+    here: Here, study: Path, tmp_path: Path
+) -> None:
+    plugin = study.parent / "known.py"
+    done = here(
+        "ablate", "--study", "verdict", "--base", f"{plugin}=base", "--finetuned",
+        f"{plugin}=tuned", "--data", study.parent / "slides", "--prompt", "letter,plain",
+        "--axis", "transform=grayscale", "--study-dir", "apart", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.document["grid"]["seen"] == ["none", "blind", "grayscale"]
+    found, crossed = mubench_gen.load_study("apart"), mubench_gen.load_study(study)
+    assert isinstance(found, mubench_gen.AblationStudy)
+    assert isinstance(crossed, mubench_gen.AblationStudy)
+    assert len(found.cells) == 2 * 2 * 3
+    own, other = (one.flips.set_index(["model", "level"]) for one in (found, crossed))
+    for name in ("known-base", "known-tuned"):
+        assert own.loc[(name, "grayscale"), "changed"] == other.loc[(name, "grayscale"), "changed"]
+    assert own.loc[("known-base", "plain"), "difference"] == pytest.approx(
+        other.loc[("known-base", "plain"), "difference"]
+    )  # under no control
+    assert {one["kind"] for one in done.document["corruption"]["errors"]} == {"grayscale", "mean"}
+    told = " ".join(found.verdict)
+    assert "Cells with a real gain: 3 of 6; a real loss: 2. Losses: plain · none" in told
+    assert "Under grayscale the difference is not shown to change." in told
+    found.write_page(tmp_path / "page.html", pictures=3)
+    page = (tmp_path / "page.html").read_text("utf-8")
+    shown = re.findall(r"data:image/jpeg[^\"]*", page)  # each as it is and without colour
+    assert (len(shown), len(set(shown))) == (2 * 3, 2 * 3)
+    assert page.count("grayscale<br><small>") == 3
 
 
 def test_debiased_read_outs_of_a_run_mend_a_taste_for_the_first_label(
@@ -310,8 +376,8 @@ def test_debiased_read_outs_of_a_run_mend_a_taste_for_the_first_label(
     assert wrong.code == 2
     assert "--control blind" in wrong.err
     none = here("score", study / "runs" / "known-base" / "control=none+transform=none", "--debias")
-    assert none.code == 0
-    assert "Nothing can be debiased: no record has probabilities" in none.out
+    assert (none.code, none.out) == (2, "")
+    assert "--debias needs probabilities" in none.err
 
 
 def test_a_fraction_of_a_grid_shows_the_effects_that_it_estimates(

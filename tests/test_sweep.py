@@ -6,7 +6,6 @@ import json
 import signal
 import time
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -17,10 +16,13 @@ import pytest
 import mubench_gen
 from mubench_gen.compare.comparison import compare
 from mubench_gen.errors import SettingError
+from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.interpolation.sweep.frontier import frontier
-from mubench_gen.interpolation.sweep.page import explained, figure, page
+from mubench_gen.interpolation.sweep.page import figure, page
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
+from mubench_gen.interpolation.sweep.sentences import explained
+from mubench_gen.interpolation.sweep.stops import Stop, stops_of
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.pareto import undominated
 
@@ -31,7 +33,7 @@ from .helpers.plugin import write_plugin
 from .spine import make_row, write_data
 
 ROWS = 40
-ALPHAS = [Decimal(text) for text in ("0", "0.5", "1")]
+ALPHAS = stops_of([make_recipe(["0", "0.5", "1"])], ["tuned"])
 TASKS = "demo-texture,demo-blood,demo-bacteria"
 FLAGS = ("--plugin", "tiny", "--base", "clip", "--finetuned", "clip-finetuned")
 
@@ -290,18 +292,18 @@ def test_a_finished_sweep_loads_no_model_and_takes_more_alpha(
 
     flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s", "--json")
     first = here(*flags, "--alpha", "0,1").document
-    gone: list[Decimal] = []
+    gone: list[str] = []
     go = InPlaceContrastive._go
 
-    def counted(self: InPlaceContrastive, alpha: Decimal) -> None:
-        gone.append(alpha)
-        go(self, alpha)
+    def counted(self: InPlaceContrastive, stop: Stop) -> None:
+        gone.append(stop.name)
+        go(self, stop)
 
     monkeypatch.setattr(InPlaceContrastive, "_go", counted)
     assert here(*flags, "--alpha", "0,1").document == first
     assert gone == []
     more = here(*flags, "--alpha", "0,0.5,1").document
-    assert gone == [Decimal("0.5")]
+    assert gone == ["0.5"]
     assert list(more["runs"]) == ["0", "0.5", "1"]
 
 

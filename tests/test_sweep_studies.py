@@ -25,7 +25,7 @@ DOMAIN = {"demo_texture", "demo_blood", "demo_bacteria"}
 
 
 def of_study(pair: str, **given: Any) -> Asked:
-    return asked(given, study=PAPER, pair=pair, base=None, finetuned=None, in_domain=(), alphas=())
+    return asked(given, study=PAPER, pair=pair, base=None, finetuned=(), in_domain=(), alphas=())
 
 
 def beside_plip(in_domain: Sequence[str] | None = None, **given: Any) -> PublishedPoints:
@@ -132,10 +132,11 @@ def test_what_is_given_wins_over_the_study_and_own_models_may_be_asked(tmp_path:
     file = tmp_path / "own.toml"
     file.write_text('alpha = ["0.5"]\n[parts."all coarse"]\ntasks = ["coarse"]\n')
     meant = asked(
-        {"plugin": "tiny"}, study=str(file), pair=None, base="clip", finetuned="clip-finetuned",
+        {"plugin": "tiny"}, study=str(file), pair=None, base="clip", finetuned=("clip-finetuned",),
         in_domain=("demo-blood",), alphas=(),
     )  # fmt: skip
-    assert (meant.base, meant.finetuned, meant.alphas) == ("clip", "clip-finetuned", ("0.5",))
+    assert (meant.base, meant.finetuned) == ("clip", ("clip-finetuned",))
+    assert meant.alphas == ("0.5",)
     assert meant.study is not None
     assert meant.study.beside(meant.settings, meant.in_domain) is None
 

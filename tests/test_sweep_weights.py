@@ -13,6 +13,7 @@ from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, digest_of
 from mubench_gen.interpolation.sweep.opening import open_ends
+from mubench_gen.interpolation.sweep.stops import stops_of
 from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
@@ -104,7 +105,8 @@ def test_files_that_change_while_a_sweep_runs_end_it(tmp_path: Path, changed: in
         sides.append(Checkpoint(tmp_path / name, "contrastive"))
     model = InPlaceContrastive(sides[0], Runtime("", device="cpu", dtype="float32"))
     digests = (digest_of(sides[0]), digest_of(sides[1]))
-    model.aim(sides[1], make_recipe(["0"]), tmp_path / "scratch", digests)
+    model.aim(sides[1:], tmp_path / "scratch", digests)
+    model.move(stops_of([make_recipe(["0"])], ["tuned"])[0])
     (file,) = (tmp_path / ("clip", "clip-finetuned")[changed]).glob("*.safetensors")
     content = bytearray(file.read_bytes())
     content[-1] ^= 1

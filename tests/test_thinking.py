@@ -21,6 +21,7 @@ from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.types import Reply
 
+from .helpers.checkpoints.thinker import THOUGHT, make_thinker
 from .helpers.command import Outcome
 from .helpers.data import write_data
 from .helpers.server import FakeServer, completion
@@ -119,15 +120,13 @@ def test_a_budget_that_a_server_cannot_keep_is_refused(kind: str, budget: str, w
         served(kind, budget)
 
 
-def test_vllm_bounds_no_thought_and_scores_none() -> None:
+def test_vllm_scores_no_thought() -> None:
     source = Checkpoint("org/mine", "generative", engines=("vllm",))
-    with pytest.raises(SettingError, match="--thinking 64: --engine vllm bounds no thought"):
-        open_checkpoint("vllm", source, Runtime("", thinking="64"))
     readouts = [
         open_checkpoint("vllm", source, Runtime("", thinking=told)).readouts
-        for told in ("on", "off", None)
+        for told in ("on", "64", "off", None)
     ]
-    assert readouts == [("parse",), *[("parse", "choice", "logprob")] * 2]
+    assert readouts == [("parse",)] * 2 + [("parse", "choice", "logprob", "cloze")] * 2
 
 
 def test_a_thought_of_vllm_is_counted_where_its_mark_is_a_token() -> None:
@@ -263,43 +262,58 @@ def test_scores_behind_a_thought_have_it_beside_them_and_thoughts_without_an_ans
     assert "--max-tokens" in done.err
 
 
-SWITCHED = """
-from pathlib import Path
+@pytest.fixture
+def thinker(tmp_path: Path) -> str:
+    """A plugin with a model that thinks."""
+    folder = make_thinker(tmp_path / "weights")
+    plugin = tmp_path / "thinker.py"
+    plugin.write_text(f"""
 import mubench_gen
-import mubench_gen_plugins.tiny as tiny
-
-WEIGHTS = Path(tiny.__file__).parent / "weights" / "llava"
-TEMPLATE = (WEIGHTS / "chat_template.jinja").read_text() + (
-    "{% if add_generation_prompt %}{% if enable_thinking %}<think>{% else %}<think></think>"
-    "{% endif %}{% endif %}"
-)
 
 @mubench_gen.hookimpl
 def mubench_gen_models():
-    checkpoint = mubench_gen.Checkpoint(WEIGHTS, "generative", chat_template=TEMPLATE)
-    return [mubench_gen.ModelSpec("switched", checkpoint)]
-"""
+    return [mubench_gen.ModelSpec("thinker", mubench_gen.Checkpoint({str(folder)!r}, "generative"))]
+""")
+    return str(plugin)
 
 
-def test_a_checkpoint_thinks_in_a_run_by_every_readout(
-    here: Here, cells: Path, tmp_path: Path
+def test_a_model_that_thinks_is_compared_with_itself_by_every_readout(
+    here: Here, cells: Path, tmp_path: Path, thinker: str
 ) -> None:
-    (tmp_path / "switched.py").write_text(SWITCHED)
-    plugin = str(tmp_path / "switched.py")
-    asked = ["eval", "--plugin", plugin, "--data", str(cells), "--limit", "2"]
-    readouts = ["--prompt", "letter", "--readout", "parse,choice,logprob"]
-    done = here(*asked, *readouts, "--thinking", "3", "--temperature", "9", "--run-dir", "on")
+    done = here(
+        "ablate", "--plugin", thinker, "--data", str(cells), "--limit", "2", "--prompt", "letter",
+        "--readout", "parse,choice,logprob", "--axis", "thinking=off,4,on", "--study-dir", "s",
+        "--json",
+    )  # fmt: skip
     assert done.code == 0, done.err
-    records = list(mubench_gen.load_run(tmp_path / "on").records())
-    assert {record["readout"] for record in records} == {"parse", "choice", "logprob"}
-    for record in records:
-        assert "reasoning_tokens" in record["usage"]
-        # The tiny model has not learnt to think: hence the temperature. It may end in its thought.
-        scored = record["readout"] == "logprob" and record["scores"] is not None
-        assert record["status"] != "answered" or scored or record["reply"]
-        assert record["readout"] == "parse" or record["status"] in ("answered", "empty"), record
-    assert any(record["reasoning"] for record in records if "reasoning" in record)
-    assert any(record["status"] == "answered" for record in records)
-    done = here(*asked, *readouts, "--thinking", "off", "--run-dir", "off")
+    words = THOUGHT.split()
+    tokens = {"off": [], "4": words[:4], "on": words}
+    for run in mubench_gen.load_study(tmp_path / "s").runs:
+        told = run.dir.name.partition("=")[2]
+        records = list(run.records())
+        assert {record["readout"] for record in records} == {"parse", "choice", "logprob"}
+        for record in records:
+            assert (record.get("reasoning") or "").split() == tokens[told], record
+            assert record["status"] in ("answered", "out_of_range")  # it knows other images
+            assert "glance" not in (record["reply"] or "")
+            assert told == "off" or record["usage"]["reasoning_tokens"] == len(tokens[told]) + 1
+    ((costs,), (items,)) = done.document["thinking"].values(), done.document["items"]
+    means = {one["level"]: (one["thought"]["value"], one["cut"]["value"]) for one in costs}
+    assert means == {"off": (0, 0), "4": (5, 0), "on": (9, 0)}
+    written = {one["level"]: one["tokens"]["value"] for one in costs}
+    assert written["off"] < written["4"] < written["on"]
+    assert {one["factor"] for one in items["flips"]} == {"thinking", "readout"}
+
+
+def test_a_thought_that_is_cut_is_truncated_and_no_wrong_answer(
+    here: Here, cells: Path, tmp_path: Path, thinker: str
+) -> None:
+    done = here(
+        "eval", "--plugin", thinker, "--data", str(cells), "--limit", "2", "--prompt", "letter",
+        "--thinking", "on", "--max-tokens", "3", "--run-dir", "r",
+    )  # fmt: skip
     assert done.code == 0, done.err
-    assert not any("reasoning" in r for r in mubench_gen.load_run(tmp_path / "off").records())
+    for record in mubench_gen.load_run(tmp_path / "r").records():
+        assert (record["status"], record["choice"]) == ("truncated", None)
+        assert record["reasoning"].split() == THOUGHT.split()[:3]
+    assert "--max-tokens" in done.err

@@ -79,7 +79,8 @@ if TYPE_CHECKING:
     from mubench_gen.scores.metrics import ChosenMetric
     from mubench_gen.scores.open_score import OpenScore
     from mubench_gen.scores.option_order import Circular, Place
-    from mubench_gen.scores.score import Controls, Scores
+    from mubench_gen.scores.score import Scores
+    from mubench_gen.scores.tallied import Controls
     from mubench_gen.scores.tally import Score
     from mubench_gen.scores.truncation import Truncation
     from mubench_gen.storage.records import Record

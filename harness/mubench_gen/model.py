@@ -186,10 +186,11 @@ class StreamingModel(GenerativeModel):
     def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
         """Ask one request without waiting for the answer. Called from one thread.
 
-        The future holds a reply, or for the read-out `logprob` one log-probability per label, or
-        the request's own error; an `EngineFault` or `UsageError` in it ends the run. It is
-        cancelled when its time is over: work on it may then stop. An image's pixels are
-        decoded before, where `reads_pixels` is true.
+        The future holds a reply, or for the read-out `logprob` one log-probability per label (for
+        `cloze`, where it is offered, what `option_logprobs` gives for a request), or the request's
+        own error; an `EngineFault` or `UsageError` in it ends the run. It is cancelled when its
+        time is over: work on it may then stop. An image's pixels are decoded before, where
+        `reads_pixels` is true.
         """
         raise NotImplementedError
 
@@ -199,13 +200,16 @@ class StreamingModel(GenerativeModel):
     def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
         return [_scores(future.result()) for future in [self.submit(r) for r in requests]]
 
+    def option_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[float, int]]]:
+        return [_scores(future.result()) for future in [self.submit(r) for r in requests]]
+
 
 def _text(answer: Reply | str | Sequence[float]) -> Reply | str:
     assert isinstance(answer, (Reply, str))
     return answer
 
 
-def _scores(answer: Reply | str | Sequence[float]) -> Sequence[float]:
+def _scores(answer: Any) -> Any:
     if isinstance(answer, (Reply, str)):
         raise ReplyError("the model gave a reply and no scores")
     return answer

@@ -35,7 +35,7 @@ from mubench_gen.runs.recorder import Recorder
 from mubench_gen.runs.results import Run, load_run
 from mubench_gen.runs.resuming import as_begun, start_or_resume
 from mubench_gen.storage.paths import cache_folder
-from mubench_gen.storage.records import AnsweredKeys, RecordFile
+from mubench_gen.storage.record_file import AnsweredKeys, RecordFile
 from mubench_gen.storage.run_folder import (
     RECORDS,
     SCORES,

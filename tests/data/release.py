@@ -28,7 +28,7 @@ ANSWERS = {
 Row = dict[str, Any]
 
 
-def schema(answer_idx: Any = None, regions: bool = True) -> Any:
+def schema(answer_idx: Any = None, regions: bool = True, questions: Sequence[str] = NAMES) -> Any:
     """The 22 columns; `regions=False` has `instances` in place of bbox and polygon."""
     text, texts = pa.string(), pa.list_(pa.string())
     shared = [("id", text), ("name", text), ("question", text), ("options", texts)]
@@ -46,8 +46,8 @@ def schema(answer_idx: Any = None, regions: bool = True) -> Any:
         *((name, text) for name in ("modality", "ncbitaxon_id", "ncbitaxon_name", "pmid")),
         *((name, text) for name in ("split", "stain", "subdomain", "submodality")),
         ("synthetic", pa.bool_()),
-        ("captions", pa.struct([(f"{name}_{i}", caption) for name in NAMES for i in (0, 1)])),
-        ("questions", pa.struct([(name, question) for name in NAMES])),
+        ("captions", pa.struct([(f"{one}_{i}", caption) for one in questions for i in (0, 1)])),
+        ("questions", pa.struct([(name, question) for name in questions])),
     ]
     marked = [
         ("bbox", pa.list_(pa.struct([("className", text), ("points", box)]))),

@@ -78,6 +78,17 @@ def test_every_format_gives_the_rows_in_order_and_by_index(
         dataset[10]
 
 
+def test_a_question_may_have_the_name_of_a_field_of_questions(tmp_path: Path) -> None:
+    names = ("id", "name", "tags")
+    asked = {name: make_question("stain", 0) for name in names}
+    path = tmp_path / "odd.arrow"
+    row = {**make_row(0), "questions": asked, "captions": {}}
+    write_stream(path, [row], as_=schema(questions=names))
+    dataset = open_dataset(str(path))
+    assert sorted(dataset[0].questions) == sorted(names)
+    assert {name for _, name in dataset.questions} == set(names)
+
+
 @pytest.mark.parametrize(("name", "write"), FORMATS)
 def test_every_format_gives_the_marked_regions(tmp_path: Path, name: str, write: Write) -> None:
     points = {"x1": 1.0, "x2": 9.0, "y1": 2.0, "y2": 8.0}

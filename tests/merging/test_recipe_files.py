@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .conftest import Here, State, assert_same, near, read, save, torch, toy
-from .test_methods import largest
+from .test_methods import BIG, largest
 
 Expected = Callable[[str, float, list[Any]], Any]
 BLOCKS = 3  # of the toy's text tower
@@ -303,6 +303,47 @@ def test_a_slice_is_read_where_it_is_the_whole_model(
     check(one_tower, arc)
 
 
+DRAWN = """
+merge_method: METHOD
+base_model: b
+models:
+  - {model: one, parameters: {weight: 0.7, density: 0.6}}
+parameters: {lambda: 0.8, density: 0.3, rescale: SCALES}
+out_dtype: bfloat16
+"""
+
+
+@pytest.mark.parametrize("method", ["dare_linear", "della_linear"])
+@pytest.mark.parametrize("scales", [True, False])
+def test_mergekits_drawing_scales_to_the_former_sum_or_not_at_all(
+    models: list[State], written: Here, tmp_path: Path, method: str, scales: bool
+) -> None:
+    text = DRAWN.replace("METHOD", method).replace("SCALES", str(scales).lower())
+    done = written(text.replace("out_dtype: bfloat16", ""), "--json")
+    assert done.code == 0, done.err
+    assert done.document["rescale"] == ("sum" if scales else "none")
+    assert any("draws by --seed here" in note for note in done.document["notes"])
+    base, one = models[0][BIG], models[1][BIG]
+    moved, move = read(tmp_path / "m")[BIG] - base, one - base
+    kept = moved != 0
+    assert 0.59 < float(kept.float().mean()) < 0.61
+    factor = float(move.abs().sum() / (move * kept).abs().sum()) if scales else 1.0
+    assert torch.allclose(moved, 0.8 * 0.7 * factor * move * kept, atol=2e-6)
+
+
+def test_mergekits_out_dtype_is_the_type_of_the_weights(
+    models: list[State], written: Here, tmp_path: Path
+) -> None:
+    text = DRAWN.replace("METHOD", "task_arithmetic").replace("SCALES", "false")
+    assert written(text).code == 0
+    found = read(tmp_path / "m")
+    assert {str(one.dtype) for one in found.values() if one.is_floating_point()} == {
+        "torch.bfloat16"
+    }
+    expected = models[0][BIG] + 0.56 * (models[1][BIG] - models[0][BIG])
+    assert torch.allclose(found[BIG].float(), expected, rtol=2**-8, atol=1e-6)
+
+
 MODELS = "models: [{model: one, parameters: {weight: 1}}, {model: two, parameters: {weight: 1}}]"
 BASED = f"base_model: b\n{MODELS}\n"
 
@@ -310,8 +351,7 @@ BASED = f"base_model: b\n{MODELS}\n"
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (f"merge_method: dare_ties\n{BASED}", "scales what it draws to the former sum"),
-        (f"merge_method: della\n{BASED}", "scales what it draws"),
+        (f"merge_method: dare_ties\n{BASED}", "normalize: what agrees"),
         (f"merge_method: nuslerp\n{BASED}", "nuslerp is none that both have"),
         (f"merge_method: ties\n{BASED}parameters: {{normalize: false}}", "normalize: what agrees"),
         (f"merge_method: breadcrumbs_ties\n{BASED}", "Say normalize: true"),
@@ -328,7 +368,6 @@ BASED = f"base_model: b\n{MODELS}\n"
         (f"merge_method: ties\n{BASED}tokenizer_source: union", "vocabularies are not joined"),
         (f"merge_method: ties\n{BASED}tokenizer: {{source: base}}", "tokenizers are not built"),
         (f"merge_method: ties\n{BASED}chat_template: auto", "chat_template: templates"),
-        (f"merge_method: ties\n{BASED}dtype: bfloat16", "it wants the weights stored in bfloat16"),
         (f"merge_method: ties\n{BASED}out_dtype: int4", "'int4' is none of float32"),
         (f"merge_method: ties\n{BASED}modules: {{text: 1}}", "modules: parts with settings"),
         (f"merge_method: ties\n{BASED}paramters: {{}}", "paramters: no such key"),

@@ -87,3 +87,11 @@ def test_labels_come_in_four_styles() -> None:
     assert default_labels(6, "i") == ("i", "ii", "iii", "iv", "v", "vi")
     with pytest.raises(ValueError, match="unknown label style 'x'"):
         default_labels(2, "x")
+
+
+def test_options_within_one_another_at_the_beginning_raise_nothing() -> None:
+    options = ("nucleus", "more", "B. The nucleus is", "th", "nucleus is stained more")
+
+    answer = parse_answer("B. The nucleus is stained more strongly than th", options)
+
+    assert (answer.index, answer.rule) == (2, "leading_text")

@@ -103,3 +103,8 @@ def test_an_adjective_of_a_process_is_the_process() -> None:
     fates = ("mitosis", "apoptosis", "necrosis", "interphase")
     assert named("The cell is mitotic.", fates) == "mitosis"
     assert named("apoptotic", fates) == "apoptosis"
+
+
+def test_a_text_is_found_where_a_reply_writes_it_with_another_first_letter() -> None:
+    assert parse_answer("Affirmative.", ["yes", "no"]).rule == "sole_text"
+    assert parse_answer("% of cells", ["percent of cells", "no cells"]).rule == "sole_text"

@@ -10,6 +10,8 @@ from mubench_gen.parser.choices import choices_for
 from mubench_gen.parser.conformance.corpus import FILES, shipped
 from mubench_gen.parser.parse import _read
 from mubench_gen.parser.plain import read_plainly
+from mubench_gen.parser.text import lower
+from mubench_gen.parser.tokens import _TOKEN, pieces, squeezed, tokenize, words_of
 
 OPTIONS = ("Nucleus", "Escherichia coli", "the Golgi apparatus", "3 cells", "a membrane", "oedema")
 LEADS = (
@@ -82,3 +84,12 @@ def test_options_that_change_each_time_are_not_prepared_for_a_plain_label() -> N
     assert answer is not None
     assert (answer.index, answer.rule) == (1, "declared_answer")
     assert choices._keys is None
+
+
+def test_ascii_is_cut_into_the_same_tokens_by_the_pattern_of_its_own() -> None:
+    rows = itertools.chain.from_iterable(map(shipped, FILES))
+    texts = {lower(text) for row in rows for text in (row.reply, *row.options) if text.isascii()}
+    for text in {*texts, "masson's stain, s's -1 (-2) b-3 1,000.5 x=-.5 a b cd 3 ef & g"}:
+        tokens = tokenize(text)
+        assert words_of(text) == _TOKEN.findall(text)
+        assert squeezed(tokens.joined) == "".join(pieces(tokens.words)), text

@@ -1,4 +1,4 @@
-"""The three read-outs of vLLM, alone and mixed, and how text is drawn."""
+"""The read-outs of vLLM, alone and mixed, and how text is drawn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.engines.vllm.generative import VllmGenerative
-from mubench_gen.types import Request, Sampling
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.types import Request, Sampling, Text
 
 from .asked import answers, demo_requests, texts
 from .conftest import Open, tiny_weights
@@ -62,6 +64,40 @@ def test_scores_are_log_probabilities_of_a_reply_s_beginning(
     for request, scores in zip(scored, answers(tiny, scored), strict=True):
         assert len(scores) == len(request.labels)
         assert all(score <= 0 for score in scores)
+
+
+def in_a_long_prompt(request: Request) -> Request:
+    """The request behind a text that fills blocks of the prefix cache (128 tokens on a CPU)."""
+    (message,) = request.messages
+    content = [Text("Look closely. " * 60 + p.text) if isinstance(p, Text) else p
+               for p in message.content]  # fmt: skip
+    return replace(request, messages=(replace(message, content=tuple(content)),))
+
+
+def test_options_are_as_likely_as_on_transformers_and_share_their_prompt(
+    tiny: VllmGenerative,
+) -> None:
+    asked = demo_requests(limit=1, tasks=["modality", "stain"], readout=["cloze"], prompt=["cloze"])
+    asked += [in_a_long_prompt(request) for request in asked]
+    other = TransformersGenerative(Checkpoint(tiny_weights(), "generative"), Runtime("", "cpu"))
+    other.load()
+
+    before = tiny.counts
+    found = answers(tiny, asked)
+    once = tiny.counts
+    again = answers(tiny, asked)
+
+    for request, options, scored in zip(asked, found, other.option_logprobs(asked), strict=True):
+        assert len(options) == len(request.texts)
+        for (total, tokens), (wanted, length) in zip(options, scored, strict=True):
+            assert (tokens, total / tokens) == (length, pytest.approx(wanted / length, **CLOSE))
+    assert again == found  # of options that are wholly in the cache too
+    used = {name: once[name] - before[name] for name in once}
+    assert used["requests"] >= sum(len(request.texts) for request in asked)
+    assert used["mm_cache_queries"] == len(asked)  # an image is prepared once a question
+    # All options of a long prompt but the first find at least two blocks of it.
+    most = sum(256 * (len(request.texts) - 1) for request in asked[len(asked) // 2 :])
+    assert used["cached_prompt_tokens"] >= most > 0
 
 
 def test_sampling_follows_each_request_s_own_seed(tiny: VllmGenerative) -> None:

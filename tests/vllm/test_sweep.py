@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
-from mubench_gen.interpolation.merge.recipe import make_recipe
+from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceGenerative
 from mubench_gen.interpolation.sweep.opening import open_ends
+from mubench_gen.interpolation.sweep.stops import Stop, stops_of
 from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan.items import items_of
@@ -51,13 +53,17 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReloadingVllm]:
         Checkpoint(WEIGHTS / "llava", "generative"),
         Runtime("", device="cpu", dtype="float32", engine_options=QUICK),
     )
-    model.aim(_finetuned(), LINEAR, tmp_path_factory.mktemp("scratch"))
+    model.aim([_finetuned()], tmp_path_factory.mktemp("scratch"))
     yield model
     model.close()
 
 
 def _finetuned() -> Checkpoint:
     return Checkpoint(WEIGHTS / "llava-finetuned", "generative")
+
+
+def _at(alpha: Decimal, recipe: Recipe = LINEAR) -> Stop:
+    return Stop(f"{alpha}", f"alpha-{alpha}", replace(recipe, alphas=(alpha,)), line=recipe.method)
 
 
 def _asked(model: ReloadingVllm, requests: Sequence[Request]) -> list[Any]:
@@ -70,11 +76,11 @@ def test_label_logprobs_are_those_of_transformers_at_each_alpha(
     other = InPlaceGenerative(
         Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
     )
-    other.aim(_finetuned(), LINEAR, tmp_path)
+    other.aim([_finetuned()], tmp_path)
     seen = []
     for alpha in ALPHAS:
         for model in (moving, other):
-            model.move(alpha)
+            model.move(_at(alpha))
             model.load()
         _asked(moving, requests)  # fills the caches that the next weights must not read
         found = _asked(moving, requests)
@@ -97,19 +103,40 @@ def test_patterns_choose_what_they_choose_on_transformers(
     other = InPlaceGenerative(
         Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
     )
-    moving.move(Decimal(1))
+    moving.move(_at(Decimal(1)))
     moving.load()
     whole = np.concatenate([np.asarray(row) for row in _asked(moving, requests)])
-    before = moving.recipe
     for model in (moving, other):
-        model.aim(_finetuned(), recipe, tmp_path / type(model).__name__)
-        model.move(Decimal(1))
+        model.aim([_finetuned()], tmp_path / type(model).__name__)
+        model.move(_at(Decimal(1), recipe))
         model.load()
     found = np.concatenate([np.asarray(row) for row in _asked(moving, requests)])
     expected = np.concatenate([np.asarray(row) for row in other.label_logprobs(requests)])
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
     assert np.abs(found - whole).max() > 0.1
-    moving.aim(_finetuned(), before, tmp_path)
+
+
+def test_a_method_that_does_not_end_at_the_fine_tune_has_the_weights_that_transformers_has(
+    moving: ReloadingVllm, requests: list[Request], tmp_path: Path
+) -> None:
+    """TIES, the fine-tune itself, and the base again."""
+    other = InPlaceGenerative(
+        Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
+    )
+    base, *_, ties, finetuned = stops_of([make_recipe(["1"], method="ties")], ["tuned"])
+    for model in (moving, other):
+        model.aim([_finetuned()], tmp_path / type(model).__name__)
+    seen = []
+    for stop in (ties, finetuned, base):
+        for model in (moving, other):
+            model.move(stop)
+            model.load()
+        found = np.concatenate([np.asarray(row) for row in _asked(moving, requests)])
+        expected = np.concatenate([np.asarray(row) for row in other.label_logprobs(requests)])
+        np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+        seen.append(found)
+    assert np.abs(seen[0] - seen[1]).max() > 0.1
+    assert np.abs(seen[1] - seen[2]).max() > 0.1
 
 
 def test_with_the_prefix_cache_kept_answers_are_those_of_the_weights_before(
@@ -123,16 +150,16 @@ def test_with_the_prefix_cache_kept_answers_are_those_of_the_weights_before(
         self._llm.reset_mm_cache()
         self._llm.llm_engine.reset_encoder_cache()
 
-    moving.move(Decimal(0))
+    moving.move(_at(Decimal(0)))
     moving.load()
     _asked(moving, requests)
     monkeypatch.setattr(VllmEngine, "reload", reload)
-    moving.move(Decimal(1))
+    moving.move(_at(Decimal(1)))
     moving.load()
     stale = _asked(moving, requests)
     monkeypatch.undo()
     for alpha in ("0.5", "1"):
-        moving.move(Decimal(alpha))
+        moving.move(_at(Decimal(alpha)))
         moving.load()
     fresh = _asked(moving, requests)
     wrong = [np.abs(np.subtract(a, b)).max() for a, b in zip(stale, fresh, strict=True)]
@@ -161,11 +188,11 @@ def test_a_scaled_adapter_answers_as_the_merged_weights_would(
     runtime = Runtime("", device="cpu", dtype="float32", engine_options=QUICK)
     served = open_ends("vllm", base, runtime, adapter=str(tmp_path / "adapter"))
     assert isinstance(served, AdaptingVllm)
-    served.aim(Checkpoint(tmp_path / "adapter", "generative"), LINEAR, tmp_path / "scratch")
+    served.aim([Checkpoint(tmp_path / "adapter", "generative")], tmp_path / "scratch")
     seen = []
     try:
         for alpha in ("0", "0.5", "1", "0"):
-            served.move(Decimal(alpha))
+            served.move(_at(Decimal(alpha)))
             served.load()
             write_scaled_adapters(
                 str(tmp_path / "adapter"), {Decimal(alpha): tmp_path / f"s{len(seen)}"}
@@ -177,7 +204,7 @@ def test_a_scaled_adapter_answers_as_the_merged_weights_would(
                 tmp_path / f"s{len(seen)}",
             ).merge_and_unload()
             other = InPlaceGenerative(base, Runtime("", device="cpu", dtype="float32"))
-            other.aim(base, LINEAR, tmp_path)
+            other.aim([base], tmp_path)
             other.load()
             assert other._opened is not None
             other._opened.model.load_state_dict(adapted.state_dict())

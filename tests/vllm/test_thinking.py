@@ -1,61 +1,59 @@
-"""`--thinking` on the real vLLM: the template is told, a thought stands apart from the answer."""
+"""`--thinking` on the real vLLM, with a model that thinks: as transformers, thought for thought."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.helpers.checkpoints.prompts import ask
+from tests.helpers.checkpoints.thinker import THOUGHT, make_thinker
 
+from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Reply
 
 from .conftest import QUICK, Open, tiny_weights
 
-SWITCH = (
-    "{% if add_generation_prompt %}{% if enable_thinking %}<think>{% else %}<think></think>"
-    "{% endif %}{% endif %}"
-)
-
 
 @pytest.fixture(scope="module")
 def thinker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny llava with a template that opens a thought, or closes an empty one."""
-    folder = shutil.copytree(tiny_weights(), tmp_path_factory.mktemp("thinker") / "llava")
-    file = folder / "chat_template.jinja"
-    # Before what opens the reply: the tiny model answers there, and has not learnt to think.
-    before, opens, reply = file.read_text().rpartition("{% if add_generation_prompt %}")
-    file.write_text(before + SWITCH + opens + reply)
-    return folder
+    return make_thinker(tmp_path_factory.mktemp("thinker"))
 
 
 def runtime(thinking: str | None) -> Runtime:
     return Runtime("", device="cpu", dtype="float32", engine_options=QUICK, thinking=thinking)
 
 
-def test_a_template_is_told_to_think_and_not_to(thinker: Path, open_vllm: Open) -> None:
-    replies = {}
-    for word in ("on", "off"):
-        model = open_vllm(thinker, runtime=runtime(word))
-        replies[word] = model.submit(ask(seed=1, max_tokens=12)).result(120)
-    thinks, answers = replies["on"], replies["off"]
-    assert isinstance(thinks, Reply)
-    assert isinstance(answers, Reply)
-    assert (thinks.text, thinks.reasoning) == ("", answers.text)  # it closes no thought
-    assert thinks.usage is not None
-    assert thinks.usage["reasoning_tokens"] > 0
-    assert (bool(answers.text), answers.reasoning) == (True, None)
+@pytest.mark.parametrize(("thinking", "words"), [("off", 0), ("4", 4), ("100", 8)])
+def test_a_model_thinks_as_it_does_on_transformers(
+    thinker: Path, open_vllm: Open, thinking: str, words: int
+) -> None:
+    """Not at all, for as many tokens as it may, or to its own end."""
+    request = ask(seed=1, max_tokens=40)
+    reply: Any = open_vllm(thinker, runtime=runtime(thinking)).submit(request).result(120)
+    other = TransformersGenerative(
+        Checkpoint(thinker, "generative"), Runtime("", "cpu", thinking=thinking)
+    )
+    other.load()
+    (wanted,) = other.generate([request])
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.reasoning) == (wanted.text, wanted.reasoning)
+    assert reply.text
+    thought = "".join(THOUGHT.partition(f" glance-{words + 1}")[0])
+    assert (reply.reasoning or "") == (thought.strip() if words else "")
+    for name in ("completion_tokens", "reasoning_tokens"):
+        assert (reply.usage or {}).get(name) == (wanted.usage or {}).get(name)
+
+
+def test_a_thought_that_is_cut_is_no_answer(thinker: Path, open_vllm: Open) -> None:
+    model = open_vllm(thinker, runtime=runtime("100"))
+    reply: Any = model.submit(ask(seed=1, max_tokens=3)).result(120)
+    assert (reply.text, reply.finish_reason) == ("", "length")
+    assert reply.reasoning == "glance-1 glance-2 glance-3"
 
 
 def test_a_template_without_a_switch_is_refused(open_vllm: Open) -> None:
     with pytest.raises(UsageError, match="has no switch for thinking"):
         open_vllm(tiny_weights(), runtime=runtime("on"))
-
-
-def test_a_budget_is_refused_before_vllm_starts(thinker: Path) -> None:
-    from mubench_gen.engines.vllm.generative import VllmGenerative
-
-    with pytest.raises(UsageError, match="bounds no thought by itself"):
-        VllmGenerative(Checkpoint(thinker, "generative"), runtime("64"))

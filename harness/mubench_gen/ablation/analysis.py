@@ -18,6 +18,7 @@ from mubench_gen.ablation.findings import Findings, find
 from mubench_gen.ablation.grid import Cell, Factor, Grid
 from mubench_gen.ablation.items import ItemFindings, item_findings
 from mubench_gen.ablation.metrics import MetricFindings, metric_findings
+from mubench_gen.ablation.thinking_costs import ThinkingCost, thinking_costs
 from mubench_gen.ablation.verdict import PairVerdict, verdict_of
 from mubench_gen.console.formats import TextTable
 from mubench_gen.errors import RunFolderError, SettingError
@@ -123,7 +124,8 @@ class Analysis(StoredStudy):
     @cached_property
     def corruption(self) -> Corruption | None:
         """Corruption errors of several models under transforms; None where there are none."""
-        return corruption(self.grid, self.answers, self.models, self.baseline)
+        whole = not self.is_estimated
+        return corruption(self.grid, self.answers, self.models, self.baseline, whole=whole)
 
     @cached_property
     def debiased(self) -> dict[str, Debiasing]:
@@ -139,6 +141,16 @@ class Analysis(StoredStudy):
             if seen.groups:
                 others = blind if blind.groups else None
                 found[name] = debias(seen, others, how=self.adjust, seed=self.seed)
+        return found
+
+    @cached_property
+    def thinking(self) -> dict[str, tuple[ThinkingCost, ...]]:
+        """By model, accuracy against tokens at each level of thinking, if that is an axis."""
+        found = {}
+        for name, runs in zip(self.models, self.runs_by_model, strict=True):
+            costs = thinking_costs(self.grid, placed_runs(self.grid, runs), runs[0][1].clustering)
+            if costs:
+                found[name] = costs
         return found
 
     @cached_property
@@ -179,8 +191,9 @@ class Analysis(StoredStudy):
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what stands beside the results: measures of items, debiasing, the verdict."""
         return {
-            "items": [] if self.is_estimated else [asdict(one) for one in self.items],
+            "items": [asdict(one) for one in self.items],
             "corruption": None if self.corruption is None else asdict(self.corruption),
+            "thinking": {n: [asdict(one) for one in own] for n, own in self.thinking.items()},
             "debiased": {name: asdict(one) for name, one in self.debiased.items()},
             **({} if self.verdict is None else {"verdict": asdict(self.verdict)}),
             "methods": self.methods,
@@ -191,12 +204,15 @@ class Analysis(StoredStudy):
         """Of a base and its fine-tune: where the gain is real, lost, reversed; None of others."""
         return verdict_of(self)
 
-    def write_page(self, path: str | os.PathLike[str], *, images: bool = True) -> None:
-        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms."""
+    def write_page(
+        self, path: str | os.PathLike[str], *, images: bool = True, pictures: int = 8
+    ) -> None:
+        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms,
+        of that many `pictures`."""
         from mubench_gen.ablation.page import page
         from mubench_gen.report.html.place import write_text
 
-        write_text(Path(path), page(self, images=images))
+        write_text(Path(path), page(self, pictures=pictures if images else 0))
 
     def plot(self, kind: str = "", **options: Any) -> Drawing:
         """A figure: effects, grid, flips or gains, or as `Run.plot`; `width` in inches."""

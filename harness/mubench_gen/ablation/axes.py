@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from mubench_gen.ablation.seen import CONTROL, CONTROLS, SEEN, TRANSFORM, check_apart, settings_of
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
@@ -72,6 +73,16 @@ class Axis:
         return tuple(map(_words, self.values))
 
     @property
+    def varied(self) -> tuple[tuple[str, str], ...]:
+        """The settings that it varies, each a field and, of a mapping, a key."""
+        return ((self.field, self.key), *([(CONTROL, "")] if self.name == SEEN else []))
+
+    def settings(self, value: Any) -> dict[str, Any]:
+        """The settings of `eval` that one of the values stands for."""
+        own = {self.field: {self.key: value} if self.key else value}
+        return settings_of(value) if self.name == SEEN else own
+
+    @property
     def flag(self) -> str:
         """The flag that gives the setting one value."""
         flag = f"--{self.field.replace('_', '-')}"
@@ -102,7 +113,7 @@ class Condition:
         found = dict(given)
         for axis, value in zip(self.axes, self.values, strict=True):
             if value is not None:
-                found = joined(found, {axis.field: {axis.key: value} if axis.key else value})
+                found = joined(found, axis.settings(value))
         return found
 
 
@@ -123,6 +134,7 @@ def read_axes(given: Mapping[str, Any] | Iterable[str] | None) -> list[Axis]:
         if axis.name in found:
             raise SettingError(f"--axis {key}: the axis {axis.name} is given twice.")
         found[axis.name] = axis
+    check_apart(found)
     return list(found.values())
 
 
@@ -157,7 +169,7 @@ def _split(key: str, text: str) -> list[Any]:
 
 def _axis(given: str, texts: list[Any]) -> Axis:
     field, key, name = _setting(given)
-    if name == "transform":
+    if name in (TRANSFORM, SEEN):
         plugins = Plugins()
         texts = [
             one
@@ -170,7 +182,8 @@ def _axis(given: str, texts: list[Any]) -> Axis:
         values = [_words(text) if isinstance(text, (bool, float)) else text for text in texts]
         seen: list[Any] = list(map(str, values))
     else:
-        checked = [_checked(field, key, text) for text in texts]
+        own = CONTROLS if name == SEEN else ()
+        checked = [(t, (CONTROL, t)) if t in own else _checked(field, key, t) for t in texts]
         values, seen = [value for value, _ in checked], [sense for _, sense in checked]
     for place, value in enumerate(seen):
         if value in seen[:place]:
@@ -192,8 +205,8 @@ def _setting(given: str) -> tuple[str, str, str]:
     name = _OTHER_NAMES.get(head + dot + key, head + dot + key)
     if name in NAMED:
         return name, "", name
-    if name == "transform":
-        return "image_set", "transform", name
+    if name in (TRANSFORM, SEEN):
+        return "image_set", TRANSFORM, name
     if key and head in _GROUPS:
         if head == "prompt":
             _check_prompt_setting(given, key)
@@ -229,7 +242,7 @@ def _checked(field: str, key: str, text: Any) -> tuple[Any, Any]:
         return value, value
     value = None if text is None else _words(text)
     if field == "image_set":
-        value = None if (key, value) == ("transform", NONE) else value
+        value = None if (key, value) == (TRANSFORM, NONE) else value
         return value, make_policy({} if value is None else {key: value}, default=AUTO).as_dict()
     if field == "prompt_set":
         if value is None:
@@ -280,6 +293,7 @@ def _in_a_path(level: str) -> str:
 
 KEYS = tuple(
     sorted(
-        {*NAMED, *_OTHER_NAMES, "transform", *Settings.model_fields} - {*_REFUSED, *NOT_IDENTITY}
+        {*NAMED, *_OTHER_NAMES, TRANSFORM, SEEN, *Settings.model_fields}
+        - {*_REFUSED, *NOT_IDENTITY}
     )
 )

@@ -43,22 +43,27 @@ class CalibrationShift:
 def calibration_shift(
     answers: Answers, pairs: Sequence[tuple[int, int]]
 ) -> CalibrationShift | None:
-    """The shift over pairs of cells (level, baseline); None without probabilities."""
+    """The shift over pairs of cells (level, baseline), on the items that have probabilities in both
+    of some; None without any."""
     both = [(answers.sure[:, one], answers.sure[:, other]) for one, other in pairs]
-    sound = np.all([np.isfinite(a) & np.isfinite(b) for a, b in both], axis=0)
+    known = np.stack([np.isfinite(a) & np.isfinite(b) for a, b in both], axis=1)
+    sound = known.any(axis=1)
     codes = answers.clusters.codes[sound] if sound.any() else np.empty(0, np.int64)
     if len(np.unique(codes, axis=0)) < 2:
         return None
     sides: list[dict[str, Floats]] = []
     for side in (0, 1):
         cells = [pair[side] for pair in pairs]
-        sure, right = answers.sure[sound][:, cells], answers.right[sound][:, cells]
+        sure, right, brier = (
+            np.where(known, values[:, cells], np.nan)[sound]
+            for values in (answers.sure, answers.right, answers.brier)
+        )
         sides.append(
             {
-                "confidence": sure.mean(axis=1),
-                "overconfidence": (sure - right).mean(axis=1),
+                "confidence": np.nanmean(sure, axis=1),
+                "overconfidence": np.nanmean(sure - right, axis=1),
                 "ece": _ece_parts(sure, right),
-                "brier": answers.brier[sound][:, cells].mean(axis=1),
+                "brier": np.nanmean(brier, axis=1),
             }
         )
     noun = answers.clusters.noun
@@ -73,10 +78,11 @@ def calibration_shift(
 def _ece_parts(sure: Floats, right: Floats) -> Floats:
     """What each item adds to the expected calibration error, the mean of these: its gap with the
     sign of its bin's."""
-    place = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    there = np.isfinite(sure)
+    place = np.clip(np.ceil(np.where(there, sure, 0) * BINS).astype(np.int64) - 1, 0, BINS - 1)
     gaps = right - sure
-    signs = np.where(np.bincount(place.ravel(), gaps.ravel(), BINS) < 0, -1.0, 1.0)
-    found: Floats = (signs[place] * gaps).mean(axis=1)
+    signs = np.where(np.bincount(place[there], gaps[there], BINS) < 0, -1.0, 1.0)
+    found: Floats = np.nanmean(signs[place] * gaps, axis=1)
     return found
 
 

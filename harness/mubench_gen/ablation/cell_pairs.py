@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.ablation.grid import Factor, Grid
+from mubench_gen.ablation.seen import SEEN, TRANSFORM, hides
+from mubench_gen.images.transform import NONE
 
 Pairs = Sequence[tuple[int, int]]
-
-NONE = "none"  # the level that leaves images, or the control, as they are
-CONTROL, TRANSFORM = "control", "transform"
 
 
 def matched(grid: Grid, factor: str, one: str, other: str) -> Pairs:
@@ -27,12 +26,26 @@ def matched(grid: Grid, factor: str, one: str, other: str) -> Pairs:
 
 
 def as_given(grid: Grid, factor: str = "") -> list[int]:
-    """The cells of no control, or all of them where the factor is the control."""
-    names = [f.name for f in grid.factors]
-    at = names.index(CONTROL) if CONTROL in names and factor != CONTROL else None
-    if at is None or NONE not in grid.factors[at].levels:
-        return list(range(len(grid.cells)))
-    return [place for place, cell in enumerate(grid.cells) if cell.levels[at] == NONE]
+    """The cells of no control, or all of them where the controls are this factor's levels."""
+    shows = [
+        at
+        for at, one in enumerate(grid.factors)
+        if one.name != factor and NONE in one.levels
+        if any(hides(one.name, level) for level in one.levels)
+    ]
+    return [
+        place
+        for place, cell in enumerate(grid.cells)
+        if not any(hides(grid.factors[at].name, cell.levels[at]) for at in shows)
+    ]
+
+
+def transforms_of(grid: Grid) -> Factor | None:
+    """The factor of transforms, with those of its levels that are no controls."""
+    for one in grid.factors:
+        if one.name in (TRANSFORM, SEEN):
+            return Factor(one.name, tuple(x for x in one.levels if not hides(one.name, x)))
+    return None
 
 
 def baseline_of(factor: Factor) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.cell_pairs import NONE, TRANSFORM, as_given
-from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.spread import ByImage, by_image, complete
+from mubench_gen.ablation.cell_pairs import as_given, transforms_of
+from mubench_gen.ablation.grid import Factor, Grid
+from mubench_gen.ablation.spread import ByImage, by_image, complete, over_cells
 from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.images.transform import NONE
 from mubench_gen.scores.quantile import student
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +52,12 @@ class Corruption:
 
 
 def corruption(
-    grid: Grid, answers: Sequence[Answers], names: Sequence[str], baseline: str | None = None
+    grid: Grid,
+    answers: Sequence[Answers],
+    names: Sequence[str],
+    baseline: str | None = None,
+    *,
+    whole: bool = True,
 ) -> Corruption | None:
     """The corruption errors of all models against the baseline model, the first by default.
 
@@ -62,43 +68,68 @@ def corruption(
         raise SettingError(
             f"--baseline {baseline}: no model of this study. {did_you_mean(baseline, names)}"
         )
-    factor = next((one for one in grid.factors if one.name == TRANSFORM), None)
+    factor = transforms_of(grid)
     if factor is None or len(names) < 2:
         return None
     kinds: dict[str, list[int]] = {}
     for at, level in enumerate(factor.levels):
         if level != NONE:
             kinds.setdefault(level.partition(":")[0], []).append(at)
-    table = _errors(grid, answers, factor.levels)
+    columns = _columns(grid, answers, factor)
+    table = _errors(answers, columns, whole=whole)
     if not kinds or table is None:
         return None
     chosen = names.index(baseline) if baseline is not None else 0
     clean = factor.levels.index(NONE) if NONE in factor.levels else None
+    if clean is not None and not _alike(grid, factor, columns):  # as of a fraction of a grid
+        clean = None
     found = _Errors(table, len(factor.levels), chosen, clean)
     errors = [one for at, name in enumerate(names) for one in found.of_model(at, name, kinds)]
     told = tuple((kind, tuple(factor.levels[at] for at in own)) for kind, own in kinds.items())
     return Corruption(names[chosen], int(table.sizes.sum()), told, tuple(errors))
 
 
-def _errors(grid: Grid, answers: Sequence[Answers], levels: Sequence[str]) -> ByImage | None:
-    """The error of each item, (items, models × levels), on the items that all have answered."""
-    at = [factor.name for factor in grid.factors].index(TRANSFORM)
+def _columns(grid: Grid, answers: Sequence[Answers], factor: Factor) -> list[list[int]]:
+    """The cells with each level, of those that all models were asked."""
+    at = [one.name for one in grid.factors].index(factor.name)
     there = np.all([np.isfinite(one.right).any(axis=0) for one in answers], axis=0)
     cells = [place for place in as_given(grid) if there[place]]  # of a fraction not all are asked
-    columns = [[c for c in cells if grid.cells[c].levels[at] == level] for level in levels]
+    return [[c for c in cells if grid.cells[c].levels[at] == level] for level in factor.levels]
+
+
+def _alike(grid: Grid, factor: Factor, columns: Sequence[Sequence[int]]) -> bool:
+    """Whether the cells of all levels differ by the transform alone."""
+    at = [one.name for one in grid.factors].index(factor.name)
+    others = [
+        {(*levels[:at], *levels[at + 1 :]) for levels in (grid.cells[c].levels for c in own)}
+        for own in columns
+    ]
+    return all(own == others[0] for own in others)
+
+
+def _errors(
+    answers: Sequence[Answers], columns: Sequence[Sequence[int]], *, whole: bool
+) -> ByImage | None:
+    """The error of each item, (items, models × levels), on the items that all have answered in
+    every cell; not `whole`: in a part of them."""
     if not all(columns):
         return None
     first = answers[0]
     shared = set(first.items).intersection(*(one.items for one in answers[1:]))
     wanted = [item for item in first.items if item in shared]
     parts = []
-    for one in answers:
-        place = {item: n for n, item in enumerate(one.items)}
-        right = one.right[[place[item] for item in wanted]]
-        parts.append(np.stack([1 - right[:, own].mean(axis=1) for own in columns], axis=1))
     if not wanted:
         return None
-    values = np.concatenate(parts, axis=1)
+    for one in answers:
+        place = {item: n for n, item in enumerate(one.items)}
+        parts.append(one.right[[place[item] for item in wanted]])
+    if whole:
+        errors = [1 - right[:, own].mean(axis=1) for right in parts for own in columns]
+    else:  # on the pairs of item and cell that every model was asked
+        unknown = np.any([np.isnan(right) for right in parts], axis=0)
+        known = [np.where(unknown, np.nan, right) for right in parts]
+        errors = [1 - over_cells(right[:, own]) for right in known for own in columns]
+    values = np.stack(errors, axis=1)
     sound = complete(values)
     codes = first.clusters.codes[[n for n, item in enumerate(first.items) if item in shared]]
     if len(np.unique(codes[sound], axis=0)) < 2:

@@ -16,8 +16,9 @@ class LevelCost:
     """The distinct requests of all cells with a level, their image prefills and tokens.
 
     own: the requests that no other level of the axis shares, which would not be asked without it.
-    prompt_tokens: about, of texts and images without a cache; reply_tokens: about, an eighth of the
-    longest replies. The sums over the levels may be more than the study's: levels share requests.
+    prompt_tokens: about, of texts and images without a cache (of the read-out `cloze` once for each
+    option, with the option); reply_tokens: about, an eighth of the longest replies, thoughts among
+    them. The sums over the levels may be more than the study's: levels share requests.
     """
 
     factor: str
@@ -40,15 +41,25 @@ class Costs:
             (cell.condition, cell.prompt, cell.readout): cell.levels for cell in grid.cells
         }
         self._image = image_tokens_of(plan)[0]
+        self.options = 0  # that requests of the read-out cloze score
         self._tokens: dict[str, tuple[int, int]] = {}
         self._prefixes: dict[str, bytes | None] = {}
         self._needed: dict[tuple[int, str], set[str]] = {}
 
-    def add(self, cell: tuple[int, str, str], request: Request, prefix: bytes | None) -> None:
-        """Count a request of a cell, given by condition, prompt and read-out."""
+    def add(
+        self,
+        cell: tuple[int, str, str],
+        request: Request,
+        prefix: bytes | None,
+        *,
+        thinks: bool = False,
+    ) -> None:
+        """Count a request of a cell, given by condition, prompt and read-out; `thinks`: of a model
+        that was told to think, so that scores come behind a thought."""
         key = request.key
         if key not in self._tokens:
-            self._tokens[key] = self._read(request), self._written(request)
+            self._tokens[key] = self._read(request), _written(request, thinks=thinks)
+            self.options += len(request.texts) if request.readout == "cloze" else 0
             self._prefixes[key] = prefix
         for number, _ in self._factors:
             self._needed.setdefault((number, self._cells[cell][number]), set()).add(key)
@@ -83,12 +94,16 @@ class Costs:
     def _read(self, request: Request) -> int:
         parts = [part for message in request.messages for part in message.content]
         letters = sum(len(part.text) for part in parts if isinstance(part, Text))
-        return letters // LETTERS_A_TOKEN + self._image * sum(isinstance(p, Image) for p in parts)
+        prompt = letters // LETTERS_A_TOKEN + self._image * sum(isinstance(p, Image) for p in parts)
+        if request.readout != "cloze":
+            return prompt
+        return sum(prompt + max(1, len(text) // LETTERS_A_TOKEN) for text in request.texts)
 
-    def _written(self, request: Request) -> int:
-        if request.readout in ("parse", "choice"):
-            return max(1, request.sampling.max_tokens // REPLY_SHARE)
-        return 1
+
+def _written(request: Request, *, thinks: bool) -> int:
+    if request.readout in ("parse", "choice") or thinks:
+        return max(1, request.sampling.max_tokens // REPLY_SHARE)
+    return int(request.readout != "cloze")
 
 
 def _sums(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:

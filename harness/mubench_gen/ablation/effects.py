@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.replicates import replicates
 from mubench_gen.ablation.spread import ByImage
-from mubench_gen.scores.joint import Adjust, in_blocks, walds
+from mubench_gen.scores.joint import Adjust, in_blocks
 from mubench_gen.scores.joint import adjust as adjusted_family
 from mubench_gen.scores.quantile import student
+from mubench_gen.scores.wald import walds
 
 Floats = npt.NDArray[np.float64]
 

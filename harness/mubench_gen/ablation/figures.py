@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from mubench_gen.ablation.grid import Factor, Grid, shown
+from mubench_gen.ablation.verdict_words import level_words
 from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
@@ -44,10 +45,8 @@ def flip_map(study: Analysis, width: float = COLUMN) -> Drawing:
     names = [
         printable(" · ".join(shown(cell.levels[at]) for at in varied)) for cell in study.grid.cells
     ]
-    if study.is_estimated or not study.items[0].matrix or len(names) > _MOST:
-        raise SettingError(
-            f"A map of flips needs a study without a budget, of {_MOST} cells at most."
-        )
+    if not study.items[0].matrix or len(names) > _MOST:
+        raise SettingError(f"A map of flips needs a study of {_MOST} cells at most.")
     if len(names) < 2:
         raise SettingError("Flips are between cells, and this study has one.")
     numbered = [f"{at + 1}" for at in range(len(names))]
@@ -79,7 +78,7 @@ def gain_dots(study: Analysis, width: float = COLUMN) -> Drawing:
         )
     marks = [
         Mark(
-            printable(f"{one.factor} {shown(one.level)}" if one.factor else "all"),
+            printable(level_words(one) if one.factor else "all"),
             one.gain,
             one.ci95,
         )

@@ -78,7 +78,8 @@ def _stability(study: Analysis) -> Iterator[Row]:
             row: Row = {"model": one.model, "factor": stable.factor}
             for name in ("agreement", "right", "wrong", "sensitivity"):
                 known = getattr(stable, name)
-                row |= {name: known.value, **_ends(name, known.ci95)}
+                ends = None if known is None else known.ci95
+                row |= {name: None if known is None else known.value, **_ends(name, ends)}
             yield row
 
 

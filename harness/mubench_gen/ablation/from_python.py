@@ -22,6 +22,7 @@ def ablate(
     study: str | None = None,
     base: str | None = None,
     finetuned: str | None = None,
+    pair: str | None = None,
     progress: bool = False,
     adjust: Adjust = "maxt",
     plugins: Plugins | None = None,
@@ -33,12 +34,12 @@ def ablate(
     `plugin`, `model`, `prompt`, `labels`, `orders`, `system`, `image`, `readout` and `shots` are
     lists of levels, `axis` a mapping of other settings to theirs ({"temperature": [0, 0.7]}), and
     `budget` how many pairs to ask. `settings` are else those of `RunSettings`. The same arguments
-    again resume an unfinished study. `study`, `base`, `finetuned`: as the flags. UsageError for
-    what the user must fix.
+    again resume an unfinished study. `study`, `base`, `finetuned`, `pair`: as the flags.
+    UsageError for what the user must fix.
     """
     known = plugins or Plugins()
     given = {**settings, "plugin": plugin} if plugin else settings
-    given = with_study(given, study, base, finetuned, known)
+    given = with_study(given, study, base, finetuned, known, pair)
     axes = make_study_settings(
         {name: given.pop(name) for name in StudySettings.model_fields if name in given}
     )
@@ -50,7 +51,7 @@ def ablate(
         folder=None if run_dir is None else Path(run_dir),
         fresh=bool(given.pop("fresh", False)),
         reuse=[Path(path) for path in reuse],
-        has_pair=finetuned is not None,
+        has_pair=finetuned is not None or pair is not None,
     )
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
     run_study(opened, surveys(opened), command, adjust=adjust, progress=progress)

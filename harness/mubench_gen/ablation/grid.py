@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mubench_gen.ablation.axes import NAMED, Axis, conditions_of, read_axes
+from mubench_gen.ablation.seen import SEEN
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.plan.settings import validated
 from mubench_gen.plugins.entry_points import found_once
@@ -142,7 +143,7 @@ class Factor:
         """A level as text that also names the factor if needed."""
         if self.name == "shots":
             return f"{level} shots"
-        return shown(level) if self.name in NAMED else f"{self.name} {shown(level)}"
+        return shown(level) if self.name in (*NAMED, SEEN) else f"{self.name} {shown(level)}"
 
 
 @dataclass(frozen=True, slots=True)

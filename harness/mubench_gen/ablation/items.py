@@ -65,14 +65,26 @@ class Stability:
 
     agreement: the share of pairs of levels with the same answer; right, wrong: of those with the
     same right, and the same wrong answer. sensitivity: the entropy of an item's answers over the
-    levels, as a share of the largest that there can be (0: always the same answer).
+    levels, as a share of the largest that there can be (0: always the same answer); None where no
+    item was asked at all of them.
     """
 
     factor: str
     agreement: Known
     right: Known
     wrong: Known
-    sensitivity: Known
+    sensitivity: Known | None
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A level of which it cannot be told what it changes, and why: of a grid that was asked in
+    part."""
+
+    factor: str
+    level: str
+    baseline: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +100,15 @@ class Unstable:
 @dataclass(frozen=True, slots=True)
 class ItemFindings:
     """One model's items. matrix: for each two cells, the share of the items with another answer,
-    empty of more than 100 cells; unstable: the items that change most."""
+    empty of more than 100 cells; unstable: the items that change most. untold: levels that are
+    not among the flips."""
 
     model: str
     flips: tuple[LevelFlips, ...]
     stability: tuple[Stability, ...]
     matrix: tuple[tuple[float | None, ...], ...]
     unstable: tuple[Unstable, ...]
+    untold: tuple[Untold, ...] = ()
 
 
 def item_findings(
@@ -112,6 +126,7 @@ def item_findings(
         tuple(one for one in stable if one is not None),
         _matrix(answers),
         _unstable(answers),
+        tuple(one for factor in factors for one in _untold(grid, answers, factor)),
     )
 
 
@@ -134,7 +149,7 @@ def _flips(
         right = answers.right
         here, there = over_pairs(right, pairs)
         sound = np.isfinite(here - there) if pairs else np.zeros(0, bool)
-        if not sound.any():
+        if not _has_clusters(answers, sound):
             continue
         changed = known(_mean_of([_differs(answers, *pair) for pair in pairs]), answers)
         shares = [
@@ -155,6 +170,26 @@ def _flips(
             ),
             found,
         )  # fmt: skip
+
+
+def _untold(grid: Grid, answers: Answers, factor: Factor) -> Iterator[Untold]:
+    base = baseline_of(factor)
+    for level in factor.levels:
+        pairs = _asked(answers, matched(grid, factor.name, level, base)) if level != base else []
+        here, there = over_pairs(answers.right, pairs)
+        if level == base or (pairs and _has_clusters(answers, np.isfinite(here - there))):
+            continue
+        why = (
+            "fewer than two images have an answer in both of two such cells"
+            if pairs
+            else "no two cells that were asked differ by it alone"
+        )
+        yield Untold(factor.name, level, base, why)
+
+
+def _has_clusters(answers: Answers, items: npt.NDArray[np.bool_]) -> bool:
+    """Whether the items are of two clusters or more."""
+    return bool(items.any()) and len(np.unique(answers.clusters.codes[items], axis=0)) > 1
 
 
 def over_pairs(values: Floats, pairs: Pairs) -> tuple[Floats, Floats]:
@@ -198,7 +233,7 @@ def _stability(grid: Grid, answers: Answers, factor: Factor) -> Stability | None
     shares = {name: known(_mean_of(rows), answers) for name, rows in same.items()}
     spread = known(_sensitivity(grid, answers, factor), answers)
     agreement, right_, wrong = shares["agreement"], shares["right"], shares["wrong"]
-    if agreement is None or right_ is None or wrong is None or spread is None:
+    if agreement is None or right_ is None or wrong is None:
         return None
     return Stability(factor.name, agreement, right_, wrong, spread)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
-from mubench_gen.ablation.grid import shown
+from mubench_gen.ablation.contact_sheet import PICTURES, contact_sheet
 from mubench_gen.ablation.item_tables import (
     corruption_table,
     items_tables,
+    thinking_table,
     verdict_tables,
 )
 from mubench_gen.ablation.tables import tables_of
@@ -20,16 +20,13 @@ from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
 from mubench_gen.report.debias_table import debias_table
 from mubench_gen.report.figures.drawing import COLUMN
-from mubench_gen.report.html.pictures import find_pictures
 from mubench_gen.report.html.static import html_figure, html_table, static_page
-from mubench_gen.storage.records import images_shown, row_key
+from mubench_gen.report.preview.side_by_side import sheet_table
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.analysis import Analysis
-    from mubench_gen.runs.results import Run
 
 _WIDTH = 2 * COLUMN  # inches: of a figure
-_ROWS, _PICTURE = 4, 9_000  # of the contact sheet: images, and bytes of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +39,16 @@ class _Section:
     parts: Sequence[str]
 
 
-def page(study: Analysis, *, images: bool = True) -> str:
-    """The whole page as text; `images`: with a contact sheet of the transforms."""
-    sections = [one for one in _sections(study, images=images) if one.parts]
+def page(study: Analysis, *, pictures: int = PICTURES) -> str:
+    """The whole page as text; `pictures`: how many images the contact sheet has, 0 for none."""
+    sections = [one for one in _sections(study, pictures) if one.parts]
     parts = [_lead(study), *(_html(one) for one in sections)]
     links = [{"id": one.id, "name": one.name} for one in sections]
     title = f"Study {printable(study.dir.resolve().name)}"
     return static_page(title, parts, [], by="study", sections=links)
 
 
-def _sections(study: Analysis, *, images: bool) -> Iterator[_Section]:
+def _sections(study: Analysis, pictures: int) -> Iterator[_Section]:
     verdict = study.verdict
     if verdict is not None:
         told = "".join(f'<p class="finding">{_text(line)}</p>' for line in verdict.sentences)
@@ -60,75 +57,32 @@ def _sections(study: Analysis, *, images: bool) -> Iterator[_Section]:
         yield _Section("verdict", "Verdict", "Base against fine-tune", parts)
     effects = [*_drawn(study, "effects"), *_drawn(study, "grid")]
     yield _Section("effects", "Effects", "What moves the score", effects)
-    if not study.is_estimated:
-        own = [_table(t) for one in study.items for t in items_tables(one, study.adjust)]
-        flips = [*_drawn(study, "flips"), *own]
-        yield _Section("flips", "Flips", "Answers that change", flips)
+    own = [_table(t) for one in study.items for t in items_tables(one, study.adjust)]
+    flips = [*_drawn(study, "flips"), *own]
+    yield _Section("flips", "Flips", "Answers that change", flips)
+    thoughts = [_table(thinking_table(name, own)) for name, own in study.thinking.items()]
+    yield _Section("thinking", "Thinking", "Accuracy against tokens", thoughts)
     if study.corruption is not None:
         errors = [_table(corruption_table(study.corruption))]
         yield _Section("corruption", "Corruption", "Errors under transforms", errors)
     read = [_table(debias_table(one, study.adjust, name)) for name, one in study.debiased.items()]
     yield _Section("debiased", "Debiased", "Debiased read-outs", read)
-    if images:
-        yield _Section("images", "Images", "What the models saw", contact_sheet(study))
+    if pictures:
+        yield _Section("images", "Images", "What the models saw", _sheet(study, pictures))
     scores = tables_of(study.grid, study.findings, study.metrics, study.adjust)
     yield _Section("scores", "Scores", "Scores by cell and level", [_table(one) for one in scores])
     yield _Section("methods", "Methods", "Methods", [f"<p>{_text(study.methods)}</p>"])
 
 
-def contact_sheet(study: Analysis) -> list[str]:
-    """The first images as the models were shown them: a row an image, a column a transform."""
-    factor = next((one for one in study.grid.factors if one.name == TRANSFORM), None)
-    if factor is None or len(factor.levels) < 2:
+def _sheet(study: Analysis, pictures: int) -> list[str]:
+    rows = contact_sheet(study, pictures)
+    if rows is None or not rows.rows:
         return []
-    runs = _runs_by_level(study, factor.levels)
-    columns = {level: _first_images(run) for level, run in runs.items()}
-    names = list(dict.fromkeys(name for own in columns.values() for name in own))[:_ROWS]
-    if not names:
-        return []
-    body = dict.fromkeys(names, "")
-    for level, own in columns.items():
-        wanted = {own[name]: {name} for name in names if name in own}
-        album = find_pictures([runs[level]], wanted, most=_PICTURE)
-        for name in names:
-            address = album.address(own.get(name, ""))
-            words = escape(f"{name.rpartition('/')[2]}, {shown(level)}")
-            body[name] += (
-                f'<td><img src="{address}" alt="{words}" width="128"></td>'
-                if address is not None
-                else "<td>not available</td>"
-            )
-    heads = "".join(f'<th scope="col">{_text(shown(level))}</th>' for level in columns)
-    rows = "".join(f"<tr>{cells}</tr>" for cells in body.values())
     return [
-        '<p class="note">A row an image, a column a transform; the pixels that were sent.</p>'
-        '<div class="scroll" tabindex="0" role="region" aria-label="Images by transform">'
-        f'<table class="sheet"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        '<p class="note">A row an image, small copies of the pixels that were sent, with the size '
+        "that these have.</p>",
+        sheet_table(rows),
     ]
-
-
-def _runs_by_level(study: Analysis, levels: Sequence[str]) -> dict[str, Run]:
-    """For each transform a run of the first model that shows the images themselves."""
-    names = [factor.name for factor in study.grid.factors]
-    runs = dict(study.runs_by_model[0])
-    found: dict[str, Run] = {}
-    for cell in study.grid.cells:
-        at: Mapping[str, str] = dict(zip(names, cell.levels, strict=True))
-        if at.get(CONTROL, NONE) == NONE and cell.condition in runs:
-            found.setdefault(at[TRANSFORM], runs[cell.condition])
-    return {level: found[level] for level in levels if level in found}
-
-
-def _first_images(run: Run) -> dict[str, str]:
-    """The digest of the first image of some rows, by the row's key."""
-    found: dict[str, str] = {}
-    for record in run.outcomes():
-        digests = images_shown(record)
-        if digests:
-            found.setdefault(row_key(record), digests[0])
-        if len(found) > _ROWS:
-            break
-    return found
 
 
 def _lead(study: Analysis) -> str:

@@ -157,12 +157,9 @@ def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
     varied = {name: f"--prompt-set {key}=…" for name, (key, _) in prompt_axes(axes).items()
               if key in constant.prompt_set}  # fmt: skip
     for axis in run_axes(axes):
-        if axis.key:
-            there = axis.key in getattr(constant, axis.field)
-        else:
-            there = given.get(axis.field) is not None
-        if there:
-            varied[axis.name] = axis.flag
+        for field, key in axis.varied:
+            if key in getattr(constant, field) if key else given.get(field) is not None:
+                varied[axis.name] = axis.flag if field == axis.field else f"--{field}"
     for name, flag in varied.items():
         raise SettingError(
             f"{flag} and the axis {name!r} of the grid are the same setting: give one of them."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mubench_gen.ablation.axes import conditions_of
+from mubench_gen.ablation.contact_sheet import PICTURES, spread
 from mubench_gen.ablation.grid import StudySettings, run_axes
 from mubench_gen.data import default_policy
 from mubench_gen.errors import SettingError
@@ -19,12 +19,13 @@ from mubench_gen.tasks.samples import samples, tasks_of
 from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Sample
 
-_ITEMS = 8
 _MOST = 60  # conditions
 
 
-def preview(axes: StudySettings, given: Mapping[str, Any], plugins: Plugins) -> Rows:
-    """Eight rows that the study asks about, drawn by its seed, under each image condition."""
+def preview(
+    axes: StudySettings, given: Mapping[str, Any], plugins: Plugins, number: int = PICTURES
+) -> Rows:
+    """Rows that the study asks about, drawn by its seed, under each image condition."""
     varied = [axis for axis in run_axes(axes) if axis.field in ("image_set", "control")]
     conditions = conditions_of(varied)
     if len(conditions) > _MOST:
@@ -36,27 +37,27 @@ def preview(axes: StudySettings, given: Mapping[str, Any], plugins: Plugins) -> 
     columns = []
     for condition in conditions:
         settings = make_settings({**condition.settings(given), "plugin": ""})
-        asked = {one.row.key: one for one in _asked(settings, plugins)}
+        asked = {one.row.key: one for one in _asked(settings, plugins, number)}
         if not chosen:
-            drawn = random.Random(settings.seed).sample(sorted(asked), min(_ITEMS, len(asked)))
-            chosen = sorted(drawn)
+            rows_of = {key: one.row.dataset for key, one in asked.items()}
+            chosen = spread(rows_of, number, settings.seed)
         columns.append([list(_seen(asked[key])) for key in chosen])
     names = [" · ".join(one.levels) or "as it is" for one in conditions]
     rows = []
-    for number, key in enumerate(chosen):
-        cells = [column[number] for column in columns]
+    for at, key in enumerate(chosen):
+        cells = [column[at] for column in columns]
         for place in range(max(map(len, cells))):
             row = [one[place] if place < len(one) else SideBySide("–") for one in cells]
             rows.append((key if not place else f"{key}, image {place + 1}", row))
     return Rows("What a model sees", names, rows)
 
 
-def _asked(settings: Settings, plugins: Plugins) -> Iterator[Sample]:
+def _asked(settings: Settings, plugins: Plugins, number: int) -> Iterator[Sample]:
     dataset = open_data(settings, policy_of(settings, default_policy(settings.data), plugins))
     tasks = tasks_to_ask(load_tasks(settings.tasks, dataset), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
     tasks = tasks_of(tasks, dataset, wanted=settings.tasks)
-    limit, seed = settings.limit or _ITEMS, settings.seed
+    limit, seed = settings.limit or number, settings.seed
     return samples(tasks, dataset, limit=limit, seed=seed, control=settings.control)
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.ablation.grid import StudySettings
-from mubench_gen.errors import SettingError
+from mubench_gen.ablation.seen import CONTROL, CONTROLS, SEEN, TRANSFORM
+from mubench_gen.console.notes import note
+from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.images.transform import NONE
 from mubench_gen.plan.again import read_settings
 from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.settings import Settings, make_settings
@@ -32,22 +35,48 @@ def with_study(
     base: str | None,
     finetuned: str | None,
     plugins: Plugins,
+    pair: str | None = None,
 ) -> dict[str, Any]:
     """The settings `given`, which win, with those of a study by name or from a file.
 
-    Its two models are `base` and `finetuned`, if they are given; the latter may be the name of a
-    pair of the study. SettingError for what is not there, or does not go together.
+    Its two models are `base` and `finetuned`, if they are given, or the study's `pair` of that
+    name, which `finetuned` may name too. SettingError for what is not there, or does not go
+    together.
     """
     if study is None:
+        if pair is not None:
+            raise SettingError("--pair belongs to a study: give --study verdict.")
         if base is not None or finetuned is not None:
             raise SettingError("--base and --finetuned belong to a study: give --study verdict.")
         return dict(given)
+    if pair is not None and (base is not None or finetuned is not None):
+        raise SettingError("--pair names both models: leave --base and --finetuned out.")
+    finetuned = finetuned if pair is None else pair
     if given.get("model") and finetuned is not None:
-        raise SettingError("--model and --finetuned: leave --model out, the pair names both.")
+        raise SettingError("--model and a pair: leave --model out, the pair names both.")
     named = _study_axes(study, base, finetuned, given, plugins)
     own = {name: value for name, value in given.items() if name not in _PAIR or finetuned is None}
-    axis = {**named.get("axis", {}), **(given.get("axis") or {})}
-    return {**named, **own, "axis": axis}
+    return {**named, **own, "axis": _axes(named.get("axis", {}), given.get("axis") or {})}
+
+
+def _axes(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A study's axes with those `given`; controls, or transforms, take the place of those that the
+    study's `seen` has."""
+    found = {**stored, **given}
+    if SEEN not in stored or SEEN in given:
+        return found
+    own = {
+        CONTROL: [level for level in stored[SEEN] if level in CONTROLS],
+        TRANSFORM: [level for level in stored[SEEN] if level not in CONTROLS],
+    }
+    for name in own.keys() & given.keys():
+        own[name] = found.pop(name)
+    levels = (level for listed in own.values() for level in _listed(listed))
+    return {**found, SEEN: [NONE, *(level for level in levels if level not in (None, NONE))]}
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _study_axes(
@@ -82,9 +111,13 @@ def _pair(
     """The pair, and its kind where that is known."""
     if base is None and finetuned is not None and finetuned in pairs:
         named = pairs[finetuned]
+        note(f"Pair {finetuned}: {named['note']}.")
         return (named["base"], named["finetuned"]), named["kind"]
+    if pairs and base is None and finetuned is not None and not given.get("plugin"):
+        near = did_you_mean(finetuned, pairs)
+        raise SettingError(f"--study {study}: there is no pair {finetuned!r}. {near}")
     if base is None or finetuned is None:
-        known = f", or a pair by name: --finetuned {', '.join(pairs)}" if pairs else ""
+        known = f", or a pair by name: --pair {', '.join(pairs)}" if pairs else ""
         raise SettingError(
             f"--study {study}: which two models? Give --base PLUGIN=MODEL and --finetuned "
             f"PLUGIN=MODEL{known}."

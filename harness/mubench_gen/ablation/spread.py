@@ -110,6 +110,29 @@ def complete(values: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(values).all(axis=1), np.bool_)
 
 
+def over_cells(values: Floats) -> Floats:
+    """Each item's mean over cells, (items, cells) → (items,); of a complete table just that.
+
+    NaN is what was not asked, by a draw that looks at no answer. The values are then such that
+    their mean over the items is the mean of the cells' means, each over the items that it was
+    asked, and that they vary by image as that mean does (Hájek's mean, linearised). NaN where no
+    cell was asked.
+    """
+    known = np.isfinite(values)
+    if known.all():
+        complete_means: Floats = values.mean(axis=1)
+        return complete_means
+    asked = known.any(axis=0)
+    if not asked.any():
+        return np.full(len(values), np.nan)
+    values, known = values[:, asked], known[:, asked]
+    counts = known.sum(axis=0)
+    means = np.where(known, values, 0).sum(axis=0) / counts
+    away = np.where(known, values - means, 0)
+    found: Floats = means.mean() + len(values) * (away / counts).mean(axis=1)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Extremes and median of the accuracies over cells; lowest, highest: indices of cells."""

@@ -93,9 +93,12 @@ class AblationStudy(StoredStudy):
         """All findings as plain data, as `report STUDY --json` has them."""
         return {"results": self._analysis.findings.as_dict(), **self._analysis.as_dict()}
 
-    def write_page(self, path: str | os.PathLike[str], *, images: bool = True) -> None:
-        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms."""
-        self._analysis.write_page(path, images=images)
+    def write_page(
+        self, path: str | os.PathLike[str], *, images: bool = True, pictures: int = 8
+    ) -> None:
+        """Write the study's page, one HTML file; `images`: with a contact sheet of transforms,
+        of that many `pictures`."""
+        self._analysis.write_page(path, images=images, pictures=pictures)
 
     def plot(self, kind: str = "", **options: Any) -> Drawing:
         """A figure: effects, grid, flips or gains, or as `Run.plot`; `width` in inches."""

@@ -45,7 +45,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import runs_of
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
-from mubench_gen.storage.records import AnsweredKeys
+from mubench_gen.storage.record_file import AnsweredKeys
 from mubench_gen.storage.run_folder import (
     RECORDS,
     STUDY,
@@ -142,10 +142,11 @@ def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:
     """The settings that all runs of the study have."""
     found = plan.settings.identity(plan.secret)
     for axis in run_axes(axes):
-        if axis.key:
-            found[axis.field] = {k: v for k, v in found[axis.field].items() if k != axis.key}
-        else:
-            found.pop(axis.field, None)  # some settings are there only if they were given
+        for setting, key in axis.varied:
+            if key:
+                found[setting] = {k: v for k, v in found[setting].items() if k != key}
+            else:
+                found.pop(setting, None)  # some settings are there only if they were given
     return {name: found[name] for name in found if name not in _OWN}
 
 
@@ -156,7 +157,6 @@ def surveys(study: Study) -> list[Survey]:
         survey(
             {part.number: part.plan for part in model},
             study.grid,
-            cells=len(study.grid.cells),
             answered=[
                 *(AnsweredKeys.from_file(study.folder / part.folder / RECORDS) for part in model),
                 *others,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import items_of, planned, samples_of
 from mubench_gen.plan.plan import Plan
 from mubench_gen.scores.paired import detectable
-from mubench_gen.storage.records import AnsweredKeys
+from mubench_gen.storage.record_file import AnsweredKeys
 from mubench_gen.types import Image, Request, Text
 
 DISCORDANCE = 0.2  # assumed share of items that two cells answer differently
@@ -30,8 +31,10 @@ class Survey:
     for a contrastive model the images. exact: False if requests and prefills are upper bounds.
     detectable: the smallest true difference between two cells that 80 % of such studies find at
     5 % if the cells answer a fifth of the items differently: for independent items of an image,
-    and for fully dependent ones. tokens: about how many are read and written; levels: what each
-    level of each axis costs; neither is known where `exact` is False.
+    and for fully dependent ones; shared: the items that two cells are both asked, where not all
+    are. tokens: about how many are read and written; options: how many requests of the read-out
+    cloze score; levels: what each level of each axis costs; these are not known where `exact` is
+    False.
     """
 
     model: str
@@ -45,11 +48,11 @@ class Survey:
     detectable: tuple[float | None, float | None]
     tokens: tuple[int, int] | None = None
     levels: tuple[LevelCost, ...] = ()
+    options: int = 0
+    shared: float | None = None
 
 
-def survey(
-    parts: Mapping[int, Plan], grid: Grid, *, cells: int, answered: Sequence[AnsweredKeys]
-) -> Survey:
+def survey(parts: Mapping[int, Plan], grid: Grid, *, answered: Sequence[AnsweredKeys]) -> Survey:
     """Count what a model's plans ask, by rendering every prompt and hashing every image."""
     plans = list(parts.values())
     items, images = set(), set()
@@ -57,10 +60,8 @@ def survey(
         items.add(sample.id)
         images.add((sample.row.dataset, sample.row.image_id))
     pairs = sum(map(planned, plans))
-    each = float(len(items))  # items per cell
-    drawn = [plan.selection.cells for plan in plans if plan.selection is not None]
-    if drawn:
-        each = sum(len(asked) for cells_of in drawn for asked in cells_of.values()) / cells
+    shared = _shared(plans)
+    each = len(items) if shared is None else shared
     sizes = max(1.0, each), max(1.0, min(len(images), each))
     costs = Costs(grid, plans[0])
     counted = _counted(parts, answered, costs) if pairs <= _MOST_RENDERED else None
@@ -76,7 +77,21 @@ def survey(
         detectable=(detectable(sizes[0], DISCORDANCE), detectable(sizes[1], DISCORDANCE)),
         tokens=costs.tokens if counted is not None else None,
         levels=tuple(costs.by_level()) if counted is not None else (),
+        options=costs.options,
+        shared=shared if shared != len(items) else None,
     )
+
+
+def _shared(plans: Sequence[Plan]) -> float | None:
+    """How many items two of the cells that are asked share, in the mean; None: all."""
+    drawn = [plan.selection.cells for plan in plans if plan.selection is not None]
+    if not drawn:
+        return None
+    of_item = Counter[str]()
+    for own in drawn:
+        of_item.update({item: len(asked) for item, asked in own.items()})
+    cells = sum(len(frozenset[Any]().union(*own.values())) for own in drawn)
+    return sum(n * (n - 1) for n in of_item.values()) / max(1, cells * (cells - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +106,14 @@ def _counted(parts: Mapping[int, Plan], answered: Sequence[AnsweredKeys], costs:
     prefixes: set[tuple[str, bytes]] = set()
     for condition, plan in parts.items():
         model = model_identity(plan)
+        thinks = plan.settings.thinking not in (None, "off")
         for item in items_of(plan):
             request = item.request
             if request is None:
                 continue
             prefix = None if request.key in requests else _prefix(request)
-            costs.add((condition, item.rendered.prompt, item.readout), request, prefix)
+            cell = condition, item.rendered.prompt, item.readout
+            costs.add(cell, request, prefix, thinks=thinks)
             if request.key in requests:
                 continue
             requests[request.key] = any(request.key in keys for keys in answered)
@@ -128,12 +145,15 @@ def described(found: Survey) -> str:
     done = f", {found.answered:,} of them answered already" if found.answered else ""
     least, more = (_points(share) for share in found.detectable)
     difference = f"{least} points"
+    if found.shared is not None:
+        difference += f" on the about {found.shared:,.0f} items that both are asked"
     if more != least:
         difference += f" if items of an image are independent, {more} if they depend fully"
+    cloze = f" They score {found.options:,} options." if found.options else ""
     return (
         f"{found.model}: {most}{found.requests:,} requests{done} ({found.pairs:,} answers to "
         f"{found.items:,} items), {found.images:,} images, {most}{found.prefills:,} distinct "
-        f"image prefills.\n"
+        f"image prefills.{cloze}\n"
         f"{found.model}: smallest detectable difference between two cells {difference} (80 % "
         "power, 5 %, a fifth of the answers differing)."
     )

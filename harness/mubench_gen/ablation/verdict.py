@@ -10,71 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.findings import joint
-from mubench_gen.ablation.grid import Grid, shown
-from mubench_gen.ablation.spread import ByImage, by_image
-from mubench_gen.console.numbers import p_value
-from mubench_gen.scores.joint import Adjust, adjust
-from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
+from mubench_gen.ablation.gains import Change, Gain, Gains, Part, answered_by_both
+from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.seen import OF_IMAGES
+from mubench_gen.images.transform import NONE
+from mubench_gen.scores.joint import Adjust
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.analysis import Analysis
 
-Floats = npt.NDArray[np.float64]
-Where = Literal["gain", "loss", "not known"]
 PAIR = "pair"  # of a study's document: the names of the base and the fine-tune
-
-_LEVEL = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """The fine-tune minus the base in some cells. factor and level: of those cells, empty for all
-    of them; verdict: "gain" or "loss" where the adjusted p is below 0.05."""
-
-    factor: str
-    level: str
-    items: int
-    base: float
-    finetuned: float
-    gain: float
-    ci95: tuple[float, float]
-    p: float
-    p_adjusted: float
-    verdict: Where
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How much another gain is at one level of a factor than at another."""
-
-    factor: str
-    level: str
-    baseline: str
-    gain: float
-    gain_there: float
-    change: float
-    ci95: tuple[float, float]
-    p: float
-    p_adjusted: float
-
-    @property
-    def reverses(self) -> bool:
-        """Whether the two gains surely differ, and have other signs."""
-        return self.p_adjusted < _LEVEL and self.gain * self.gain_there < 0
 
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
     """gains: all together, then by level; cells: by cell, in the grid's order; changes: under
-    controls and transforms against the images as they are, and between prompts."""
+    controls and transforms against the images as they are, and between prompts. missing: why a
+    gain or a change is not there, of a grid that was asked in part."""
 
     base: str
     finetuned: str
@@ -82,18 +40,21 @@ class PairVerdict:
     gains: tuple[Gain, ...]
     cells: tuple[Gain, ...]
     changes: tuple[Change, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> list[str]:
         """What they say, in words."""
-        return list(_told(self))
+        from mubench_gen.ablation.verdict_words import sentences
+
+        return list(sentences(self))
 
 
 def verdict_of(study: Analysis) -> PairVerdict | None:
     """The verdict of a study of a base and its fine-tune; None of other studies, or if fewer than
-    two images have items that both have answered in every cell."""
+    two images have items that both have answered (in every cell, of a whole grid)."""
     pair = study.document.get(PAIR)
-    if not isinstance(pair, list) or study.is_estimated:
+    if not isinstance(pair, list):
         return None
     base, finetuned = (study.models.index(name) for name in pair)
     return verdict(
@@ -102,6 +63,7 @@ def verdict_of(study: Analysis) -> PairVerdict | None:
         (pair[0], pair[1]),
         how=study.adjust,
         seed=study.seed,
+        whole=not study.is_estimated,
     )
 
 
@@ -112,67 +74,25 @@ def verdict(
     *,
     how: Adjust = "maxt",
     seed: int = 0,
+    whole: bool = True,
 ) -> PairVerdict | None:
-    """Compare two models' answers, base and fine-tune, on the items that both have everywhere."""
-    table = joint(answers)
-    if table is None:
+    """Compare two models' answers, base and fine-tune, on the items that both have everywhere; not
+    `whole`: of a part of the grid, on the pairs of item and cell that both have answered."""
+    known = (joint if whole else answered_by_both)(answers)
+    if known is None:
         return None
-    codes = np.stack(table.images, axis=1) if len(table.images) > 1 else table.images[0]
-    found = _Pair(grid, table, codes, how, seed)
+    codes = np.stack(known.images, axis=1) if len(known.images) > 1 else known.images[0]
+    found = Gains(grid, known.values, codes, how, seed)
     parts = list(_parts(grid))
+    compared = list(_compared(parts))
     cells = [("cell", grid.label(cell), [at]) for at, cell in enumerate(grid.cells)]
+    gains = found.gains(parts)
+    if not gains or gains[0].factor:
+        return None
     return PairVerdict(
-        *names, len(table.values), found.gains(parts), found.gains(cells), found.changes(parts)
-    )
-
-
-Part = tuple[str, str, list[int]]
-
-
-class _Pair:
-    def __init__(
-        self, grid: Grid, table: ByImage, codes: npt.NDArray[np.int64], how: Adjust, seed: int
-    ) -> None:
-        width = len(grid.cells)
-        self._base, self._tuned = table.values[:, :width], table.values[:, width:]
-        self._codes, self._how, self._seed = codes, how, seed
-
-    def gains(self, parts: Sequence[Part]) -> tuple[Gain, ...]:
-        """The gain in each part, p adjusted over all of them."""
-        sides = [(self._tuned[:, c].mean(axis=1), self._base[:, c].mean(axis=1)) for *_, c in parts]
-        found = [compare_pair(tuned, base, self._codes) for tuned, base in sides]
-        told = self._adjusted(found, [tuned - base for tuned, base in sides])
-        return tuple(
-            Gain(factor, level, one.n, one.second, one.first, one.difference, one.ci95, one.p, p,
-                 "not known" if p >= _LEVEL else "gain" if one.difference > 0 else "loss")
-            for (factor, level, _), one, p in zip(parts, found, told, strict=True)
-        )  # fmt: skip
-
-    def changes(self, parts: Sequence[Part]) -> tuple[Change, ...]:
-        """Gains at levels against others, p adjusted over all of them."""
-        pairs = list(_compared(parts))
-        each = [(self._each(one), self._each(other)) for one, other in pairs]
-        found = [compare_means(here, there, self._codes) for here, there in each]
-        told = self._adjusted(found, [here - there for here, there in each])
-        return tuple(
-            Change(one[0], one[1], other[1], known.first, known.second, known.difference,
-                   known.ci95, known.p, p)
-            for (one, other), known, p in zip(pairs, found, told, strict=True)
-        )  # fmt: skip
-
-    def _each(self, part: Part) -> Floats:
-        found: Floats = (self._tuned - self._base)[:, part[2]].mean(axis=1)
-        return found
-
-    def _adjusted(
-        self, found: Sequence[PairedDifference], differences: Sequence[Floats]
-    ) -> tuple[float, ...]:
-        if not found:
-            return ()
-        table = by_image(np.stack(differences, axis=1), self._codes)
-        first, *also = (way.sums for way in table.ways)
-        chances = [one.p for one in found]
-        return adjust(chances, first, also=also, how=self._how, seed=self._seed).adjusted
+        *names, len(known.values), gains, found.gains(cells), found.changes(compared),
+        tuple(found.missing(parts, compared)),
+    )  # fmt: skip
 
 
 def _parts(grid: Grid) -> Iterator[Part]:
@@ -181,7 +101,7 @@ def _parts(grid: Grid) -> Iterator[Part]:
     plain = {
         at: factor.levels[0] if NONE not in factor.levels else NONE
         for at, factor in enumerate(grid.factors)
-        if factor.name in (CONTROL, TRANSFORM)
+        if factor.name in OF_IMAGES
     }
 
     def cells(**other: str) -> list[int]:
@@ -207,61 +127,7 @@ def _compared(parts: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
         by_factor.setdefault(part[0], []).append(part)
     for factor, own in by_factor.items():
         plain = next((one for one in own if one[1] == NONE), own[0])
-        if factor in (CONTROL, TRANSFORM):
+        if factor in OF_IMAGES:
             yield from ((one, plain) for one in own if one is not plain)
         else:
             yield from ((later, earlier) for earlier, later in combinations(own, 2))
-
-
-def _told(found: PairVerdict) -> Iterator[str]:
-    whole, *levels = found.gains
-    others = [one for one in levels if one.factor not in (CONTROL, TRANSFORM) or one.level != NONE]
-    yield (
-        f"{found.finetuned} against {found.base}, with the images as they are: "
-        f"{_points(whole.gain)} ({_range(whole.ci95)}; {_surely(whole.verdict)}), on "
-        f"{found.items:,} items."
-    )
-    for words, kind in (("A real gain", "gain"), ("A real loss", "loss"),
-                        ("Neither is shown", "not known")):  # fmt: skip
-        if where := [_named(one) for one in others if one.verdict == kind]:
-            yield f"{words} at {'; '.join(where)}."
-    images = [one for one in found.changes if one.factor in (CONTROL, TRANSFORM)]
-    yield from map(_changed, images)
-    turned = [one for one in found.changes if one not in images and one.reverses]
-    for one in turned:
-        yield (
-            f"It reverses between {one.factor} {shown(one.baseline)} "
-            f"({_points(one.gain_there)}) and {shown(one.level)} ({_points(one.gain)})."
-        )
-    if not turned and any(one.factor == "prompt" for one in found.changes):
-        yield "No prompt is shown to reverse it."
-
-
-def _changed(one: Change) -> str:
-    told = f"Under {one.factor} {shown(one.level)} the difference is {_points(one.gain)}"
-    if one.p_adjusted >= _LEVEL:
-        apart = f"{_points(one.change)}, {_range(one.ci95)}; adjusted p {p_value(one.p_adjusted)}"
-        return f"{told}: no change is shown ({apart})."
-    if one.factor == CONTROL:
-        part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
-        return f"{told}: {part} depend on the image."
-    if one.gain_there > 0 > one.change:
-        lost = (-one.ci95[1], -one.ci95[0])
-        return f"{told}: {-100 * one.change:.1f} points of the gain are lost ({_range(lost)})."
-    return f"{told}: it changes by {_points(one.change)} ({_range(one.ci95)})."
-
-
-def _named(one: Gain) -> str:
-    return f"{one.factor} {shown(one.level)} ({_points(one.gain)})"
-
-
-def _surely(verdict: Where) -> str:
-    return {"gain": "a real gain", "loss": "a real loss"}.get(verdict, "not shown to differ")
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
-
-
-def _range(ends: tuple[float, float]) -> str:
-    return f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}"

@@ -26,6 +26,8 @@ _COMMANDS = {
     "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",
     "merge": "Mix the weights of a base and its fine-tunes.",
     "sweep": "Evaluate weights between a base and its fine-tune.",
+    "measure": "Measure a fine-tune, for merges by Fisher or RegMean.",
+    "soup": "Average those fine-tunes that are better together.",
     "doctor": "Check what this machine can run, and say how to fix the rest.",
 }
 

@@ -31,7 +31,7 @@ Examples:
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
   mubench-gen ablate --study verdict --base tiny=llava --finetuned tiny=llava-finetuned
-  mubench-gen ablate --study verdict --finetuned plip --data ubench
+  mubench-gen ablate --study verdict --pair plip --data ubench
   mubench-gen ablate --config grid.toml --plan       how many requests?
   mubench-gen ablate --config grid.toml --design 'main,prompt*image'   a fraction of the grid
   mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
@@ -57,10 +57,10 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 
 _OWN = {
     "The grid": (
-        "--study", "--base", "--finetuned",
+        "--study", "--base", "--finetuned", "--pair",
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
         "--readout", "--shots", "--axis", "--budget", "--design", "--adjust", "--plan",
-        "--rate", "--preview",
+        "--rate", "--preview", "--pictures",
     )
 }  # fmt: skip
 _SHARED = [
@@ -85,8 +85,13 @@ _SHARED = [
 @click.option(
     "--finetuned",
     metavar="PLUGIN=MODEL",
-    help="Of --study verdict: the fine-tune; or a pair by name: llava-med, medgemma, plip, "
-    "quiltnet, biomedclip, tiny.",
+    help="Of --study verdict: the fine-tune.",
+)
+@click.option(
+    "--pair",
+    metavar="NAME",
+    help="Both models of --study verdict by name: llava-med, medgemma, plip, quiltnet, "
+    "biomedclip, tiny.",
 )
 @setting_option("plugin")
 @setting_option(
@@ -153,6 +158,12 @@ _SHARED = [
     metavar="FILE",
     help="Ask nothing: write what a model sees under each condition, to a .png or .html file.",
 )
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --preview: how many images, spread over the data sets. [8]",
+)
 @setting_options(*_SHARED)
 @setting_option("run_dir", "--study-dir", help="The study's folder. [studies/ID]")
 @setting_option("reuse", help="Take replies to equal requests from this run or study.")
@@ -168,11 +179,13 @@ def command(
     as_json: bool,
     planning: bool,
     preview: Path | None,
+    pictures: int | None,
     rate: float | None,
     adjust: Adjust,
     study: str | None,
     base: str | None,
     finetuned: str | None,
+    pair: str | None,
     **flags: Any,
 ) -> int:
     """Evaluate a grid of settings, and report what the score depends on.
@@ -190,6 +203,7 @@ def command(
     from mubench_gen.cli.design_view import show_costs
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
@@ -198,10 +212,12 @@ def command(
     gathered = gather(flags, config, StudySettings)
     given = dict(gathered.values)
     given["axis"] = {**given.get("axis", {}), **axis}
-    given = with_study(given, study, base, finetuned, Plugins())
+    given = with_study(given, study, base, finetuned, Plugins(), pair)
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
     if preview is not None:
-        return _preview(preview, axes, given)
+        return _preview(preview, axes, given, pictures)
+    if pictures is not None:
+        raise SettingError("--pictures works only with --preview: give that too.")
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
     with results_only():
@@ -212,7 +228,7 @@ def command(
             folder=places.run_dir,
             fresh=places.fresh,
             reuse=places.reuse,
-            has_pair=finetuned is not None,
+            has_pair=finetuned is not None or pair is not None,
         )
         found = surveys(opened)
         note(
@@ -247,13 +263,14 @@ def command(
     return 3 if result.n_errors else 0
 
 
-def _preview(path: Path, axes: StudySettings, given: dict[str, Any]) -> int:
+def _preview(path: Path, axes: StudySettings, given: dict[str, Any], pictures: int | None) -> int:
     from mubench_gen.ablation import preview
+    from mubench_gen.ablation.contact_sheet import PICTURES
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.report.preview.side_by_side import check_sheet_path, write_sheet_of
 
     check_sheet_path(path)
-    write_sheet_of(preview.preview(axes, given, Plugins()), path)
+    write_sheet_of(preview.preview(axes, given, Plugins(), pictures or PICTURES), path)
     say(str(path))
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,11 +14,6 @@ from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say, tell
-
-if TYPE_CHECKING:
-    from mubench_gen.data.dataset import Dataset
-    from mubench_gen.data.survey import DatasetCounts
-    from mubench_gen.data.verify import FileCheck
 
 _EXAMPLES = """
 \b
@@ -74,6 +69,7 @@ def info(
     as_json: bool,
 ) -> None:
     """Print rows, images, questions by task and data set, and licences. Checks every row."""
+    from mubench_gen.cli.data_view import described, print_about, print_survey
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
@@ -93,10 +89,10 @@ def info(
     tasks = [task for task in load_tasks(dataset=dataset) if count(task, dataset)]
     found = survey(dataset, tasks)
     if as_json:
-        print_json(_described(dataset, found))
+        print_json(described(dataset, found))
     else:
-        _print_survey(dataset, found)
-        _print_about(dataset.path.parent)
+        print_survey(dataset, found)
+        print_about(dataset.path.parent)
 
 
 @command.command("prepare", epilog=examples_of(_EXAMPLES, "data prepare"))
@@ -138,9 +134,13 @@ def prepare(
 
         raise SettingError(f"--from and --partial are for data sets of packages, not for {name}.")
     elif name == "ubench":
-        path = _prepared_ubench(images, seed, out)
+        from mubench_gen.cli.data_sets_view import prepared_ubench
+
+        path = prepared_ubench(images, seed, out)
     else:
-        path = _prepared_demo(images, seed, out)
+        from mubench_gen.cli.data_sets_view import prepared_demo
+
+        path = prepared_demo(images, seed, out)
     if as_json:
         from mubench_gen.cli.tables import print_json
 
@@ -181,6 +181,7 @@ def verify(
     """
     from dataclasses import asdict
 
+    from mubench_gen.cli.data_view import print_findings
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data.verify import verify as check
     from mubench_gen.plan.settings import map_pairs, pairs
@@ -191,7 +192,7 @@ def verify(
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        _print_findings(findings)
+        print_findings(findings)
     return 1 if any(finding.problem for finding in findings) else 0
 
 
@@ -325,153 +326,3 @@ def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
         say(str(run.dir))
     note(f"{len(set(folders))} shards, {run.manifest['planned']:,} items.")
     return 3 if run.scores.n_errors else 0
-
-
-def _prepared_demo(images: int | None, seed: int | None, out: Path | None) -> Path:
-    from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
-    from mubench_gen.errors import SettingError
-
-    if out is None:
-        if images is not None or seed is not None:
-            raise SettingError("--images and --seed make new data: give --out DIR too.")
-        return demo_folder()
-    if out.exists():
-        raise SettingError(f"--out {out}: exists already; name a new folder.")
-    generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
-    return out
-
-
-def _prepared_ubench(images: int | None, seed: int | None, out: Path | None) -> Path:
-    from mubench_gen.data.fetch import fetch
-    from mubench_gen.data.ubench import UBENCH
-    from mubench_gen.errors import SettingError
-
-    if (images, seed, out) != (None, None, None):
-        raise SettingError(
-            "--images, --seed and --out are for the demo; ubench is stored below HF_HOME."
-        )
-    return fetch(UBENCH)
-
-
-def _described(dataset: Dataset, found: DatasetCounts) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "path": str(dataset.path),
-        "revision": dataset.revision,
-        "digest": dataset.digest,
-        "rows": len(dataset),
-        "images": found.images,
-        "questions": sum(dataset.questions.values()),
-        "tasks": {
-            name: {"questions": asked.questions, "chance": asked.chance}
-            for name, asked in found.tasks.items()
-        },
-        "datasets": {
-            name: {
-                "rows": group.rows,
-                "images": group.images,
-                "questions": dict(sorted(group.questions.items())),
-                "licences": dict(sorted(group.licences.items())),
-            }
-            for name, group in found.datasets.items()
-        },
-        "licences": {name: sum(rows.values()) for name, rows in found.licences.items()},
-        "non_commercial": {name: dict(rows) for name, rows in found.non_commercial.items()},
-    }
-
-
-def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
-    from mubench_gen.cli.tables import print_table
-
-    print_table(
-        ["data set", "rows", "images", "questions", "asked", "licences"],
-        [
-            [
-                name,
-                f"{group.rows:,}",
-                f"{group.images:,}",
-                f"{group.questions.total():,}",
-                ", ".join(sorted(group.questions)),
-                ", ".join(sorted(group.licences)),
-            ]
-            for name, group in found.datasets.items()
-        ],
-        title=f"{dataset.name}: {len(dataset):,} rows, {found.images:,} images, "
-        f"{sum(dataset.questions.values()):,} questions",
-        caption=f"{dataset.path}",
-        right=[1, 2, 3],
-    )
-    say()
-    print_table(
-        ["task", "questions", "chance"],
-        [
-            [name, f"{asked.questions:,}", f"{asked.chance:.1%}" if asked.chance else ""]
-            for name, asked in found.tasks.items()
-        ],
-        right=[1, 2],
-    )
-    say()
-    print_table(
-        ["licence", "rows", "commercial use", "data sets"],
-        [
-            [
-                name,
-                f"{sum(rows.values()):,}",
-                "NO" if name in found.non_commercial else "yes",
-                ", ".join(f"{one} ({n:,})" for one, n in sorted(rows.items())),
-            ]
-            for name, rows in found.licences.items()
-        ],
-        right=[1],
-    )
-
-
-def _print_about(folder: Path) -> None:
-    """What a package says of its data set, where that made the folder."""
-    import json
-
-    from mubench_gen.cli.data_sets_view import differences
-    from mubench_gen.console.outlet import printable
-    from mubench_gen.data.packaged import ABOUT
-
-    if not (folder / ABOUT).is_file():
-        return
-    about = json.loads((folder / ABOUT).read_text("utf-8"))
-    source = " at ".join(about[key] for key in ("hub", "revision") if about[key])
-    parts = [about["title"], about["licence"], source, about["citation"]]
-    say()
-    say(printable(". ".join(part for part in parts if part) + "."))
-    for told in differences(about):
-        tell(f"Look at it: {told}.")
-
-
-def _print_findings(findings: list[FileCheck]) -> None:
-    from mubench_gen.cli.tables import print_table
-
-    print_table(
-        ["file", "bytes", "rows", "SHA-256", "published", "faults", "warnings"],
-        [
-            [
-                one.path.name,
-                f"{one.size:,}",
-                f"{one.rows:,}",
-                (one.sha256 or "")[:16],
-                "–" if one.expected is None else "yes" if one.expected == one.sha256 else "NO",
-                f"{len(one.problems):,}" if one.problems else "sound",
-                f"{len(one.warnings):,}" if one.warnings else "",
-            ]
-            for one in findings
-        ],
-        right=[1, 2, 5, 6],
-    )
-    for one in findings:
-        _print_lines("Faults", one.path, one.problems)
-    for one in findings:
-        _print_lines("Look at", one.path, one.warnings)
-
-
-def _print_lines(title: str, path: Path, lines: tuple[str, ...]) -> None:
-    if lines:
-        say(f"\n{title}, {path.name}:")
-    for line in lines:
-        say(f"  {line}")

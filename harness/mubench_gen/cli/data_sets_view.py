@@ -135,6 +135,34 @@ def prepare_packaged(
     return target, about
 
 
+def prepared_demo(images: int | None, seed: int | None, out: Path | None) -> Path:
+    """The folder of the demo data, or of new data like it in `out`."""
+    from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
+    from mubench_gen.errors import SettingError
+
+    if out is None:
+        if images is not None or seed is not None:
+            raise SettingError("--images and --seed make new data: give --out DIR too.")
+        return demo_folder()
+    if out.exists():
+        raise SettingError(f"--out {out}: exists already; name a new folder.")
+    generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
+    return out
+
+
+def prepared_ubench(images: int | None, seed: int | None, out: Path | None) -> Path:
+    """Fetch μ-Bench from the hub: its folder."""
+    from mubench_gen.data.fetch import fetch
+    from mubench_gen.data.ubench import UBENCH
+    from mubench_gen.errors import SettingError
+
+    if (images, seed, out) != (None, None, None):
+        raise SettingError(
+            "--images, --seed and --out are for the demo; ubench is stored below HF_HOME."
+        )
+    return fetch(UBENCH)
+
+
 def differences(about: dict[str, Any]) -> Iterator[str]:
     """In which counts a prepared data set differs from what is published."""
     for what, expected in about["expected"].items():

@@ -21,6 +21,11 @@ def show(run: Run, blind: Path | None, *, seed: int, as_json: bool) -> None:
 
     given = Readouts(run.clustering)
     given.add(run.outcomes())
+    if not given.groups:
+        raise SettingError(
+            f"{run.dir}: --debias needs probabilities of the options, and no answer of this run "
+            "has any. A contrastive model gives them, or --readout logprob."
+        )
     without = None
     if blind is not None:
         other = load_run(blind)

@@ -62,9 +62,16 @@ def _write_page(found: Forgetting, path: Path) -> None:
 
 
 def folders(given: Sequence[Path]) -> list[Path]:
-    """Replace each sweep's folder by its run folders: the base's, then by α."""
+    """Replace each sweep's folder by its run folders: the base's, then by α. So a folder of runs
+    alone that are named as those of a sweep.
+    """
+    from mubench_gen.runs.studies import is_sweep, runs_of
+
     found: list[Path] = []
     for path in given:
+        if is_sweep(path):
+            found += runs_of(path)
+            continue
         runs = [] if _is_run(path) else [one.parent for one in path.glob("*/manifest.json")]
         ranked = sorted((rank, one) for one in runs if (rank := _rank(one.name)) is not None)
         found += [folder for _, folder in ranked] or [path]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
-
-if TYPE_CHECKING:
-    from mubench_gen.interpolation.merge.extract import Extraction
-    from mubench_gen.interpolation.merge.report import BlockDistance, MergeReport
 
 _EXAMPLES = """
 \b
@@ -23,6 +18,7 @@ Examples:
   mubench-gen merge BASE ONE TWO --alpha 0.5 --out soup             towards the mean of the two
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
   mubench-gen merge BASE ONE TWO --method ties --density 0.3 --alpha 1 --out both
+  mubench-gen merge BASE ONE TWO --method fisher --statistics S1 --statistics S2 --alpha 1 --out f
   mubench-gen merge BASE ONE TWO --weights 1,0.5 --alpha 0.5 --out soup
   mubench-gen merge --recipe merge.toml --out merged                all of it from a file
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
@@ -54,7 +50,7 @@ Examples:
 @click.option(
     "--method",
     metavar="NAME",
-    help="linear, slerp, lines, task-arithmetic, ties, della, sce …; any other name lists all 16 "
+    help="linear, slerp, lines, task-arithmetic, ties, della, sce …; any other name lists all 18 "
     "by kind. [linear]",
 )
 @click.option(
@@ -76,6 +72,18 @@ Examples:
 @click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
 @click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
 @click.option("--seed", type=int, help="Of the methods that draw: dare, della. [0]")
+@click.option(
+    "--rescale",
+    type=click.Choice(["chance", "sum", "none"]),
+    help="How dare and della make up for what they drop: by an element's chance, by the tensor's "
+    "sum of magnitudes (as mergekit), or not. [chance]",
+)
+@click.option(
+    "--statistics",
+    multiple=True,
+    metavar="FOLDER",
+    help="What mubench-gen measure found of each fine-tune, in their order, with fisher, regmean.",
+)
 @click.option("--include", multiple=True, metavar="GLOB", help="Merge only these tensors.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
@@ -90,6 +98,11 @@ Examples:
     "--carry-from",
     type=click.Choice(["base", "finetuned"]),
     help="Where configuration, tokenizer, processor and chat template come from. [base]",
+)
+@click.option(
+    "--store",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="The type of the written weights; the configuration names it. [the inputs' own]",
 )
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Merge although the tokenizers' tokens differ."
@@ -119,10 +132,13 @@ def command(
     gamma: float | None,
     epsilon: float | None,
     seed: int | None,
+    rescale: Literal["chance", "sum", "none"] | None,
+    statistics: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: Literal["refuse", "keep-base"] | None,
     carry_from: Literal["base", "finetuned"] | None,
+    store: str | None,
     accept_vocabulary: bool,
     adapters: bool,
     rank: int | None,
@@ -134,6 +150,7 @@ def command(
     safetensors that transformers and vLLM load. The same command continues an interrupted
     merge.
     """
+    from mubench_gen.cli.merge_view import show, show_extraction, show_folders
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import bar
     from mubench_gen.interpolation.merge.alphas import spelled
@@ -143,8 +160,8 @@ def command(
     from mubench_gen.interpolation.merge.said import Said, together, weights_of
 
     if rank is not None:
-        _check_alone(adapters=adapters, alpha=alphas, weights=weights, recipe=recipe,
-                     method=method not in (None, "linear"),
+        _check_alone(adapters=adapters, store=store, statistics=statistics, alpha=alphas,
+                     weights=weights, recipe=recipe, method=method not in (None, "linear"),
                      carry_from=carry_from == "finetuned")  # fmt: skip
     if recipe is None and not finetuned:
         missed = "BASE" if base is None else "FINETUNED..."
@@ -159,10 +176,13 @@ def command(
         gamma=gamma,
         epsilon=epsilon,
         seed=seed,
+        rescale=rescale,
+        statistics=statistics or None,
         include=include or None,
         exclude=exclude or None,
         missing=missing,
         carry_from=carry_from,
+        store=store,
         accept_vocabulary=accept_vocabulary or None,
     )
     settings = (given if recipe is None else together(read_recipe(recipe), given)).settings(out)
@@ -172,7 +192,7 @@ def command(
         if as_json:
             print_json({**extraction.as_dict(), "folder": str(out)})
         else:
-            _show_extraction(extraction, out)
+            show_extraction(extraction, out)
         return
     folders = {spelled(alpha): str(path) for alpha, path in settings.folders(out).items()}
     if adapters:
@@ -181,15 +201,15 @@ def command(
             print_json({"adapter": settings.finetuned[0], "modules": modules, "folders": folders})
         else:
             say(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
-            _show_folders(folders)
+            show_folders(folders)
         return
     with bar("merge", 0) as progress:
         report = merge(settings, progress)
     if as_json:
         print_json({**report.as_dict(), "folders": folders})
     else:
-        _show(report)
-        _show_folders(folders)
+        show(report)
+        show_folders(folders)
 
 
 def _check_alone(**given: object) -> None:
@@ -202,85 +222,3 @@ def _check_alone(**given: object) -> None:
                 f"--{name.replace('_', '-')} does not go with --extract-lora, which writes one "
                 "adapter. Scale that with mubench-gen merge BASE ADAPTER --alpha …, or sweep it."
             )
-
-
-def _show_extraction(found: Extraction, out: Path) -> None:
-    from mubench_gen.cli.tables import print_table
-    from mubench_gen.console.outlet import printable
-
-    say(printable(f"{found.base} → {found.finetuned}, rank {found.rank}"))
-    print_table(
-        ["", "modules", "‖Δ‖", "missed"],
-        [
-            [name, f"{count:,}", _number(norm), _number(error)]
-            for name, (count, norm, error) in found.layers.items()
-        ],
-        title="What the adapter misses (‖Δ − B·A‖ / ‖Δ‖) by layer",
-        right=range(1, 4),
-    )
-    if found.left_out:
-        norm = sum(one**2 for one in found.left_out.values()) ** 0.5
-        say(
-            f"{len(found.left_out):,} tensors that differ have no place in a LoRA (biases, norms, "
-            f"embeddings, convolutions): ‖Δ‖ {norm:.4f}, most of it in "
-            f"{', '.join(found.most_left_out[:3])}."
-        )
-    say(f"Of all that differs it misses {_number(found.error)}.")
-    say(printable(f"Adapter: {out}"))
-
-
-def _show(report: MergeReport) -> None:
-    from mubench_gen.cli.tables import print_table
-    from mubench_gen.console.outlet import printable
-
-    say(printable(f"{report.base} → {', '.join(report.finetuned)}"))
-    print_table(
-        ["", "tensors", "parameters", "distance", "cosine"],
-        [
-            *(_row(block) for block in report.blocks),
-            [
-                "all",
-                f"{len(report.merged):,}",
-                f"{report.parameters:,}",
-                _number(report.distance),
-                _number(report.cosine),
-            ],
-        ],
-        title="Distance (‖Δ‖ / ‖base‖) by block",
-        right=range(1, 5),
-    )
-    told = [f"{len(report.merged):,} tensors merged by {report.recipe.method}"]
-    told += [f"{report.identical:,} of them equal in all models"] if report.identical else []
-    told += [f"{len(report.copied):,} copied (integers)"] if report.copied else []
-    told += [f"{len(report.skipped):,} left as the base has them"] if report.skipped else []
-    lines = [f"{', '.join(told)}."]
-    lines.append(f"Taken from the {_SIDE[report.carried_from]}: {', '.join(report.carried)}.")
-    lines += [f"Weights of {n} in {how}." for n, how in report.formats.items() if "pickle" in how]
-    lines += [f"Note: {text}." for text in report.notes]
-    lines += [f"Warning: {text}." for text in report.warnings]
-    for line in lines:
-        say(printable(line))
-
-
-def _show_folders(folders: Mapping[str, str]) -> None:
-    from mubench_gen.console.outlet import printable
-
-    for alpha, path in folders.items():
-        say(printable(f"α {alpha}: {path}"))
-
-
-_SIDE = {"base": "base", "finetuned": "fine-tune"}
-
-
-def _row(block: BlockDistance) -> list[str]:
-    return [
-        block.name,
-        f"{block.tensors:,}",
-        f"{block.parameters:,}",
-        _number(block.distance),
-        _number(block.cosine),
-    ]
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

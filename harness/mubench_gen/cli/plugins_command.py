@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.plugin_checks import check, matrix
+from mubench_gen.cli.plugins_view import described, show_gguf, show_model, show_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.model import ModelSpec
     from mubench_gen.plugins.import_trial import Imported
     from mubench_gen.plugins.listing import Listed
 
@@ -145,11 +145,11 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
     from mubench_gen.plugins.registry import Plugins
 
     if name.lower().endswith(".gguf"):
-        _show_gguf(Path(name), as_json=as_json)
+        show_gguf(Path(name), as_json=as_json)
         return
     with results_only():
         plugin = Plugins().load(name)
-    models = [_described(spec) for spec in plugin.models]
+    models = [described(spec) for spec in plugin.models]
     of_engine = {} if engine is None else described_options(engine_options(engine))
     if as_json:
         print_json(
@@ -172,7 +172,7 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
     say(f"{printable(plugin.name)} ({printable(origin)})")
     for number, model in enumerate(models):
-        _show(model, first=number == 0)
+        show_model(model, first=number == 0)
     for offered, flag in (
         (plugin.judge, "eval --judge"),
         (plugin.offers.score, "score RUN --scorer"),
@@ -197,40 +197,17 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
     for dataset in plugin.offers.datasets:
         say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
     if plugin.judge is not None:
-        _show_options(described_options(plugin.judge.Options), "judge.", "the judge")
+        show_options(described_options(plugin.judge.Options), "judge.", "the judge")
     of_checkpoints = False
     for model in models:
         if not model["engines"]:
-            _show_options(model["options"], "", model["name"])
+            show_options(model["options"], "", model["name"])
         elif not of_checkpoints:
             of_checkpoints = True
-            _show_options(model["options"], "", "every checkpoint")
+            show_options(model["options"], "", "every checkpoint")
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
-    _show_options(of_engine, "engine.", f"--engine {engine}")
-
-
-def _show_gguf(file: Path, *, as_json: bool) -> None:
-    """Print what the header of a model in a GGUF file says, and what is opened with it."""
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.console.outlet import printable
-    from mubench_gen.engines.gguf_checkpoint import ENGINE, find_model
-
-    model = find_model(file, None)
-    assert model is not None
-    projector = None if model.projector is None else str(model.projector)
-    if as_json:
-        files, facts = [str(one) for one in model.files], model.header.facts()
-        context = model.header.context
-        print_json({"files": files, "facts": facts, "context": context, "projector": projector})
-        return
-    say(f"{printable(str(model.path))} (a model for --engine {ENGINE})")
-    for name, value in model.header.facts().items():
-        say(f"  {name}: {printable(value)}")
-    say(f"  context: {model.header.context or 'not said'}")
-    beside = ", ".join(one.name for one in model.projectors)
-    more = f"several lie beside it: {beside}" if beside else "none lies beside it"
-    say(printable(f"  projector: {projector or f'{more}; -o mmproj=FILE'}"))
+    show_options(of_engine, "engine.", f"--engine {engine}")
 
 
 @command.command("new", epilog=_NEW_EXAMPLES)
@@ -280,51 +257,3 @@ def new(
 
 command.add_command(check)
 command.add_command(matrix)
-
-
-def _described(spec: ModelSpec) -> dict[str, Any]:
-    from mubench_gen.cli.option_words import described_options
-    from mubench_gen.engines.options import CheckpointOptions
-    from mubench_gen.model import Checkpoint
-
-    source = spec.source
-    return {
-        "name": spec.name,
-        "kind": source.kind,
-        "source": str(source.path) if isinstance(source, Checkpoint) else source.__qualname__,
-        "engines": list(source.engines) if isinstance(source, Checkpoint) else [],
-        "any_id": spec.any_id,
-        "max_images": None if spec.kind == "contrastive" else spec.max_images,
-        "description": spec.description,
-        "facts": dict(spec.facts),
-        "options": described_options(
-            CheckpointOptions if isinstance(source, Checkpoint) else source.Options
-        ),
-    }
-
-
-def _show_options(options: dict[str, Any], prefix: str, of: str) -> None:
-    """Print the options of a model or a judge, as they are typed."""
-    for key, option in options.items():
-        value = "…" if option["default"] in (None, (), {}) else option["default"]
-        needed = "; required" if option["required"] else ""
-        about = option["description"] or ""
-        say(f"-o {prefix}{key}={value}  {about}  ({of}; {option['type']}{needed})")
-
-
-def _show(model: dict[str, Any], *, first: bool) -> None:
-    """Print a model: its name for --model, its kind, its facts."""
-    from mubench_gen.console.outlet import printable
-
-    source = model["source"]
-    notes = [model["kind"], *(["the default"] if first else [])]
-    notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
-    notes += [f"from {source}"] if source not in ("", model["name"]) else []
-    say()
-    say(f"  ({printable(', '.join(notes))})", mark=printable(model["name"]), bold=True)
-    facts = "; ".join(f"{key} {value}" for key, value in model["facts"].items())
-    most = model["max_images"]
-    images = f"{most or 'any number of'} image{'s' * (most != 1)} a question"
-    for line in (model["description"], facts, images):
-        if line:
-            say(f"  {printable(line)}")

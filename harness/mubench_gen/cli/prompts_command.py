@@ -119,7 +119,7 @@ def show(
     from mubench_gen.plan.settings import map_pairs, pairs
     from mubench_gen.prompts.orders import item_orders
     from mubench_gen.prompts.render import load_prompt, render
-    from mubench_gen.runs.recorder import plain_message
+    from mubench_gen.runs.record import plain_message
     from mubench_gen.tasks.samples import samples, tasks_of
     from mubench_gen.tasks.task import load_tasks
     from mubench_gen.types import FORM_WORDS, OPEN_FORMS

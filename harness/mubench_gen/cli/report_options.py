@@ -29,6 +29,7 @@ class Wanted:
     data: str | None
     images: bool
     items: int | None
+    pictures: int | None
     section: tuple[str, ...]
     each: bool
     figure: str | None
@@ -58,6 +59,7 @@ def check(runs: Sequence[Path], wanted: Wanted) -> None:
         "--data": (wanted.data is not None, ("--html",)),
         "--no-images": (not wanted.images, ("--html",)),
         "--items": (wanted.items is not None, ("--html",)),
+        "--pictures": (wanted.pictures is not None, ("--html",)),
         "--margin": (wanted.margin is not None, ("--forgetting",)),
     }
     for name, (given, fitting) in only.items():

@@ -73,11 +73,12 @@ def document_of(study: Analysis) -> dict[str, object]:
 
 
 def _write_page(study: Analysis, wanted: Wanted) -> None:
+    from mubench_gen.ablation.contact_sheet import PICTURES
     from mubench_gen.report.html import check_page_path
 
     path = Path(wanted.html) if wanted.html else study.dir / _PAGE
     check_page_path(path)
-    study.write_page(path, images=wanted.images)
+    study.write_page(path, images=wanted.images, pictures=wanted.pictures or PICTURES)
     note(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")
 
 
@@ -98,7 +99,7 @@ def _export(study: Analysis, wanted: Wanted) -> None:
     import io
 
     from mubench_gen.ablation.frames import rows_of
-    from mubench_gen.cli.report_command import check_binary, put
+    from mubench_gen.cli.report_output import check_binary, put
     from mubench_gen.console.formats import to_latex, to_markdown
     from mubench_gen.errors import MissingExtraError, SettingError, did_you_mean
     from mubench_gen.plan.settings import pairs

@@ -14,11 +14,15 @@ from mubench_gen.cli.setting_options import few, headings, setting_option, setti
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
+from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
+    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -32,6 +36,12 @@ Examples:
       --in-domain demo-texture --engine vllm
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
       --in-domain demo-texture --include 'vision_*'                   the vision tower alone
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --method linear,ties,dare-ties --density 0.3   which method, which α
+  mubench-gen sweep --plugin clip --base BASE --finetuned ONE --finetuned TWO \\
+      --in-domain 'kather*' --method ties,model-stock                 two fine-tunes in one
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --method outputs                       answers, not weights
   mubench-gen sweep --study paper-interpolation --pair plip
   mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
 
@@ -42,8 +52,9 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--study", "--pair", "--plugin", "--base", "--finetuned", "--alpha", "--in-domain",
-        "--method", "--include", "--exclude", "--missing", "--accept-vocabulary", "--adjust",
-        "--run-dir", "--html", "--svg", "--plan", "--json",
+        "--method", "--weights", "--density", "--gamma", "--epsilon", "--t3", "--include",
+        "--exclude", "--missing", "--accept-vocabulary", "--adjust", "--run-dir", "--html",
+        "--svg", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -71,13 +82,18 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 )
 @setting_option("plugin", multiple=False)
 @click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
-@click.option("--finetuned", metavar="MODEL", help="The fine-tune, a model of the plugin.")
+@click.option(
+    "--finetuned",
+    multiple=True,
+    metavar="MODEL",
+    help="The fine-tune, a model of the plugin; may be given several times.",
+)
 @click.option(
     "--alpha",
     "alphas",
     multiple=True,
     metavar="A[,A…]|START:STOP:STEP",
-    help="Positions between base (0) and fine-tune (1). [0:1:0.1]",
+    help="Positions between base (0) and fine-tune (1), as in merge. [0:1:0.1]",
 )
 @click.option(
     "--in-domain",
@@ -87,9 +103,31 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 )
 @click.option(
     "--method",
-    default="linear",
-    metavar="NAME",
-    help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
+    "methods",
+    multiple=True,
+    default=("linear",),
+    metavar="NAME[,NAME…]",
+    help="How weights are mixed, as in merge: linear, slerp, lines, task-arithmetic, ties, "
+    "dare-ties, della …; any other name lists all by kind. Of several each is asked at every α. "
+    "outputs, outputs-logits: answers are mixed, not weights, and the two ends alone are asked. "
+    "[linear]",
+)
+@click.option(
+    "--weights",
+    metavar="W,W…",
+    help="One for each fine-tune, as in merge. [1 each]",
+)
+@click.option(
+    "--density", type=float, help="The share that ties, dare, della, breadcrumbs, sce keep."
+)
+@click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
+@click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
+@click.option(
+    "--t3",
+    default="",
+    metavar="gamma=G,min=A,max=B",
+    help="Of outputs: how T³ weighs the base by the divergence of two answers, from A to B. "
+    "[gamma=0.5,min=0,max=1]",
 )
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."
@@ -140,10 +178,15 @@ def command(
     study: str | None,
     pair: str | None,
     base: str | None,
-    finetuned: str | None,
+    finetuned: tuple[str, ...],
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
-    method: str,
+    methods: tuple[str, ...],
+    weights: str | None,
+    density: float | None,
+    gamma: float | None,
+    epsilon: float | None,
+    t3: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: str,
@@ -155,13 +198,17 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Evaluate weights between a base and its fine-tune, every α on the same items.
+    """Evaluate weights between a base and its fine-tunes, every α on the same items.
 
     One process changes the weights: in place on transformers; on vLLM it reloads them and
     empties the caches. The other options are those of eval.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.sweep_outputs import Given, check_flags, mixes_outputs, opened
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.merge.methods import Sparse
+    from mubench_gen.interpolation.merge.said import weights_of
+    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
+    from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
     from mubench_gen.plan.sources import gather
@@ -174,6 +221,27 @@ def command(
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
     gathered = gather(flags, config)
     inside = [part for text in in_domain for part in text.split(",") if part]
+    command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
+    names = [name for text in methods for name in text.split(",") if name.strip()]
+    if mixes_outputs(names):
+        of_weights = {
+            "--weights": weights, "--density": density, "--gamma": gamma, "--epsilon": epsilon,
+            "--include": include, "--exclude": exclude, "--missing": missing != "refuse",
+            "--accept-vocabulary": accept_vocabulary,
+        }  # fmt: skip
+        check_flags(names, finetuned, of_weights)
+        given = Given(names[0], t3, base, finetuned, alphas, inside, study, pair)
+        with results_only():
+            outputs = opened(given, gathered.values, flags)
+            mixed = None
+            if not planning:
+                mixed = run_outputs(outputs, command_line, adjust=adjust, progress=True)
+        if mixed is None:
+            outputs.close()
+            return _show_plan("α", outputs.folder, outputs.planned(), as_json=as_json)
+        return _finish(mixed, outputs.title, html, svg, as_json=as_json)
+    if t3:
+        raise SettingError("--t3 is of outputs: give it with --method outputs.")
     meant = asked(
         gathered.values,
         study=study,
@@ -183,53 +251,78 @@ def command(
         in_domain=inside,
         alphas=alphas,
     )
+    recipes = make_recipes(
+        meant.alphas,
+        methods=names,
+        sparse=Sparse(density, gamma, epsilon),
+        each=() if weights is None else weights_of(weights),
+        seed=meant.settings.seed,
+        include=include,
+        exclude=exclude,
+        keep_base=missing == "keep-base",
+    )
     with results_only():
         sweep = open_sweep(
             meant.settings,
             base=meant.base,
             finetuned=meant.finetuned,
-            alphas=meant.alphas,
+            recipes=recipes,
             in_domain=meant.in_domain,
             plugins=Plugins(),
-            method=method,
-            include=include,
-            exclude=exclude,
             accept_vocabulary=accept_vocabulary,
-            keep_base=missing == "keep-base",
             study=meant.study,
         )
-        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None
         if not planning:
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return _plan(sweep, as_json=as_json)
-    write_pages(result.frontier, _title(result), html, svg)
+    return _finish(result, _title(result), html, svg, as_json=as_json)
+
+
+def _finish(
+    result: SweepResult | OutputResult,
+    title: str,
+    html: Path | None,
+    svg: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Write and print what was found; the exit code says whether items failed."""
+    from mubench_gen.cli.tables import print_json
+
+    write_pages(result.frontier, title, html, svg)
     if as_json:
         print_json(result.as_dict())
     else:
-        show(result.frontier, _title(result))
-    note(f"Sweep folder: {sweep.folder}")
+        show(result.frontier, title)
+    note(f"Sweep folder: {result.sweep.folder}")
     return 3 if result.n_errors else 0
 
 
 def _plan(sweep: Sweep, *, as_json: bool) -> int:
     """Print what a sweep would ask, and ask nothing."""
-    from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.interpolation.sweep.frontier import named
     from mubench_gen.plan.items import planned
 
     sweep.plan.model.close()
-    items = {named(alpha): planned(plan) for alpha, plan in sweep.plans.items()}
+    items = {stop.name: planned(plan) for stop, plan in sweep.plans.items()}
+    head = "α" if len(sweep.recipes) == 1 else "method and α"
+    return _show_plan(head, sweep.folder, items, as_json=as_json)
+
+
+def _show_plan(head: str, folder: Path, items: Mapping[str, int], *, as_json: bool) -> int:
+    """Print how many items each would take."""
+    from mubench_gen.cli.tables import print_json, print_table
+
     total = sum(items.values())
     if as_json:
-        print_json({"sweep_dir": str(sweep.folder), "items": items, "total": total})
+        print_json({"sweep_dir": str(folder), "items": items, "total": total})
         return 0
-    rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
+    rows = [[name, f"{n:,}"] for name, n in items.items()]
     print_table(
-        ["α", "items"],
+        [head, "items"],
         rows,
-        title=f"{sweep.folder}: {total:,} items, no request was sent",
+        title=f"{folder}: {total:,} items, no request was sent",
         right=[1],
     )
     return 0
@@ -237,9 +330,9 @@ def _plan(sweep: Sweep, *, as_json: bool) -> int:
 
 def _title(result: SweepResult) -> str:
     sweep = result.sweep
-    names = [Path(str(one.path)).name for one in (sweep.base, sweep.finetuned)]
-    recipe = sweep.recipe
-    parts = [f"{names[0]} → {names[1]}", recipe.method]
+    base, *finetuned = (Path(str(one.path)).name for one in (sweep.base, *sweep.finetuned))
+    recipe = sweep.recipes[0]
+    parts = [f"{base} → {' and '.join(finetuned)}", *(one.method for one in sweep.recipes)]
     parts += [f"only {', '.join(recipe.include)}"] if recipe.include else []
     parts += [f"without {', '.join(recipe.exclude)}"] if recipe.exclude else []
     return ", ".join(parts)
@@ -263,27 +356,36 @@ def show(found: Frontier, title: str) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
     from mubench_gen.interpolation.sweep.page import (
-        ALPHA,
+        each_heads,
+        each_rows,
         ends_rows,
-        explained,
+        head,
         part_heads,
         part_rows,
         task_rows,
     )
+    from mubench_gen.interpolation.sweep.sentences import explained, finetuned_name
 
     rows = ends_rows(found)
     print_table(
-        [ALPHA, "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
+        [head(found), "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
         [row[:7] for row in rows],
         title=f"{title}: accuracy in %, then the gain over the base in points",
         right=range(7),
     )
     print_table(
-        [ALPHA, "in-domain", "rest", "mean"],
+        [head(found), "in-domain", "rest", "mean"],
         [[row[0], *row[7:]] for row in rows],
-        title="Gain over the fine-tune in points",
+        title=f"Gain over {finetuned_name(found)} in points",
         right=range(4),
     )
+    if found.finetunes:
+        print_table(
+            each_heads(found),
+            each_rows(found),
+            title="Gain of the mean over each fine-tune in points",
+            right=range(len(found.finetunes) + 1),
+        )
     if found.parts:
         print_table(
             part_heads(found),
@@ -292,10 +394,10 @@ def show(found: Frontier, title: str) -> None:
             right=range(2, len(found.parts) + 2),
         )
     print_table(
-        ["task (*: in-domain)", "items", *(f"α {alpha}" for alpha in found.alphas)],
+        ["task (*: in-domain)", "items", *map(found.spoken, found.names)],
         task_rows(found),
         title="Accuracy by task in %",
-        right=range(1, len(found.alphas) + 2),
+        right=range(1, len(found.names) + 2),
     )
     for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))

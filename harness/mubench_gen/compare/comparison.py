@@ -8,26 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from mubench_gen.compare.answer_matrix import UNREAD, Reading, Values, read_outcomes
+from mubench_gen.compare.answer_matrix import Reading, read_outcomes
 from mubench_gen.compare.differences import (
     Difference,
-    Group,
     Overall,
-    Row,
-    adjusted,
     flat,
-    groups_of,
-    judged,
-    overall_of,
-    row_of,
     shrunk,
 )
-from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_values, sides_of
+from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, sides_of
+from mubench_gen.compare.pairing import Pairing, compared
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.clusters import IMAGE
-from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import DRAWS, Adjust
 from mubench_gen.scores.metadata import check_facts
 from mubench_gen.scores.metrics import ChosenMetric
@@ -162,7 +155,7 @@ def compare(
     sides, members = sides_of(reading, labels, group)
     chosen = pairs_of(sides, reading, pairs, group)
     clusters = reading.clusters
-    pairing = _Pairing(
+    pairing = Pairing(
         reading,
         found,
         sides,
@@ -174,7 +167,7 @@ def compare(
         seed,
         clusters.noun,
     )
-    differences, overall, _ = _compared(pairing)
+    differences, overall, _ = compared(pairing)
     if pool and differences:
         every = pairing.values(range(len(sides)), None)
         named = [side.label for side in sides]
@@ -194,7 +187,7 @@ def compare(
         adjust=adjust,
         margin=margin,
         seed=seed,
-        metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
+        metrics={one.key: MetricComparison(one, *compared(pairing, one)) for one in metrics},
         clustered=clusters.by,
         noun=clusters.noun,
         form=form,
@@ -261,76 +254,3 @@ def _accepted(
             "compares only those."
         )
     return found.obstacles + found.unfinished
-
-
-@dataclass(frozen=True, slots=True)
-class _Pairing:
-    """The sides, the indices of their runs, and the pairs of sides to compare."""
-
-    reading: Reading
-    found: Comparability
-    sides: Sequence[Side]
-    members: Sequence[Sequence[int]]
-    pairs: Sequence[tuple[int, int]]
-    adjust: Adjust
-    margin: float | None
-    asked: frozenset[int]
-    seed: int
-    noun: str
-
-    def values(self, places: Sequence[int], metric: str | None) -> Values:
-        """Values of shape (items, sides); an item is NaN in all if one of the runs has none."""
-        members = [self.members[place] for place in places]
-        wanted, by_id = self.found.wanted, self.found.by_id
-        return side_values(self.reading, members, wanted, by_id=by_id, metric=metric)
-
-
-def _compared(
-    pairing: _Pairing, chosen: ChosenMetric | None = None
-) -> tuple[tuple[Difference, ...], tuple[Overall, ...], tuple[str, ...]]:
-    """The differences in accuracy, or in that metric, and the groups too small for one."""
-    groups = list(groups_of(pairing.reading, pairing.found.wanted))
-    clusters, seed, how = pairing.reading.clusters.codes, pairing.seed, pairing.adjust
-    images = ways_of(clusters)[0]
-    bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
-    metric = None if chosen is None else chosen.key
-    least = 1 if bounds == (0.0, 1.0) else 2  # images
-    rows: list[Row] = []
-    left_out: dict[str, None] = {}
-    for first, second in pairing.pairs:
-        both = pairing.values((first, second), metric)
-        unread = None if metric else pairing.values((first, second), UNREAD)
-        labels = pairing.sides[first].label, pairing.sides[second].label
-        there = ~np.isnan(both[:, 0])
-        for group in groups:
-            one = group.among(there)
-            if len(np.unique(images[one.items])) < least:
-                left_out[one.name] = None
-                continue
-            rows.append(
-                row_of(
-                    one, both, clusters, labels,
-                    bounds=bounds,
-                    asked=not pairing.asked or second in pairing.asked,
-                    excluded=len(group.items) - len(one.items),
-                    reach=None if unread is None else _bounds(one, both, unread),
-                    seed=seed,
-                    noun=pairing.noun,
-                )
-            )  # fmt: skip
-    overall: tuple[Overall, ...] = ()
-    if len(pairing.sides) > 2:
-        every = pairing.values(range(len(pairing.sides)), metric)
-        several = [one.among(~np.isnan(every[:, 0])) for one in groups]
-        several = [one for one in several if len(one.items)]
-        overall = overall_of(several, every, clusters, how=how, seed=seed)
-    differences = judged(adjusted(rows, how=how, seed=seed), pairing.margin)
-    return differences, overall, tuple(left_out)
-
-
-def _bounds(group: Group, right: Values, unread: Values) -> tuple[float, float]:
-    """The least and greatest difference of two sides; (items, sides), unread ones as shares."""
-    right, unread = right[group.items], unread[group.items]
-    difference = right[:, 0] - right[:, 1]
-    low, high = difference - unread[:, 1], difference + unread[:, 0]
-    return float(low @ group.weights), float(high @ group.weights)

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Codes, Reading, Values
 from mubench_gen.scores.crossing import ways_of
-from mubench_gen.scores.joint import Adjust, Floats, Wald, adjust, block_of, wald
+from mubench_gen.scores.joint import Adjust, Floats, adjust, block_of
 from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.paired import PairedDifference, Verdict, verdict, weights_of
 from mubench_gen.scores.pooling import PooledDifference, pooled
+from mubench_gen.scores.wald import Wald, wald
 
 _PARTS = {"task": "tasks", "dataset": "datasets"}
 MACRO = "macro"

@@ -104,7 +104,7 @@ def forgetting(
         intersection=intersection,
         unfinished=unfinished,
         adjust=adjust,
-        asked=[place for place, run in enumerate(runs) if _alpha(run) in (None, 1)],
+        asked=[place for place, run in enumerate(runs) if _is_asked(run)],
         pool=False,
         seed=seed,
     )
@@ -122,6 +122,12 @@ def forgetting(
         margin=margin,
         changes=tuple(_change(one, margin) for one in found.differences),
     )
+
+
+def _is_asked(run: Run) -> bool:
+    """Whether it is no step of a sweep on the way to a fine-tune."""
+    stated = run.manifest["model"].get("facts") or {}
+    return "method" not in stated and _alpha(run) in (None, 1)
 
 
 def _alpha(run: Run) -> Decimal | None:

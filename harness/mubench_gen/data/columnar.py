@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Fields of questions and captions that nothing depends on.
+# Fields of a question or caption that nothing depends on. A question may have such a name itself.
 UNREAD = frozenset({"id", "name", "tags"})
 
 
@@ -40,22 +40,24 @@ def damage_told(path: Path, where: str = "", size: int | None = None) -> Iterato
         raise DataError(f"{path}{where}: {what}: {reason.rstrip('.')}.") from None
 
 
-def values(array: Any, unread: frozenset[str] = frozenset()) -> list[Any]:
+def values(
+    array: Any, unread: frozenset[str] = frozenset(), *, inner: frozenset[str] = frozenset()
+) -> list[Any]:
     """What `array.to_pylist()` gives: structs as dicts, lists as lists, nulls as None.
 
-    `unread` names fields of structs that are left out.
+    `unread` names fields of structs that are left out, `inner` those of structs inside of structs.
     """
     import pyarrow.types as kinds
 
     kind = array.type
     if kinds.is_struct(kind):
-        return _structs(array, unread)
+        return _structs(array, unread, unread | inner)
     if kinds.is_list(kind) or kinds.is_large_list(kind):
         return _lists(array, unread)
     if kinds.is_string(kind) or kinds.is_large_string(kind):
         return list(array.to_numpy(zero_copy_only=False).tolist())
     if kinds.is_dictionary(kind):
-        return values(array.dictionary_decode(), unread)
+        return values(array.dictionary_decode(), unread, inner=inner)
     if kinds.is_primitive(kind) and array.null_count == 0 and not kinds.is_temporal(kind):
         return list(array.to_numpy(zero_copy_only=False).tolist())
     return list(array.to_pylist())
@@ -79,7 +81,7 @@ class Columns(dict[str, list[Any]]):
         with damage_told(self._path, f", column {name}"):
             column = self._batch.column(name)
             column.validate(full=True)
-            self[name] = found = values(column, self._unread)
+            self[name] = found = values(column, inner=self._unread)
         return found
 
 
@@ -107,10 +109,10 @@ class Cells(Mapping[str, Any]):
         return len(self._columns.names)
 
 
-def _structs(array: Any, unread: frozenset[str]) -> list[Any]:
+def _structs(array: Any, unread: frozenset[str], inner: frozenset[str]) -> list[Any]:
     names = [field.name for field in array.type]
     read = [i for i, name in enumerate(names) if name not in unread]
-    children = [values(array.field(i), unread) for i in read]
+    children = [values(array.field(i), inner) for i in read]
     names = [names[i] for i in read]
     found: list[Any] = [
         dict(zip(names, cells, strict=True)) for cells in zip(*children, strict=True)

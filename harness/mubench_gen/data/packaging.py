@@ -17,7 +17,8 @@ from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.errors import DataError, PluginError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.plugins.data_set import DataSet
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
+from mubench_gen.prompts.toml_files import as_toml
 from mubench_gen.storage.scratch import Scratch, sweep
 
 _PLACE = "{class}"
@@ -274,21 +275,8 @@ def _write_tasks(spec: DataSet, folder: Path) -> None:
     usual = {spec.name: {"title": spec.title, "group": spec.name, "question": spec.name}}
     folder.mkdir()
     for name, keys in (spec.tasks or usual).items():
-        text = _toml({"source": spec.citation, **keys})
+        text = as_toml({"source": spec.citation, **keys})
         (folder / f"{name}.toml").write_text(text, "utf-8")
-
-
-def _toml(keys: Mapping[str, Any]) -> str:
-    """JSON texts, numbers and lists of texts are valid TOML; mappings are its tables."""
-    plain = {key: value for key, value in keys.items() if not isinstance(value, Mapping)}
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
-    for table in (key for key in keys if key not in plain):
-        lines.append(f"\n[{table}]")
-        lines += [
-            f"{json.dumps(key, ensure_ascii=False)} = {json.dumps(value, ensure_ascii=False)}"
-            for key, value in keys[table].items()
-        ]
-    return "\n".join(lines) + "\n"
 
 
 def _describe(spec: DataSet, folder: Path, counts: Counts, revision: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class HostedModel:
         self.facts: Mapping[str, Any] = {}
         self.hardware: Mapping[str, Any] = {}
         self.alpha: Any = None
-        self.moves = False  # whether it is a sweep's
+        self.watched: tuple[str, Decimal] | None = None
         self.seen: dict[str, Any] = {}  # what it answered to questions that are not a run's
         self.deaths = 0
         self.hosts: list[LocalHost | HostProcess] = []
@@ -78,9 +79,11 @@ class HostedModel:
             self._first.begin("card")
             self._begun = True
 
-    def move(self, alpha: Any) -> None:
-        """Set where a sweep moves the weights at the next `load`."""
-        self.alpha, self.moves = alpha, True
+    def move(self, alpha: Any, watched: tuple[str, Decimal] | None = None) -> None:
+        """Set where a sweep moves the weights at the next `load`. `watched`: a line and the place
+        on it, where its answers must differ from those of other places; None for no such check.
+        """
+        self.alpha, self.watched = alpha, watched
 
     def load(self, run: RunSetup) -> Mapping[str, Any]:
         """Load the model in all hosts, for a run; returns its facts."""

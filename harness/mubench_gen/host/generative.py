@@ -45,6 +45,12 @@ class Replies:
         return [responses[request.key] for request in requests]
 
 
+def from_answer(answer: Any, request: Request, seconds: float) -> Response:
+    """The response for what a streaming model answered, which the read-out says how to read."""
+    readers = {"logprob": from_scores, "cloze": from_options}
+    return readers.get(request.readout, from_reply)(answer, request, seconds)
+
+
 def _timed(
     requests: Sequence[Request],
     call: Callable[[Sequence[Request]], Sequence[Any]],

@@ -28,7 +28,7 @@ from mubench_gen.host.card import ModelCard, plain_spec
 from mubench_gen.host.contrastive import Similarities
 from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.host.events import Answered, Broken, Event, Failed, GivenUp
-from mubench_gen.host.generative import Replies, from_reply, from_scores
+from mubench_gen.host.generative import Replies, from_answer
 from mubench_gen.host.hardware import hardware
 from mubench_gen.host.setup import HostSetup
 from mubench_gen.images.appearance import is_nearly_constant
@@ -36,7 +36,7 @@ from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.transform import read_transform
 from mubench_gen.model import ContrastiveModel, Model, ModelSpec, Runtime
-from mubench_gen.plugins.hooks import of_a_signal
+from mubench_gen.plugins.isolation import of_a_signal
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Failure, Image, Request, Response
 
@@ -254,8 +254,8 @@ class Serving:
             response = Response(error=failure(error), seconds=seconds)
             self._emit(Answered(number, [response]))
         else:
-            convert = from_scores if request.readout == "logprob" else from_reply
-            self._emit(Answered(number, [_seen(request, convert(done.result(), request, seconds))]))
+            response = from_answer(done.result(), request, seconds)
+            self._emit(Answered(number, [_seen(request, response)]))
 
     def _needs_pixels(self, image: Image) -> bool:
         if self._asker is None:

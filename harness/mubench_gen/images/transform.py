@@ -18,7 +18,7 @@ from mubench_gen.console.secrets import secret_fields
 from mubench_gen.errors import ImageError, PluginError, SettingError, describe, did_you_mean
 from mubench_gen.model import Options
 from mubench_gen.plugins.extension import Transform
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.storage.named_files import named_files
 

@@ -23,35 +23,44 @@ _APART = Decimal("0.1")  # nearer α may round to the same
 
 
 class MovedWeights:
-    """Asks about two coloured squares at `alpha` (None: the base).
+    """Asks about two coloured squares at `alpha` of a line: a method, or a model itself. The base,
+    on the line "", is α 0 of all lines.
 
-    `seen`: what the model answered at the α before, which is kept with the model.
+    `seen`: what the model answered before, which is kept with the model. Two lines are not held
+    against each other, since methods may give the same weights, also at different α.
     """
 
     def __init__(
-        self, alpha: Decimal | None, readout: Readout, seen: MutableMapping[Decimal, Any]
+        self,
+        line: str,
+        alpha: Decimal,
+        readout: Readout,
+        seen: MutableMapping[tuple[str, Decimal], Any],
     ) -> None:
-        self._alpha = Decimal(0) if alpha is None else alpha
+        self._line, self._alpha = line, alpha
         self._readout = readout
         self._seen = seen
 
     def check(self, ask: Ask) -> Steps:
-        """UsageError if the model answers exactly as it did at another α."""
+        """UsageError if the model answers exactly as it did further on the line."""
         asked = [_question(square(colour), self._readout) for colour in COLOURS]
         responses = yield from ask(asked)
         if any(one.error is not None for one in responses):
             return
         now = [(one.reply, one.scores) for one in responses]
-        for alpha, before in self._seen.items():
-            if before == now and abs(alpha - self._alpha) >= _APART:
+        for (line, alpha), before in self._seen.items():
+            apart = abs(alpha - self._alpha) >= _APART
+            if before == now and apart and (line == self._line or "" in (line, self._line)):
                 raise UsageError(
                     f"The weights did not move: at α {self._alpha} the model answers as at α "
-                    f"{alpha}, to the last digit. Either the two ends are one model, or a cache of "
-                    "the engine answers by other weights than those that are meant: make the "
-                    "folders with mubench-gen merge and evaluate them one by one. --no-preflight "
-                    "asks all the same."
+                    f"{alpha} ({self._line or line}), to the last "
+                    "digit. Either the weights there are the same (two ends that are one model, a "
+                    "method that keeps nothing of the differences), or a cache of the engine "
+                    "answers by other weights than those that are meant: make the folders with "
+                    "mubench-gen merge and evaluate them one by one. --no-preflight asks all the "
+                    "same."
                 )
-        self._seen[self._alpha] = now
+        self._seen[self._line, self._alpha] = now
 
 
 def _question(image: Image, readout: Readout) -> Request:

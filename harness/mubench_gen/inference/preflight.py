@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
 
@@ -48,10 +47,10 @@ def open_preflight(
         blames=isinstance(card.spec.source, Checkpoint),
         is_remote=card.engine == "server",
     )
-    if model.moves and isinstance(model.alpha, Decimal | None):  # not one α for each part
+    if model.watched is not None:
         scored = [one for one in ("similarity", "logprob") if one in card.readouts]
         readout = scored[0] if scored else card.readouts[0]
-        made.moved = MovedWeights(model.alpha, readout, model.seen.setdefault("moved", {}))
+        made.moved = MovedWeights(*model.watched, readout, model.seen.setdefault("moved", {}))
     shown = plan.settings.control != "blind" and card.spec.kind == "generative"
     if card.canary and shown and allowed.has_room(REQUESTS):
         earlier = [one["canary"] for one in sessions if "canary" in one]

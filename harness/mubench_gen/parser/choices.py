@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 
-from mubench_gen.parser.keys import heads_of, key_of, letters_of, short_of
+from mubench_gen.parser.keys import alias_keys, all_starts, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
-from mubench_gen.parser.tokens import Tokens, join
+from mubench_gen.parser.tokens import Tokens, squeezed
 
 _META = re.compile(
     r"(?:none|neither|all)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
@@ -19,10 +19,6 @@ _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
-_ARTICLE_LETTERS = ("t", "a")
-# A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
-SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
-_ACRONYM = 4  # an alias of so few capitals counts only in capitals: "IF" is no "if"
 
 
 def _denials(key: str) -> Iterator[str]:
@@ -40,14 +36,12 @@ class Choices:
         "_by_length",
         "_cased",
         "_further",
-        "_heads",
-        "_heads_by",
         "_keys",
         "_letters",
         "_lowered",
-        "_near",
         "_owned",
         "_squeezed",
+        "_starts",
         "_texts",
         "labels",
         "options",
@@ -63,10 +57,8 @@ class Choices:
         self.room = max(map(len, chain(options, *aliases))) * 2 + 40
         self._aliases = aliases
         self._cased: dict[str, str] = {}  # key → what a text must begin with: "IF", "E."
-        self._heads: tuple[str, ...] | None = None
-        self._letters: list[tuple[str, Container[str]]] | None = None
-        self._near: dict[str, Sequence[str]] = {}
-        self._heads_by: dict[str, tuple[str, ...]] = {}
+        self._starts: tuple[str, ...] | None = None
+        self._letters: set[str] | None = None
         self._further: bool | None = None
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
@@ -105,18 +97,16 @@ class Choices:
         """The aliases' keys, and the abbreviated species; each means one option alone."""
         further: dict[str, set[int]] = {}
         for index, aliases in enumerate(self._aliases):
-            for alias in aliases:
-                key = key_of(alias)
-                if key and key not in texts:
+            for key, cased in alias_keys(aliases):
+                if key not in texts:
                     further.setdefault(key, set()).add(index)
-                    if alias.isupper() and alias.isalpha() and len(alias) <= _ACRONYM:
-                        self._cased[short_of(key)] = alias
+                    if cased:
+                        self._cased[short_of(key)] = cased
         for index, option in enumerate(self.options):
-            species = SPECIES.fullmatch(option) if option.count(" ") == 1 else None
-            key = join([species[1].lower(), species[2]]) if species else ""
-            if species and key not in texts:
+            key = species_key(option)
+            if key and key not in texts:
                 further.setdefault(key, set()).add(index)
-                self._cased[short_of(key)] = f"{species[1]}."
+                self._cased[short_of(key)] = f"{option[0]}."
         return {key: min(named) for key, named in further.items() if len(named) == 1}
 
     @property
@@ -146,16 +136,14 @@ class Choices:
     def further(self) -> bool:
         """Whether an option may be written otherwise than by its text."""
         if self._further is None:
-            self._further = bool(self._aliases) or any(
-                option.count(" ") == 1 and SPECIES.fullmatch(option) for option in self.options
-            )
+            self._further = bool(self._aliases) or any(map(species_key, self.options))
         return self._further
 
     def read(self, tokens: Tokens) -> int | None:
         """The option that these tokens are the text of, -1 if they are of several, else None."""
         if tokens.joined in self.texts:
             return self.texts[tokens.joined]
-        return self.squeezed.get(short_of(tokens.joined))
+        return self.squeezed.get(squeezed(tokens.joined))
 
     def alias_in(self, text: str, index: int) -> str | None:
         """The alias by which a text names the option, None if it is the option's own text."""
@@ -177,11 +165,20 @@ class Choices:
         return self._by_length
 
     @property
-    def heads(self) -> tuple[str, ...]:
-        """The beginnings of all texts: a cheap test before a reply is tokenised."""
-        if self._heads is None:
-            self._heads = tuple({head for key in self.texts for head in heads_of(key)})
-        return self._heads
+    def starts(self) -> tuple[str, ...]:
+        """How a reply may begin with a text or an alias: a cheap test before it is tokenised."""
+        if self._starts is None:
+            named = zip(self.options, self._aliases or repeat(()), strict=False)
+            self._starts = tuple(
+                chain.from_iterable(all_starts(option, *aliases) for option, aliases in named)
+            )
+        return self._starts
+
+    def starts_with(self, letter: str) -> bool:
+        """Whether the key of a text or an alias may begin with that letter."""
+        if self._letters is None:
+            self._letters = {start[:1] for start in self.starts}
+        return letter in self._letters or "" in self._letters
 
     @property
     def lowered(self) -> str:
@@ -190,43 +187,19 @@ class Choices:
             self._lowered = "\n".join(self.written()).lower()
         return self._lowered
 
-    def near(self, letter: str) -> Sequence[str]:
-        """The texts and aliases that a reply may begin with that letter."""
-        known = self._near.get(letter)
-        if known is None:
-            if self._letters is None:
-                self._letters = [(text, letters_of(text)) for text in self.written()]
-            known = [text for text, letters in self._letters if letter in letters]
-            self._near[letter] = known
-        return known
-
-    def _near_heads(self, letter: str) -> tuple[str, ...]:
-        """How the texts that may begin with a letter begin."""
-        known = self._heads_by.get(letter)
-        if known is None:
-            heads = {head for text in self.near(letter) for head in heads_of(key_of(text))}
-            if any(map(SPECIES.match, self.near(letter))):
-                heads.add(letter)
-            known = self._heads_by[letter] = tuple(heads)
-        return known
-
     def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""
         skipped = _SKIP.match(lowered, at)
         at = skipped.end() if skipped else at
-        letter = lowered[at : at + 1]
-        if lowered.startswith(self._heads_of(index, letter), at):
+        starts = (
+            starts_of(self.options[index])
+            if index is not None and not self.further
+            else self.starts
+        )
+        if lowered.startswith(starts, at):
             return True
-        article = _ARTICLE.match(lowered, at) if letter in _ARTICLE_LETTERS else None
-        if article is None:
-            return False
-        at = article.end()
-        return lowered.startswith(self._heads_of(index, lowered[at : at + 1]), at)
-
-    def _heads_of(self, index: int | None, letter: str) -> tuple[str, ...]:
-        if index is None or self.further:
-            return self._near_heads(letter)
-        return heads_of(self.key(index)) if self.near(letter) else ()
+        article = _ARTICLE.match(lowered, at)
+        return article is not None and lowered.startswith(starts, article.end())
 
     def opposite(self, index: int) -> int | None:
         """The option that is the denial of this one: "not X" of "X"."""

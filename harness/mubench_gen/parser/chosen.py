@@ -167,6 +167,8 @@ def _places(low: str, word: str) -> Iterator[int]:
 
 def _changes(low: str) -> Iterator[re.Match[str]]:
     """The matches of `_CHANGED`, which is tried only where one may begin."""
+    if not any_in(CHANGE_WORDS, low):
+        return
     starts = [start for word in _CHANGE_STARTS for start in _places(low, word)]
     at = 0
     for start in sorted(starts):

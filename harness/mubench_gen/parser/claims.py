@@ -180,6 +180,15 @@ def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
         yield Verdict.of(asserted[-1].option, asserted[-1].start, asserted[-1].end)
 
 
+def answering_sentences(reply: ReplyText) -> list[list[Claim]]:
+    """The claims outside questions and refusals, grouped by sentence."""
+    return reply.kept(_answering_sentences)
+
+
+def _answering_sentences(reply: ReplyText) -> list[list[Claim]]:
+    return by_sentence(reply, answering_claims(reply))
+
+
 def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
     """The claims, grouped by sentence."""
     groups: list[list[Claim]] = []
@@ -195,9 +204,7 @@ def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
 
 def answering_claims(reply: ReplyText) -> list[Claim]:
     """The claims outside questions and refusals, computed once for all rules."""
-    if reply.claims is None:
-        reply.claims = _answering(reply)
-    return reply.claims
+    return reply.kept(_answering)
 
 
 def _answering(reply: ReplyText) -> list[Claim]:

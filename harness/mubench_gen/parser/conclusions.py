@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim
+from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import COMMON, contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
@@ -160,7 +160,7 @@ def concluded(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _last_drawn(reply: ReplyText, cue: re.Pattern[str]) -> Iterator[Verdict]:
-    for group in reversed(by_sentence(reply, answering_claims(reply))):
+    for group in reversed(answering_sentences(reply)):
         if all(claim.stance in ("denied", "contrasted", "supposed") for claim in group):
             continue
         if _draws(reply, group, cue):
@@ -179,7 +179,7 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
 
 def several_options(reply: ReplyText) -> Iterator[Verdict]:
     """Several options are named together and none alone: "both A and B"."""
-    for group in by_sentence(reply, answering_claims(reply)):
+    for group in answering_sentences(reply):
         side_by_side = [claim for claim in group if claim.stance == "open"]
         if side_by_side and len({c.option for c in group if c.stance in ("open", "asserted")}) > 1:
             yield Verdict("ambiguous", None, group[0].start, group[-1].end)

@@ -3,64 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from functools import lru_cache
 
 from mubench_gen.parser.text import fold, lower, strip_markup
 from mubench_gen.parser.tokens import join, squeezed, words_of
-from mubench_gen.parser.words import NUMBERS, beginnings
+from mubench_gen.parser.words import NUMBERS, beginnings, normal
 
 _PLAIN = re.compile(r"[A-Za-z ]+")  # an option of words alone is split without `_TOKEN`
 ARTICLES = ("the", "a", "an")
+# A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
+SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
+_ACRONYM = 4  # the letters of a longer alias in capitals may be small
 _VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
-# No article, number, British or American spelling begins with these.
-_PLAIN_LETTERS = frozenset("BCDGHIJKLMPQRUVWXYbcdghijklmpqruvwxy")
 # Each digit with the first letters of the numbers that begin with it: "10", "ten".
-_DIGITS = {"0": "0z", "1": "1ot"} | {str(k): f"{k}{NUMBERS[k][0]}" for k in range(2, 10)}
+_DIGITS = {"0": ("0", "z"), "1": ("1", "o", "t")} | {
+    str(k): (str(k), NUMBERS[k][0]) for k in range(2, 10)
+}
 
 
-@lru_cache(maxsize=8192)
-def key_of(option: str) -> str:
-    """An option as " token token ", without a leading article."""
+def _words(option: str) -> list[str]:
+    """An option's words as they are written, without a leading article."""
     if _PLAIN.fullmatch(option):
         words = option.lower().split()
     else:
         words = words_of(lower(strip_markup(fold(option))))
     noun = len(words) > 1 and words[0] in ARTICLES and words[1] not in _VERBS
     if noun and not option.lower().startswith("a-"):  # "A-beta"
-        words = words[1:]
+        return words[1:]
+    return words
+
+
+@lru_cache(maxsize=8192)
+def key_of(option: str) -> str:
+    """An option as " token token ", without a leading article."""
+    words = _words(option)
     return join(words) if words else ""
 
 
 @lru_cache(maxsize=8192)
 def short_of(key: str) -> str:
     """A key squeezed."""
-    return squeezed(key.split())
-
-
-class _Anything:
-    """Contains every character."""
-
-    def __contains__(self, character: object) -> bool:
-        return True
-
-
-def letters_of(text: str) -> Container[str]:
-    """The letters and digits that replies may begin this text with."""
-    if text[:1] in _PLAIN_LETTERS:
-        return text[0].lower()
-    text = text.lstrip(" ([{\"'*$").lower()
-    letter, (word, _, rest) = text[:1], text.partition(" ")
-    if word in ARTICLES and rest:
-        others = letters_of(rest)
-        return letter + others if isinstance(others, str) else others
-    if letter in _DIGITS:
-        return _DIGITS[letter]
-    if not ("a" <= letter <= "z") or (letter == "a" and not text.isascii()):  # marks; "A型血"
-        return _Anything()
-    if word in NUMBERS:
-        return _DIGITS[str(NUMBERS.index(word))[0]] + letter
-    return "eoa" if letter == "e" or text.startswith(("ae", "oe")) else letter
+    return squeezed(key)
 
 
 def text_key(text: str) -> str:
@@ -68,10 +51,39 @@ def text_key(text: str) -> str:
     return short_of(key_of(text))
 
 
-def heads_of(key: str) -> tuple[str, ...]:
-    """How a key begins as a reply would write it; nothing for numbers, which may be words."""
-    if not key:
-        return ("\0",)
-    if key[1].isdigit():
-        return ("",)
-    return beginnings(key[1:4].partition(" ")[0])
+@lru_cache(maxsize=8192)
+def starts_of(option: str) -> tuple[str, ...]:
+    """How a reply may begin with this text, its first word alone being looked at."""
+    words = _words(option)
+    if not words:
+        return ()
+    first = normal(words[0])
+    if first[0].isdigit():
+        return _DIGITS.get(first[0], ("",))
+    starts = beginnings(first[:3])
+    return (*starts, *(start[0] for start in starts)) if SPECIES.match(option) else starts
+
+
+@lru_cache(maxsize=8192)
+def all_starts(*texts: str) -> tuple[str, ...]:
+    """`starts_of` an option's text and its aliases, each once."""
+    return tuple({start: None for text in texts for start in starts_of(text)})
+
+
+@lru_cache(maxsize=8192)
+def alias_keys(aliases: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The keys of an option's aliases, with how each must be written if it is an acronym."""
+    keyed = [(key_of(alias), alias) for alias in aliases]
+    return tuple((key, alias if _is_acronym(alias) else "") for key, alias in keyed if key)
+
+
+def _is_acronym(alias: str) -> bool:
+    """Whether it counts only in capitals: "IF" is no "if"."""
+    return alias.isupper() and alias.isalpha() and len(alias) <= _ACRONYM
+
+
+@lru_cache(maxsize=8192)
+def species_key(option: str) -> str:
+    """The key of a species' abbreviation, " e coli "; "" if the option is no species."""
+    species = SPECIES.fullmatch(option) if option.count(" ") == 1 else None
+    return join([species[1].lower(), species[2]]) if species else ""

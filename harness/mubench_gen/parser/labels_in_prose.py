@@ -39,9 +39,11 @@ _AND = re.compile(
 
 def labels_named(reply: ReplyText) -> list[Label]:
     """The labels in prose; articles, pronouns and parts of words are left out."""
-    if reply.labels is None:
-        reply.labels = list(_with_neighbours(reply, _labels_in_prose(reply)))
-    return reply.labels
+    return reply.kept(_labels_named)
+
+
+def _labels_named(reply: ReplyText) -> list[Label]:
+    return list(_with_neighbours(reply, _labels_in_prose(reply)))
 
 
 def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:

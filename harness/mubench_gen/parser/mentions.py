@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import accumulate
 
 from mubench_gen.parser.choices import Choices
-from mubench_gen.parser.tokens import Tokens, pieces
+from mubench_gen.parser.tokens import Tokens, pieces, squeezed
 
 _STAINED = ("stain", "label", "positive")  # "DAPI-stained" speaks of DAPI
 TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
@@ -16,14 +16,16 @@ TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thous
 class _Squeezed:
     """A reply's tokens without the spaces between words, and which token is where in that."""
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self._pieces = list(pieces(words))
+    def __init__(self, tokens: Tokens) -> None:
+        self._words = tokens.words
+        self._pieces: list[str] = []
         self._ends: list[int] = []
-        self.text = "".join(self._pieces)
+        self.text = squeezed(tokens.joined)
 
     def tokens_at(self, start: int, end: int) -> tuple[int, int] | None:
         """The first and the last token between two places; None if one is inside a token."""
         if not self._ends:
+            self._pieces = list(pieces(self._words))
             self._ends = list(accumulate(map(len, self._pieces)))
         first, last = bisect_right(self._ends, start), bisect_left(self._ends, end)
         begin = self._ends[first] - len(self._pieces[first])
@@ -39,10 +41,9 @@ def mentions(
     """(start, end, option or -1) of every option's text, in order, longest first."""
     taken: list[tuple[int, int, int]] = []
     used: set[int] = set()
-    words = tokens.joined.split()
-    stretch = _Squeezed(words)
+    stretch = _Squeezed(tokens)
     for key in choices.by_length:
-        for first, last in _find(key, stretch, tokens, lowered, words):
+        for first, last in _find(key, stretch, tokens, lowered):
             if first in used or last in used:
                 continue
             start, end = tokens.spans[first][0], tokens.spans[last][1]
@@ -54,23 +55,21 @@ def mentions(
     return taken
 
 
-def _find(
-    key: str, squeezed: _Squeezed, tokens: Tokens, lowered: str, words: Sequence[str]
-) -> Iterator[tuple[int, int]]:
+def _find(key: str, stretch: _Squeezed, tokens: Tokens, lowered: str) -> Iterator[tuple[int, int]]:
     """First and last token of each occurrence of a squeezed key."""
-    at = squeezed.text.find(key)
+    at = stretch.text.find(key)
     seen = 0
     while at >= 0 and seen < TEXT_CAP:
-        found = squeezed.tokens_at(at, at + len(key))
+        found = stretch.tokens_at(at, at + len(key))
         if found is not None:
             first, last = found
             start, end = tokens.spans[first][0], tokens.spans[last][1]
-            signed = first > 0 and words[first - 1] == "-"  # "-1" is not 1
+            signed = first > 0 and tokens.words[first - 1] == "-"  # "-1" is not 1
             part = signed or _split(lowered, tokens, first, last) or _hyphened(lowered, start, end)
             if not part:
                 yield first, last
             seen += 1
-        at = squeezed.text.find(key, at + 1)
+        at = stretch.text.find(key, at + 1)
 
 
 def _split(lowered: str, tokens: Tokens, first: int, last: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.asides import is_kind
-from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim
+from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
 from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
@@ -53,7 +53,7 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
 
 def _has_rival(reply: ReplyText, found: Verdict) -> bool:
     """Whether its sentence goes on to another option: "A is round, B flat", not "whereas B"."""
-    groups = by_sentence(reply, answering_claims(reply))
+    groups = answering_sentences(reply)
     for claim in groups[0] if groups else ():
         between = reply.low[found.end : claim.start]
         if claim.start < found.end or "\n" in between:
@@ -83,7 +83,8 @@ def _told_in_turn(reply: ReplyText, found: Verdict, others: list[Claim]) -> bool
         return False
     first = SENTENCE.search(reply.low, found.end)
     second = SENTENCE.search(reply.low, others[0].end)
-    assert first is not None  # the other option's sentence begins after it
+    if first is None:
+        return False  # the other one is within the text: "B. The nucleus is", an option
     if SENTENCE.search(reply.low, first.end(), others[0].start):
         return False  # a reason is between them
     end = second.start() if second else len(reply.low)
@@ -98,7 +99,7 @@ def _next_line(reply: ReplyText, found: Verdict, claim: Claim) -> bool:
 
 def opening_sentence(reply: ReplyText) -> Iterator[Verdict]:
     """The first sentence names one option and the next one gives the reason."""
-    groups = by_sentence(reply, answering_claims(reply))
+    groups = answering_sentences(reply)
     if not groups or SENTENCE.search(reply.low, 0, groups[0][0].start):
         return
     stop = SENTENCE.search(reply.low, groups[0][-1].end)

@@ -98,8 +98,8 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
         options = reply.choices.options
         holding = [k for k, option in enumerate(options) if lower(option).startswith(written)]
     if not holding and len(joined) > _CUT_SHORT and not _NUMERAL.search(written):
-        short = squeezed(joined.split())
-        holding = [k for k, key in enumerate(keys) if f"{squeezed(key.split())} ".startswith(short)]
+        short = squeezed(joined)
+        holding = [k for k, key in enumerate(keys) if f"{squeezed(key)} ".startswith(short)]
     if not holding and joined.count(" ") > _IN_ANY_ORDER:
         words = joined.split()
         if len(set(words)) == len(words):

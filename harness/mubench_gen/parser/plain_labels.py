@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import SPECIES, Choices
+from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.chosen import CHANGE_WORDS, CHOOSES, RETRACTS
 from mubench_gen.parser.correct import CORRECT_WORDS
 from mubench_gen.parser.declared import NOUNS
 from mubench_gen.parser.declared_abroad import ASCII_NOUNS
-from mubench_gen.parser.keys import ARTICLES, text_key
+from mubench_gen.parser.keys import ARTICLES, SPECIES, starts_of, text_key
 from mubench_gen.parser.names import SIZE, may_be_epithet
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
-from mubench_gen.parser.tokens import first_tokens, squeezed, words_of
-from mubench_gen.parser.words import normal
+from mubench_gen.parser.tokens import first_tokens, join, squeezed, words_of
 from mubench_gen.types import Answer
 
 _CUES = tuple(
@@ -143,13 +142,18 @@ def _says(low: str, at: int) -> bool:
 
 def _is_option(low: str, choices: Choices) -> bool:
     """Whether an option's text may begin here, after an article or none."""
-    first = [found[0] for found in first_tokens(low, 2)]
+    first = first_tokens(low, 2)
     if not first:
         return True
-    after = first[1] if len(first) > 1 and first[0] in ARTICLES else ""
-    if after in _NO_TEXT:
+    after = first[1] if len(first) > 1 and first[0][0] in ARTICLES else None
+    if after is not None and after[0] in _NO_TEXT:
         return True
-    near = [*choices.near(first[0][0]), *(choices.near(after[0]) if after else ())]
+    places = [found.start() for found in (first[0], after) if found is not None]
+    near = [
+        text
+        for text in choices.written()
+        if any(low.startswith(starts_of(text), place) for place in places)
+    ]
     if not near:
         return False
     words = words_of(low[: choices.room])
@@ -158,7 +162,7 @@ def _is_option(low: str, choices: Choices) -> bool:
 
 
 def _squeezed(words: list[str]) -> str:
-    return squeezed([*map(normal, words)])
+    return squeezed(join(words))
 
 
 def _begins_an_option(label: str, low: str, choices: Choices) -> bool:

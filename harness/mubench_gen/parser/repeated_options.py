@@ -37,10 +37,7 @@ _WINDOW = 400
 
 def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
     """The end of option `index`'s text if it follows a label that ends at `end`, else None."""
-    known = reply.own.get((index, end), -1)
-    if known == -1:
-        known = reply.own[index, end] = _own_text_end(reply, index, end)
-    return known
+    return reply.kept(_own_text_end, index, end)
 
 
 def _own_text_end(reply: ReplyText, index: int, end: int) -> int | None:

@@ -5,8 +5,8 @@ Derived texts are computed once, when first needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.completeness import looks_cut
@@ -15,6 +15,7 @@ from mubench_gen.parser.text import any_in, lower, strip_markup
 from mubench_gen.parser.tokens import Tokens, tokenize
 from mubench_gen.types import Status
 
+Found = TypeVar("Found")
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 MANY = 256  # matches of one kind to examine; only a reply that loops has more
 
@@ -58,16 +59,14 @@ class ReplyText:
 
     __slots__ = (
         "_cut",
+        "_kept",
         "_mentions",
         "_tokens",
         "choices",
-        "claims",
         "complete",
         "floor",
-        "labels",
         "low",
         "marked",
-        "own",
         "text",
     )
 
@@ -79,11 +78,17 @@ class ReplyText:
         self.low = lower(self.text)
         self.choices = choices
         self.floor = 0  # start of the last declaration found so far: earlier ones don't count
-        self.labels: list[Label] | None = None  # filled by `labels_in_prose.labels_named`
-        self.claims: list[Claim] | None = None  # filled by the rules that weigh claims
-        self.own: dict[tuple[int, int], int | None] = {}  # kept by `own_text_end`
+        self._kept: dict[tuple[Any, ...], Any] = {}
         self._tokens: Tokens | None = None
         self._mentions: list[tuple[int, int, int]] | None = None
+
+    def kept(self, find: Callable[..., Found], *at: int) -> Found:
+        """`find(self, *at)`, which several rules ask for at the same places, found once."""
+        key = find, *at
+        if key not in self._kept:
+            self._kept[key] = find(self, *at)
+        found: Found = self._kept[key]
+        return found
 
     @property
     def cut(self) -> bool:
@@ -104,7 +109,7 @@ class ReplyText:
         """(start, end, option or -1) of every option's text, in order."""
         if self._mentions is None:
             # Most replies mention no text, so that tokenising them would be wasted.
-            near = any_in(self.choices.heads, self.low)
+            near = any_in(self.choices.starts, self.low)
             found = mentions(self.choices, self.tokens, self.text, self.low) if near else []
             self._mentions = found
         return self._mentions

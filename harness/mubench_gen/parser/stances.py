@@ -176,6 +176,10 @@ _BACK = 48
 
 def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
     """What the clause around a mention, from `floor` on, says about the option."""
+    return reply.kept(_stance, start, end, floor)
+
+
+def _stance(reply: ReplyText, start: int, end: int, floor: int) -> Stance:
     low = reply.low
     left = max(floor, start - _REACH)
     last = None

@@ -72,6 +72,10 @@ def target_at(reply: ReplyText, at: int, *, texts: bool = True) -> Verdict | Non
 
 def label_at(reply: ReplyText, at: int) -> Verdict | None:
     """A label at `at`, alone or with its text; several joined ones are ambiguous."""
+    return reply.kept(_label_at, at)
+
+
+def _label_at(reply: ReplyText, at: int) -> Verdict | None:
     match = reply.choices.labels.token.match(reply.text, at)
     if match is None:
         return _several_letters(reply, at)
@@ -151,7 +155,7 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
         return True
     # What begins as the label does, or as what follows it: "B cells", "A mitochondrion".
     letters = (token[0].lower(), words[1:2])
-    keys = choices.texts if any(map(choices.near, letters)) else {}
+    keys = choices.texts if any(map(choices.starts_with, letters)) else {}
     if any(keys[key] == index and words.startswith(key) for key in keys):
         return True
     if any(len(key) > len(token) + 2 and whole.startswith(key) for key in keys):

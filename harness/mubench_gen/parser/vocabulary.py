@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from mubench_gen.parser.keys import text_key
@@ -20,23 +20,23 @@ def aliases_for(
     by the text that stands before its aliases or by one of them.
     """
     known = _known(vocabulary)
-    found = tuple(_others(known, text_key(option)) for option in options)
+    found = tuple(known.get(text_key(option), ()) for option in options)
     return found if any(found) else None
 
 
 @lru_cache(maxsize=256)
 def _known(
     vocabulary: tuple[tuple[str, tuple[str, ...]], ...],
-) -> dict[str, tuple[tuple[str, str], ...]]:
-    """All words of an option, each behind its key, by the key of each of them."""
-    keyed = [(option, *words) for option, words in vocabulary]
-    pairs = [tuple((text_key(word), word) for word in words) for words in keyed]
-    known = {key: words for words in pairs for key, _ in words[1:]}
-    return known | {words[0][0]: words for words in pairs}
-
-
-def _others(known: Mapping[str, tuple[tuple[str, str], ...]], key: str) -> tuple[str, ...]:
-    return tuple(word for other, word in known.get(key, ()) if other != key)
+) -> dict[str, tuple[str, ...]]:
+    """By the key of each word of an option, its other words."""
+    known: dict[str, tuple[str, ...]] = {}
+    texts: dict[str, tuple[str, ...]] = {}
+    for option, words in vocabulary:
+        keyed = [(text_key(word), word) for word in (option, *words)]
+        for key, _ in keyed:
+            known[key] = tuple(word for other, word in keyed if other != key)
+        texts[keyed[0][0]] = known[keyed[0][0]]
+    return known | texts  # a text itself stands before an alias of another one
 
 
 def shared_aliases(vocabulary: Vocabulary) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from mubench_gen.engines import REMOTE, digest_checkpoint
 from mubench_gen.engines.gguf_checkpoint import digest_gguf
 from mubench_gen.model import Checkpoint, Model, ModelSpec
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.plugins.registry import Plugin
 from mubench_gen.storage.digests import FileDigest, changed_since, watch, watched

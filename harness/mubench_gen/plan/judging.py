@@ -8,7 +8,7 @@ from mubench_gen.parser.judge import JudgeCaller
 from mubench_gen.plan.fingerprint import Weights, options_of
 from mubench_gen.plan.opening import members_opened
 from mubench_gen.plan.settings import JUDGE, Settings
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.plugins.registry import Plugins, check_options
 from mubench_gen.storage.digests import watched

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.secrets import without_secrets
-from mubench_gen.errors import PluginError, ReplyError, UsageError
+from mubench_gen.errors import PluginError, UsageError
 from mubench_gen.host.serving import make_room
 from mubench_gen.model import (
     Checkpoint,
@@ -145,12 +145,10 @@ class OpenedModel:
         model = self._generative([request])
         if isinstance(model, StreamingModel):
             return model.submit(request)
-        future: Future[Reply | str | Sequence[float]] = Future()
+        future: Future[Any] = Future()
+        methods = {"logprob": model.label_logprobs, "cloze": model.option_logprobs}
         try:
-            scores = request.readout == "logprob"
-            if request.readout == "cloze":
-                raise ReplyError("the read-out cloze is had of option_logprobs")
-            (answer,) = (model.label_logprobs if scores else model.generate)([request])
+            (answer,) = methods.get(request.readout, model.generate)([request])
             future.set_result(answer)
         except Exception as error:  # goes to whoever asked
             future.set_exception(error)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
-from mubench_gen.console.progress import log, waiting
+from mubench_gen.console.progress import waiting
 from mubench_gen.console.secrets import know_environment
 from mubench_gen.data import default_policy, open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, WHICH_BOX
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
 from mubench_gen.errors import SettingError
-from mubench_gen.host.card import ModelCard, PluginCard
+from mubench_gen.host.card import PluginCard
 from mubench_gen.host.client import HostedModel
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.model import ModelSpec
 from mubench_gen.parser.judge import JudgeCaller
+from mubench_gen.plan.asked import check_kinds, mask_of, prompts_of, readouts_of, shots_of
 from mubench_gen.plan.clusters import check_clusters
 from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.judging import open_judge
@@ -28,12 +28,12 @@ from mubench_gen.plan.protocol import by_protocol
 from mubench_gen.plan.ray_options import Cluster, split_cluster
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.prompts.render import Prompt, load_prompt
+from mubench_gen.prompts.render import Prompt
 from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 from mubench_gen.storage.digests import watched
 from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
-from mubench_gen.tasks.forms import check_declared, form_of
+from mubench_gen.tasks.forms import check_declared
 from mubench_gen.tasks.matching import (
     answerable_tasks,
     check_first,
@@ -47,8 +47,6 @@ from mubench_gen.tasks.matching import (
 from mubench_gen.tasks.samples import samples, tasks_of
 from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Readout, Task
-
-_PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
 
 OpenedData = dict[str, tuple[Dataset, list[Task]]]  # by what opened them
 
@@ -111,7 +109,7 @@ class Plan:
 
     def whole(self) -> Plan:
         """The plan of which this one is a shard."""
-        row_mask = _row_mask(None, self.shots)
+        row_mask = mask_of(None, self.shots)
         return replace(
             self, row_mask=row_mask, settings=self.settings.model_copy(update={"shard": None})
         )
@@ -119,7 +117,7 @@ class Plan:
     def with_policy(self, policy: StandardPolicy) -> Plan:
         """The same plan, its images shown by another policy."""
         dataset = with_recasts(open_data(self.settings, policy), self.tasks)
-        shots = _shots(self.prompts, self.tasks, dataset, self.settings)
+        shots = shots_of(self.prompts, self.tasks, dataset, self.settings)
         label, control = self.model.card.label, self.settings.control
         images = check_images(self.tasks, dataset, self.spec, label, control)
         return replace(self, policy=policy, dataset=dataset, shots=shots, images=images)
@@ -184,17 +182,17 @@ def _planned(
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks), dataset)
     _check_boxes_stay(tasks, policy)
     default = () if settings.prompt else default_prompts(tasks, spec.kind, dataset)
-    prompts = _prompts(settings, default, variants)
-    _check_kinds(prompts, card)
-    readouts = _readouts(settings, card)
+    prompts = prompts_of(settings, default, variants)
+    check_kinds(prompts, card)
+    readouts = readouts_of(settings, card)
     tasks = tasks_for(prompts, tasks, dataset, named=bool(settings.tasks))
     check_declared(tasks, dataset)
     check_pairs(prompts, tasks, readouts, dataset)
     check_first(prompts, tasks, dataset)
     images = check_images(tasks, dataset, spec, card.label, settings.control)
     shard = None if settings.shard is None else parse_shard(settings.shard)
-    shots = _shots(prompts, tasks, dataset, settings)
-    row_mask = _row_mask(None if shard is None else rows_of(shard, dataset), shots)
+    shots = shots_of(prompts, tasks, dataset, settings)
+    row_mask = mask_of(None if shard is None else rows_of(shard, dataset), shots)
     asked = samples(tasks, dataset, limit=settings.limit, seed=settings.seed, row_mask=row_mask)
     check_clusters(settings.cluster, tasks, asked)
     with waiting("Computing the digest of the weights"):
@@ -275,81 +273,3 @@ def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
             f"tasks {', '.join(boxed)} have boxes at places of the file. Leave these tasks out "
             "(--tasks), or take a transform that leaves everything where it is."
         )
-
-
-def _prompts(
-    settings: Settings, default: Sequence[str], variants: Sequence[Mapping[str, str]]
-) -> Sequence[Prompt]:
-    """The prompts asked for, each once; their names are parts of the records' ids."""
-    prompts: dict[str, Prompt] = {}
-    for variant, name in product(variants, settings.prompt or default):
-        prompt = load_prompt(name, {**settings.prompt_set, **variant})
-        earlier = prompts.setdefault(prompt.name, prompt)
-        if earlier.sha256 != prompt.sha256:
-            raise SettingError(
-                f"Two different prompts are named {prompt.name!r}: {earlier.path} and "
-                f"{prompt.path}. Rename one of the files."
-            )
-    return list(prompts.values())
-
-
-def _shots(
-    prompts: Sequence[Prompt], tasks: Sequence[Task], dataset: Dataset, settings: Settings
-) -> Shots | None:
-    """The worked examples, where a prompt shows any."""
-    most = max(prompt.settings.shots for prompt in prompts)
-    if not most:
-        return None
-    asking = [task for task in tasks if form_of(task, dataset) == "option"]
-    shots = Shots(
-        asking,
-        dataset,
-        shots=most,
-        limit=settings.limit,
-        seed=settings.seed,
-        control=settings.control,
-    )
-    if shots.held_out is not None:
-        log(
-            f"Worked examples: {shots.held_out.images:,} images are held out for them, by seed; "
-            f"their {shots.held_out.items:,} items are not asked."
-        )
-    return shots
-
-
-def _row_mask(rows: bytes | None, shots: Shots | None) -> bytes | None:
-    """The mask of the shard's `rows` without those held out for worked examples."""
-    if shots is None or shots.held_out is None:
-        return rows
-    asked = shots.held_out.row_mask
-    return asked if rows is None else bytes(a and b for a, b in zip(rows, asked, strict=True))
-
-
-def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
-    for prompt in prompts:
-        if prompt.settings.kind != _PROMPT_KIND[card.spec.kind]:
-            raise SettingError(
-                f"The prompt {prompt.name!r} is a {prompt.settings.kind} prompt; {card.label} is "
-                f"{card.spec.kind} and takes {_PROMPT_KIND[card.spec.kind]} prompts. "
-                "`mubench-gen prompts` lists them."
-            )
-
-
-def _readouts(settings: Settings, card: ModelCard) -> Sequence[Readout]:
-    for readout in settings.readout:
-        if readout not in card.readouts:
-            raise SettingError(
-                f"The read-out {readout!r} is not offered by the plugin {card.plugin.name!r} here; "
-                f"it offers {', '.join(card.readouts)}.{_why_not(settings, card)}"
-            )
-    return settings.readout or card.readouts[:1]
-
-
-def _why_not(settings: Settings, card: ModelCard) -> str:
-    """Why a read-out is missing, where `--thinking` is the reason."""
-    if settings.thinking in (None, "off"):
-        return ""
-    return (
-        f" With --thinking {settings.thinking} the engine {card.engine} cannot tell where the "
-        "thought ends and the answer begins: use --readout parse, or --engine transformers."
-    )

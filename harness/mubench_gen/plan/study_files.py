@@ -16,6 +16,5 @@ def study_names(folder: Path) -> list[str]:
 def no_such_study(study: str, names: Sequence[str]) -> SettingError:
     """What is said of a study that is neither a file nor one of these names."""
     return SettingError(
-        f"--study {study}: no such file, and no study of that name. "
-        f"{did_you_mean(study, names)} Shipped: {', '.join(names)}."
+        f"--study {study}: no such file, and no study of that name. {did_you_mean(study, names)}"
     )

@@ -11,14 +11,14 @@ from types import ModuleType
 
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.paths import is_file
-from mubench_gen.storage.run_folder import MANIFEST, STUDY, SWEEP
+from mubench_gen.storage.run_folder import MANIFEST, SOUP, STUDY, SWEEP
 
 # Suffixes of files that a package may read. A folder with one of _MADE holds runs or data.
 _READ = frozenset(
     {".py", ".json", ".toml", ".yaml", ".yml", ".txt", ".jinja", ".j2", ".model", ".safetensors",
      ".bin", ".pt", ".pth", ".npz", ".npy", ".onnx", ".so"}
 )  # fmt: skip
-_MADE = frozenset({MANIFEST, STUDY, SWEEP, "rows.jsonl"})
+_MADE = frozenset({MANIFEST, SOUP, STUDY, SWEEP, "rows.jsonl"})
 
 
 def code_digest(module: ModuleType) -> str | None:

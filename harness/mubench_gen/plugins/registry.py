@@ -203,7 +203,8 @@ def _unknown(name: str, installed: Installed) -> PluginError:
 def _opened(load: Callable[[], Any], where: str) -> tuple[Any, Offers]:
     """What `load` imports, and what that offers; PluginError says what is wrong with it."""
     from mubench_gen.plugins.deprecation import told
-    from mubench_gen.plugins.hooks import Isolated, offers_of
+    from mubench_gen.plugins.hooks import offers_of
+    from mubench_gen.plugins.isolation import Isolated
 
     with Isolated(where), told(where), contextlib.redirect_stdout(_Prints()):
         module = load()

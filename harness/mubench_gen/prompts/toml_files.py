@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,20 @@ def read_definition(path: Path, error: type[UsageError] = DefinitionError) -> st
         line = text.count("\n", 0, text.index("\0")) + 1
         raise error(f"{path}:{line}: a NUL character stands here: this is no text file.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_toml(keys: Mapping[str, Any]) -> str:
+    """A definition of these keys: JSON texts, numbers and lists of texts are valid TOML; mappings
+    are its tables."""
+    plain = {key: value for key, value in keys.items() if not isinstance(value, Mapping)}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    for table in (key for key in keys if key not in plain):
+        lines.append(f"\n[{table}]")
+        lines += [
+            f"{json.dumps(key, ensure_ascii=False)} = {json.dumps(value, ensure_ascii=False)}"
+            for key, value in keys[table].items()
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def read_toml(

@@ -20,7 +20,7 @@ from mubench_gen.console.outlet import blanked, csv_cell, visible
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import MissingExtraError, SettingError
 from mubench_gen.plugins.extension import Export
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.plugins.offered import offered
 from mubench_gen.plugins.registry import Plugin, Plugins, check_options
 from mubench_gen.report.metric_table import flat_columns, flat_scores, metric_table

@@ -18,7 +18,8 @@ from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.option_order import Circular
-from mubench_gen.scores.score import Controls, Scores
+from mubench_gen.scores.score import Scores
+from mubench_gen.scores.tallied import Controls
 from mubench_gen.scores.tally import Score
 
 COLUMNS = (

@@ -15,7 +15,7 @@ from mubench_gen.plan.identity import run_identity
 from mubench_gen.plan.items import Item, items_of, planned
 from mubench_gen.plan.manifest import make_manifest
 from mubench_gen.plan.plan import Plan
-from mubench_gen.runs.recorder import make_record
+from mubench_gen.runs.record import make_record
 from mubench_gen.storage.records import to_line
 from mubench_gen.storage.user_files import read_json
 from mubench_gen.types import Answer, Image, Request, Response, Text

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
-from mubench_gen.images.appearance import is_seen_to_be_constant
 from mubench_gen.parser.answer import read_answer
 from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
 from mubench_gen.plugins.extension import Unread
-from mubench_gen.runs.traces import fields_beside, looked_at, stored_beside
+from mubench_gen.runs.record import (
+    SIMILARITY_FIELDS,
+    make_record,
+    rare_fields,
+    similarity_fields,
+)
+from mubench_gen.runs.traces import looked_at, stored_beside
 from mubench_gen.scores.label_mass import label_mass
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
 from mubench_gen.scores.open_answers import (
@@ -29,17 +33,15 @@ from mubench_gen.scores.open_answers import (
     unmatched,
     unread_open,
 )
-from mubench_gen.storage.digests import digest_or_none
-from mubench_gen.storage.records import AnsweredKeys, Record, RecordFile
+from mubench_gen.storage.record_file import AnsweredKeys, RecordFile
+from mubench_gen.storage.records import Record
 from mubench_gen.types import (
     Answer,
     Failure,
     Image,
-    Message,
     RenderedPrompt,
     Request,
     Response,
-    Text,
 )
 
 _FLUSH = 256  # records without a new reply that wait at most to be written
@@ -48,7 +50,6 @@ _WAITING = 4_096  # items that wait at most for a request that another item aske
 _SHOWN_ERRORS = 5
 _ROOM = 4  # times the limit of a reply that was cut
 _SHOWN_CONVERSIONS = 12
-_SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
 
 
 class Recorder:
@@ -147,7 +148,7 @@ class Recorder:
                 return Response(
                     reply=blanked(record["reply"]),
                     scores=None if scores is None else tuple(scores),
-                    **_similarity_fields(record),
+                    **similarity_fields(record),
                     finish_reason=record["finish_reason"],
                     usage=record["usage"],
                     seconds=record["seconds"],
@@ -170,7 +171,7 @@ class Recorder:
             if answer.status == "truncated":
                 self._tell_cut(item)
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
-        record |= _rare_fields(response, answer) | looked_at(response, item.rendered.sample)
+        record |= rare_fields(response, answer) | looked_at(response, item.rendered.sample)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
         if opened is not None:
@@ -180,7 +181,7 @@ class Recorder:
         if mass is not None:
             record["label_mass"] = float(f"{mass:.6g}")
         if item.readout == "similarity":
-            record |= {name: getattr(response, name) for name in _SIMILARITY_FIELDS}
+            record |= {name: getattr(response, name) for name in SIMILARITY_FIELDS}
         self._ready.append(record)
         if response.error is not None:
             self._errors += 1
@@ -268,18 +269,6 @@ def _read_open(response: Response, rendered: RenderedPrompt) -> OpenReading:
     return read_open(response, rendered)
 
 
-def _rare_fields(response: Response, answer: Answer) -> dict[str, Any]:
-    """The fields that only some records have: what the model thought, and the deciding alias."""
-    found = {"reasoning": response.reasoning, "alias": answer.alias, **fields_beside(response)}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _similarity_fields(record: Record) -> dict[str, Any]:
-    """The fields of a similarity read-out; records of older runs lack some of them."""
-    found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
-    return {name: tuple(value) for name, value in found.items() if value is not None}
-
-
 def _blanked(response: Response) -> Response:
     """Masks secrets before the reply is parsed, so that spans fit the recorded reply."""
     reply, reasoning = (
@@ -298,85 +287,3 @@ def _unread(item: Item, response: Response) -> Unread:
         options=item.rendered.options,
         labels=item.rendered.labels,
     )
-
-
-def make_record(
-    item: Item, response: Response, answer: Answer, *, plugin: str, model: str
-) -> Record:
-    """The record of one item, fields in the documented order.
-
-    `images_sha256`, of all images in their order, is there only where there are several, and
-    `nearly_constant` only where a picture was.
-    """
-    rendered, sample, error = item.rendered, item.rendered.sample, response.error
-    record = {
-        "id": item.id,
-        "key": item.request.key if item.request is not None else None,
-        "item": sample.id,
-        "image_id": sample.row.image_id,
-        "image_sha256": None if sample.image is None else digest_or_none(sample.image),
-        **_all_images(sample.images),
-        "dataset": sample.row.dataset,
-        "task": sample.task.name,
-        "meta": dict(sample.row.meta),
-        "plugin": plugin,
-        "model": model,
-        "prompt": rendered.prompt,
-        "prompt_sha256": rendered.prompt_sha256,
-        "readout": item.readout,
-        "options": rendered.options,
-        "labels": rendered.labels,
-        "order": rendered.order,
-        "gold": rendered.gold,
-        "messages": [plain_message(message) for message in rendered.messages],
-        "reply": response.reply,
-        "scores": response.scores,
-        "tied": answer.tied,
-        "finish_reason": response.finish_reason,
-        "status": answer.status,
-        "choice": answer.index,
-        "rule": answer.rule,
-        "span": answer.span,
-        "correct": None if error is not None else answer.index == rendered.gold,
-        "error": None if error is None else asdict(error),
-        "usage": response.usage,
-        "seconds": response.seconds,
-    }
-    constant = response.nearly_constant
-    if constant is None:
-        constant = _are_constant(sample.images)
-    if constant:
-        record["nearly_constant"] = True
-    return record
-
-
-def _all_images(images: Sequence[Image]) -> dict[str, Any]:
-    return {"images_sha256": [digest_or_none(image) for image in images]} if len(images) > 1 else {}
-
-
-@lru_cache(maxsize=2)  # items with the same images follow each other
-def _are_constant(images: tuple[Image, ...]) -> bool:
-    """Whether one of them is seen to be."""
-    try:
-        return any(map(is_seen_to_be_constant, images))
-    except ImageError:  # the record's `error` says it
-        return False
-
-
-def plain_message(message: Message) -> dict[str, Any]:
-    """A message as records keep it: images by digest."""
-    return {"role": message.role, "content": [_plain_part(part) for part in message.content]}
-
-
-def _plain_part(part: Text | Image) -> dict[str, Any]:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    described: dict[str, Any] = {"type": "image", "sha256": digest_or_none(part)}
-    try:
-        described["width"], described["height"] = part.size
-        described["policy"] = part.policy
-        if part.conversion is not None:
-            described["conversion"] = part.conversion
-    except ImageError:  # the record's `error` says it
-        pass
-    return described

@@ -18,7 +18,8 @@ from mubench_gen.scores.measured import Measured
 from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.open_answers import is_open_record, reread_open
 from mubench_gen.scores.score import Scores
-from mubench_gen.storage.records import Record, RecordFile
+from mubench_gen.storage.record_file import RecordFile
+from mubench_gen.storage.records import Record
 from mubench_gen.storage.run_folder import RECORDS, locked
 from mubench_gen.tasks.task import load_task
 from mubench_gen.types import Answer, Task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.storage.run_folder import STUDY, SWEEP
+from mubench_gen.storage.run_folder import MANIFEST, STUDY, SWEEP
 from mubench_gen.storage.user_files import read_json
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ def runs_of(path: Path) -> list[Path]:
             raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     if os.path.isfile(path / SWEEP):
-        return sorted(_of_sweep(path), key=lambda run: (_alpha(run.name), run.name))
+        if isinstance(named := read_sweep(path / SWEEP).get("runs"), list):  # of finished runs
+            return [path / str(run) for run in named if os.path.isdir(path / str(run))]
+        return _of_sweep(path)
     return [load_run(path).dir]
 
 
@@ -122,6 +124,11 @@ def read_sweep(path: Path) -> dict[str, Any]:
     return _read(path, "sweep", {"settings": dict, "sweep": dict, "sessions": list})
 
 
+def read_soup(path: Path) -> dict[str, Any]:
+    """A soup's document. RunFolderError for what is none."""
+    return _read(path, "soup", {"settings": dict, "soup": dict, "sessions": list})
+
+
 def is_sweep(path: Path) -> bool:
     """Whether the folder holds a sweep, and no study."""
     return os.path.isfile(path / SWEEP) and not os.path.isfile(path / STUDY)
@@ -132,11 +139,19 @@ def is_study(path: Path) -> bool:
     return os.path.isfile(path / STUDY) or os.path.isfile(path / SWEEP)
 
 
-def _of_sweep(path: Path) -> Iterator[Path]:
-    found = [run.parent for run in path.glob("alpha-*/manifest.json")]
+def _of_sweep(path: Path) -> list[Path]:
+    """The base's run, then those that were asked last in their order, then others by α."""
+    order = read_sweep(path / SWEEP).get("folders")
+    places = {name: place for place, name in enumerate(order if isinstance(order, list) else ())}
+    found = [run.parent for run in path.glob(f"*/{MANIFEST}")]
     if not found:
         raise RunFolderError(f"{path}: is a sweep that has no run yet: run its command again.")
-    yield from found
+
+    def key(run: Path) -> tuple[bool, int, float, str]:
+        is_base = run.name in ("base", "alpha-0")
+        return not is_base, places.get(run.name, len(places)), _alpha(run.name), run.name
+
+    return sorted(found, key=key)
 
 
 def _alpha(name: str) -> float:

@@ -10,7 +10,7 @@ the limit: Student's t and Hotelling's T² with the covariance of `crossing.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Literal, get_args
@@ -27,9 +27,8 @@ Adjust = Literal["maxt", "holm", "bh", "none"]
 ADJUSTMENTS: tuple[Adjust, ...] = get_args(Adjust)
 DRAWS = 9_999
 _MOST_BLOCKS = 2_000
-_MANY = 1_000  # clusters, from which on a limit is close enough
-_NONE = 1e-12
-_ALIKE = 1e-9  # of an eigenvalue, against the largest: comparisons that say the same
+MANY = 1_000  # clusters, from which on a limit is close enough
+NONE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,10 @@ def max_t(
     of two clusterings it is Student's t, and the quantile that of a normal one.
     """
     ways = [in_blocks(one, seed=seed) for one in (totals, *also)]
-    rows, freedom = crossed_rows(ways), max(1, _telling(ways) - 1)
+    rows, freedom = crossed_rows(ways), max(1, telling(ways) - 1)
     scale = np.sqrt((rows**2).sum(axis=0))
-    units = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > _NONE)
-    observed = np.abs(ways[0].sum(axis=0)) / np.where(scale > _NONE, scale, np.inf)
+    units = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > NONE)
+    observed = np.abs(ways[0].sum(axis=0)) / np.where(scale > NONE, scale, np.inf)
     if also:
         observed = _as_t(observed, freedom)
     order = np.argsort(-observed, kind="stable")
@@ -110,11 +109,11 @@ def told_apart(
     The single-step test of the largest statistic over all pairs, as in `max_t`; (columns, columns).
     """
     ways = [in_blocks(one, seed=seed) for one in (totals, *also)]
-    rows, freedom = crossed_rows(ways), max(1, _telling(ways) - 1)
+    rows, freedom = crossed_rows(ways), max(1, telling(ways) - 1)
     squares = rows.T @ rows
     of_each = np.diag(squares)
     scale = np.sqrt((of_each[:, None] + of_each - 2 * squares).clip(0))
-    none = scale <= _NONE * max(1.0, float(scale.max(initial=0.0)))
+    none = scale <= NONE * max(1.0, float(scale.max(initial=0.0)))
     scale[none] = np.inf
     sums = ways[0].sum(axis=0)
     observed = np.abs(sums[:, None] - sums) / scale
@@ -127,106 +126,6 @@ def told_apart(
         np.maximum(largest, apart.max(axis=1), out=largest)
     found: npt.NDArray[np.bool_] = observed > np.quantile(largest, 1 - level) * (1 + 1e-6)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Wald:
-    """A test whether all comparisons are zero; p is 1 where no cluster differs in any."""
-
-    statistic: float
-    freedom: int
-    p: float
-
-
-def wald(
-    totals: Floats,
-    *,
-    also: Sequence[Floats] = (),
-    seed: int = 0,
-    clusters: int | None = None,
-) -> Wald:
-    """Test whether all comparisons are zero, by their sums in the metric of their covariance.
-
-    The covariance is that of clusters under no difference: the sum of the outer products of
-    their rows. Comparisons that follow from others, or in which no cluster differs, count in no
-    degree of freedom. p by the same random signs as in `max_t`; by the chi-squared limit with
-    1,000 clusters or more and 50 or more for each degree of freedom. `clusters`: their number,
-    if `totals` are those of blocks.
-    """
-    if also:
-        return _hotelling([totals, *also], seed=seed)
-    return walds([totals], seed=seed, clusters=clusters)[0]
-
-
-def walds(
-    several: Sequence[Floats],
-    *,
-    also: Sequence[Sequence[Floats]] = (),
-    seed: int = 0,
-    draws: int = DRAWS,
-    clusters: int | None = None,
-) -> list[Wald]:
-    """The Wald test of each array of totals, all from one set of random signs.
-
-    `also`: of two clusterings, the arrays by the second and those by both.
-    """
-    if also:
-        return [_hotelling(ways, seed=seed) for ways in zip(several, *also, strict=True)]
-    units = [_standardised(in_blocks(totals, seed=seed)) for totals in several]
-    found: dict[int, Wald] = {}
-    left: list[int] = []
-    for place, (totals, one) in enumerate(zip(several, units, strict=True)):
-        statistic, freedom = float((one.sum(axis=0) ** 2).sum()), one.shape[1]
-        found[place] = Wald(statistic, freedom, _chi_squared(statistic, freedom))
-        if freedom and (clusters or len(totals)) < max(_MANY, 50 * freedom):
-            left.append(place)
-    if left:
-        drawn = _flipped(np.hstack([units[place] for place in left]), seed=seed, draws=draws) ** 2
-        ends = np.cumsum([units[place].shape[1] for place in left])
-        for place, squares in zip(left, np.split(drawn, ends[:-1], axis=1), strict=True):
-            least = found[place].statistic * (1 - 1e-6) - 1e-9
-            beyond = int((squares.sum(axis=1) >= least).sum())
-            found[place] = replace(found[place], p=(1 + beyond) / (1 + draws))
-    return [found[place] for place in range(len(several))]
-
-
-def _hotelling(ways: Sequence[Floats], *, seed: int) -> Wald:
-    """The Wald test by two clusterings at once, with the fewer clusters of either (T² as F)."""
-    from scipy.special import fdtrc
-
-    blocks = [in_blocks(one, seed=seed) for one in ways]
-    unit = blocks[0].sum(axis=0) @ _whitening(crossed_rows(blocks))
-    statistic, freedom, clusters = float((unit**2).sum()), len(unit), _telling(blocks)
-    if not freedom or clusters <= freedom:
-        return Wald(statistic, freedom, 1.0)
-    left = max(_NONE, clusters - statistic)  # about the mean, not about no difference
-    ratio = statistic * (clusters - freedom) / (freedom * left)
-    return Wald(statistic, freedom, float(fdtrc(freedom, clusters - freedom, ratio)))
-
-
-def _telling(ways: Sequence[Floats]) -> int:
-    """The clusters of one clustering, or the fewer of two, in which anything differs."""
-    return min(int((np.abs(way) > _NONE).any(axis=1).sum()) for way in ways[:2])
-
-
-def _standardised(totals: Floats) -> Floats:
-    """Columns without the comparisons' covariance, of which signs leave the squares alike."""
-    found: Floats = totals @ _whitening(totals)
-    return found
-
-
-def _whitening(rows: Floats) -> Floats:
-    """What takes the covariance, the products of these rows, out of the comparisons."""
-    values, vectors = np.linalg.eigh(rows.T @ rows)
-    kept = values > _ALIKE * max(float(values.max(initial=0.0)), _NONE)
-    found: Floats = vectors[:, kept] / np.sqrt(values[kept])
-    return found
-
-
-def _chi_squared(statistic: float, freedom: int) -> float:
-    from scipy.special import chdtrc
-
-    return float(chdtrc(freedom, statistic)) if freedom else 1.0
 
 
 @lru_cache(maxsize=4)
@@ -266,7 +165,7 @@ def max_of_normals(
     from scipy.special import stdtrit
 
     scale = np.sqrt((influences**2).sum(axis=0))
-    kept, freedom = scale > _NONE, max(1.0, freedom)
+    kept, freedom = scale > NONE, max(1.0, freedom)
     if not kept.any():
         return float(stdtrit(freedom, 0.975 if two_sided else 0.95))
     drawn = _normals(influences[:, kept] / scale[kept], freedom, seed=seed, draws=DRAWS)
@@ -278,14 +177,14 @@ def _chance(rows: Floats, freedom: int | None, *, seed: int, draws: int) -> npt.
     """What the sums of the rows would be by chance: by random signs, or with `freedom` of the
     limit; (draws, columns)."""
     if freedom is None:
-        return _flipped(rows, seed=seed, draws=draws)
+        return flipped(rows, seed=seed, draws=draws)
     return _normals(rows, freedom, seed=seed, draws=draws)
 
 
 def _as_t(observed: Floats, freedom: int) -> Floats:
     """Sums over the root of their sum of squares as Student's t, whose squares are about the mean
     and not about no difference."""
-    found: Floats = observed * np.sqrt(freedom / np.maximum(freedom + 1 - observed**2, _NONE))
+    found: Floats = observed * np.sqrt(freedom / np.maximum(freedom + 1 - observed**2, NONE))
     return found
 
 
@@ -317,7 +216,7 @@ def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
     return found
 
 
-def _flipped(units: Floats, *, seed: int, draws: int) -> npt.NDArray[np.float32]:
+def flipped(units: Floats, *, seed: int, draws: int) -> npt.NDArray[np.float32]:
     """The sums of the rows with random signs, (draws, columns)."""
     generator = np.random.default_rng([seed, 6])
     rows, columns = units.shape
@@ -333,6 +232,11 @@ def _flipped(units: Floats, *, seed: int, draws: int) -> npt.NDArray[np.float32]
             sums = 2 * (plus.astype(np.float32) @ single) - total
             found[begin + first : begin + min(now, first + step)] = sums
     return found
+
+
+def telling(ways: Sequence[Floats]) -> int:
+    """The clusters of one clustering, or the fewer of two, in which anything differs."""
+    return min(int((np.abs(way) > NONE).any(axis=1).sum()) for way in ways[:2])
 
 
 def _no_less(adjusted: Sequence[float], chances: Sequence[float]) -> tuple[float, ...]:

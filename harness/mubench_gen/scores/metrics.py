@@ -33,6 +33,14 @@ def _of_open(record: Mapping[str, Any], name: str) -> float | None:
     return record["open"].get(name) if is_open_record(record) else None
 
 
+def _thought(record: Mapping[str, Any]) -> float | None:
+    """The tokens of the thought: none where the reply's are counted and nothing was thought."""
+    usage = record["usage"] or {}
+    nothing = None if record.get("reasoning") or "completion_tokens" not in usage else 0
+    found: float | None = usage.get("reasoning_tokens", nothing)
+    return found
+
+
 BUILT_IN = (
     Metric(
         "accuracy", "accuracy", lambda r: _of_choices(r, bool(r["correct"])),
@@ -59,7 +67,7 @@ BUILT_IN = (
         higher_is_better=False, bounds=(0, math.inf),
     ),
     Metric(
-        "thought", "tokens of the thought", lambda r: (r["usage"] or {}).get("reasoning_tokens"),
+        "thought", "tokens of the thought", _thought,
         higher_is_better=False, bounds=(0, math.inf),
     ),
 )  # fmt: skip

@@ -23,7 +23,8 @@ import orjson
 
 from mubench_gen._version import __version__
 from mubench_gen.console.progress import waiting
-from mubench_gen.storage.records import Ids, Pass, Record, counted_lines, tell_damaged
+from mubench_gen.storage.record_file import Ids
+from mubench_gen.storage.records import Pass, Record, counted_lines, tell_damaged
 from mubench_gen.storage.run_folder import COLUMNS
 from mubench_gen.storage.scratch import Scratch
 

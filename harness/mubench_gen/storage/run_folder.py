@@ -23,8 +23,9 @@ from mubench_gen.storage.user_files import read_json
 
 FORMAT = 1
 MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
-STUDY, SWEEP = "study.json", "sweep.json"  # the documents of folders with several runs
-USUAL = ("runs", "studies", "sweeps")  # where the commands put what they make
+# The documents of folders with several runs.
+STUDY, SWEEP, SOUP = "study.json", "sweep.json", "soup.json"
+USUAL = ("runs", "studies", "sweeps", "soups")  # where the commands put what they make
 COLUMNS = ".columns"  # a cache of the records, see columns.py
 _SCRATCH = (MANIFEST, SCORES, COLUMNS, "index")  # what a killed process may leave, `.NAME-…`
 _SEAL = "crc"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mubench_gen.errors import MubenchError, describe
-from mubench_gen.plugins.hooks import place_of
+from mubench_gen.plugins.isolation import place_of
 
 if TYPE_CHECKING:
     from mubench_gen.testing.subject import Subject

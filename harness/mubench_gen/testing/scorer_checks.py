@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mubench_gen.plugins.extension import Section
-from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.runs.results import Run
 from mubench_gen.storage.records import Record
 from mubench_gen.testing.check import alike, check, want

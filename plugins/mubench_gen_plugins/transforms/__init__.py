@@ -24,13 +24,16 @@ def _table(**columns: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(zip(columns, row, strict=True)) for row in rows)
 
 
-def _of(family: str, *made: tuple[Callable[..., Picture], str, Any]) -> list[Transform]:
+def _of(
+    family: str, *made: tuple[Callable[..., Picture], str, Any], version: str = "1"
+) -> list[Transform]:
     """The transforms of a family: each a function, its description and its severities."""
     moves = family in ("resolution", "orientation")
     return [
         Transform(
             function.__name__,
             function,
+            version=version,
             description=description,
             moves_pixels=moves,
             severities=severities,
@@ -93,6 +96,7 @@ _ALL = [
             _table(max_pixels=(1_000_000, 250_000, 100_000, 25_000, 10_000)),
         ),
         (files.pixel_size, "from um to to micrometres a pixel", _table(to=(1.25, 1.5, 2, 3, 4))),
+        version="2",  # 1 took pixels at the edges of an area as a whole or not at all
     ),
     *_of(
         "light",

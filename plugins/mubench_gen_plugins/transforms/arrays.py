@@ -25,6 +25,32 @@ def picture_of(found: NDArray[Any]) -> Picture:
     return Image.fromarray((found.clip(0, 1) * 255).round().astype(np.uint8))
 
 
+def by_areas(picture: Picture, size: tuple[int, int]) -> Picture:
+    """A smaller picture: each pixel the mean of the area that it covers, of pixels in part too.
+
+    (Pillow's box filter takes a pixel as a whole or not at all, which is the same only where the
+    old size is a multiple of the new one.)
+    """
+    from PIL import Image
+
+    found = np.asarray(picture, np.float64)
+    for axis, length in enumerate((size[1], size[0])):
+        if length != found.shape[axis]:
+            found = _means_along(found, length, axis)
+    return Image.fromarray(np.rint(found).clip(0, 255).astype(np.uint8))
+
+
+def _means_along(found: NDArray[np.float64], length: int, axis: int) -> NDArray[np.float64]:
+    """The means over `length` equal parts of an axis: differences of its integral at their ends."""
+    cells = np.moveaxis(found, axis, 0)
+    integral = np.concatenate([np.zeros_like(cells[:1]), cells.cumsum(axis=0)])
+    ends = np.linspace(0, len(cells), length + 1)
+    whole = ends.astype(np.int64).clip(max=len(cells) - 1)
+    part = (ends - whole).reshape(-1, *(1,) * (cells.ndim - 1))
+    at_ends = integral[whole] + part * cells[whole]
+    return np.moveaxis(np.diff(at_ends, axis=0) * (length / len(cells)), 0, axis)
+
+
 def gaussian(sigma: float, truncate: float = 4.0) -> Values:
     """The weights of a Gaussian that is cut off at `truncate` standard deviations."""
     reach = int(truncate * sigma + 0.5)

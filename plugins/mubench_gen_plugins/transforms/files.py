@@ -26,10 +26,10 @@ def jpeg(picture: Picture, quality: Annotated[int, Field(ge=1, le=95)] = 50) -> 
 
 def downscale(picture: Picture, factor: Factor = 2.0) -> Picture:
     """A smaller picture: each side divided by the factor, each pixel the mean of its area."""
-    from PIL.Image import Resampling
+    from mubench_gen_plugins.transforms.arrays import by_areas
 
     size = max(1, round(picture.width / factor)), max(1, round(picture.height / factor))
-    return picture.resize(size, Resampling.BOX)
+    return by_areas(picture, size)
 
 
 def pixelate(picture: Picture, keep: Annotated[float, Field(gt=0, le=1)] = 0.6) -> Picture:
@@ -56,10 +56,10 @@ def shrink(picture: Picture, max_pixels: Annotated[int, Field(ge=1)] = 250_000) 
     factor = math.sqrt(picture.width * picture.height / max_pixels)
     if factor <= 1:
         return picture
-    from PIL.Image import Resampling
+    from mubench_gen_plugins.transforms.arrays import by_areas
 
     size = max(1, int(picture.width / factor)), max(1, int(picture.height / factor))
-    return picture.resize(size, Resampling.BOX)
+    return by_areas(picture, size)
 
 
 def pixel_size(
@@ -67,10 +67,13 @@ def pixel_size(
     um: Annotated[float, Field(gt=0, le=1e4)] = 1.0,
     to: Annotated[float, Field(gt=0, le=1e4)] = 2.0,
 ) -> Picture:
-    """A picture of `um` micrometres a pixel as at `to`: each side times um / to."""
+    """A picture of `um` micrometres a pixel as at `to`: each side times um / to; larger pixels
+    are means of areas, as a camera's are."""
     from PIL.Image import Resampling
+
+    from mubench_gen_plugins.transforms.arrays import by_areas
 
     size = max(1, round(picture.width * um / to)), max(1, round(picture.height * um / to))
     if size[0] * size[1] > 2**28:
         raise ValueError(f"{size[0]:,} × {size[1]:,} pixels are too many")
-    return picture.resize(size, Resampling.BOX if to > um else Resampling.BICUBIC)
+    return by_areas(picture, size) if to > um else picture.resize(size, Resampling.BICUBIC)

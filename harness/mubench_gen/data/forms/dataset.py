@@ -22,7 +22,7 @@ from mubench_gen.data.image_files import combined
 from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.prompts.toml_files import known_files, read_definition, read_toml
+from mubench_gen.prompts.toml_files import as_toml, known_files, read_definition, read_toml
 from mubench_gen.types import Task
 
 _SHOWN = 200  # faults of a message
@@ -218,8 +218,7 @@ def definition(task: str, question: str, datasets: Sequence[str], name: str) -> 
         "datasets": list(datasets),
         "source": name,
     }
-    # JSON texts and lists of texts are valid TOML.
-    return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in keys.items())
+    return as_toml(keys)
 
 
 def _with_images(rows: str, images: Mapping[str, str]) -> str:

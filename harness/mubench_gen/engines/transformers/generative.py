@@ -15,6 +15,7 @@ from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.adapters import ready
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.option_tokens import continued
 from mubench_gen.engines.source import require_installed
 from mubench_gen.engines.thinking import marks_in, read_thinking
 from mubench_gen.engines.transformers.seen import seen_images
@@ -215,7 +216,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
     def option_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[float, int]]]:
         """As in GenerativeModel: the options of a request are the rows of one forward pass."""
         from mubench_gen.engines.transformers.checkpoint import quiet
-        from mubench_gen.engines.transformers.cloze import continued, sums
+        from mubench_gen.engines.transformers.cloze import sums
 
         opened, found = self._ready(), []
         if opened.model.config.is_encoder_decoder:

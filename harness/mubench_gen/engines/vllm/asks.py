@@ -29,13 +29,14 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request. `turns` are messages as chat templates read them, images as {"type": "image"};
-    `images` are the pictures that they show, in order."""
+    `images` are the pictures that they show, in order; `texts` the options' own, for `cloze`."""
 
     turns: tuple[dict[str, Any], ...]
     readout: Readout
     labels: tuple[str, ...]
     sampling: Sampling
     images: tuple[Shown, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def chat(self) -> list[dict[str, Any]]:
         """The messages as vLLM's `LLM.chat` takes them."""
@@ -75,6 +76,7 @@ class Asks:
             labels=request.labels,
             sampling=request.sampling,
             images=tuple(self._shown(image) for image in images_of(request)),
+            texts=request.texts,
         )
 
     def _shown(self, image: Image) -> Shown:

@@ -2,7 +2,8 @@
 
 Of vLLM (0.32) this relies on `LLM.enqueue_chat`, which renders a conversation exactly as
 `LLM.chat` does, and on `LLM.llm_engine.step` and `abort_request`, the loop that `LLM.chat`
-runs itself; stepping here instead lets requests come and go without waiting for a batch.
+runs itself; stepping here instead lets requests come and go without waiting for a batch. The
+read-out `cloze` takes `LLM._preprocess_chat_one`, by which `enqueue_chat` renders.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from mubench_gen.engines.conversation import read_stops
 from mubench_gen.engines.image_tokens import image_token_id
 from mubench_gen.engines.label_tokens import label_tokens, logsumexp
+from mubench_gen.engines.option_tokens import continued
 from mubench_gen.engines.thinking import ThoughtMarks
 from mubench_gen.engines.vllm.adapters import not_applied
 from mubench_gen.engines.vllm.asks import Ask
+from mubench_gen.engines.vllm.cloze import Clozes
 from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
@@ -61,8 +65,10 @@ class VllmEngine:
         facts: Mapping[str, Any],
         log: VllmLog,
         opened: ThoughtMarks | None = None,
+        budget: int | None = None,
     ) -> None:
         self.facts = facts
+        self._budget = budget  # of tokens of a thought
         self._opened = opened  # of a thought that prompts open
         self._log = log
         self._llm = llm
@@ -78,6 +84,7 @@ class VllmEngine:
         self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._begins: dict[str, bool] | None = None
         self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
+        self._clozes = Clozes(llm)
         self._died = False
         self._adapter: LoRARequest | None = None
         self._adapters = 0
@@ -87,14 +94,14 @@ class VllmEngine:
         """Render the ask and queue it. Raises ItemError if that is impossible."""
         tokens = self._label_tokens(ask) if ask.readout == "logprob" else ()
         try:
+            if ask.readout == "cloze":
+                return self._add_cloze(ask)
             (queued,) = self._llm.enqueue_chat(
                 ask.chat(),
                 self._params(ask, [token for ids in tokens for token in ids]),
                 use_tqdm=False,
                 lora_request=self._adapter,
-                chat_template=self._template,
-                chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
-                tokenization_kwargs=self._beginning(ask),
+                **self._rendering(ask),
             )
         except EngineDeadError as error:
             raise self._fault(error) from error
@@ -105,10 +112,27 @@ class VllmEngine:
         self._asked[name] = (ask, tokens)
         return name
 
+    def _add_cloze(self, ask: Ask) -> str:
+        encode = partial(self._tokenizer.encode, add_special_tokens=False)
+        options = continued(ask.texts, self._tail(ask), encode)
+        prompt = self._llm._preprocess_chat_one(ask.chat(), **self._rendering(ask))
+        return self._clozes.add(prompt, options, self._adapter)
+
+    def _rendering(self, ask: Ask) -> dict[str, Any]:
+        """How vLLM makes a prompt of the ask's conversation."""
+        return {
+            "chat_template": self._template,
+            "chat_template_kwargs": dict(self._checkpoint.template_arguments) or None,
+            "tokenization_kwargs": self._beginning(ask),
+        }
+
     def step(self) -> Sequence[tuple[str, EngineOutput | Exception]]:
         answers: list[tuple[str, EngineOutput | Exception]] = []
         for output in self._stepped():
-            if output.finished and output.request_id in self._asked:
+            if output.finished and self._clozes.has(output.request_id):
+                self._count(output)
+                answers += self._clozes.read(output)
+            elif output.finished and output.request_id in self._asked:
                 ask, tokens = self._asked.pop(output.request_id)
                 try:
                     answers.append((output.request_id, self._read(ask, tokens, output)))
@@ -130,7 +154,7 @@ class VllmEngine:
 
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)
-        self._llm.llm_engine.abort_request([name])
+        self._llm.llm_engine.abort_request(self._clozes.drop(name) or [name])
 
     def adapt(self, folder: Path) -> None:
         """Answer through the adapter, under a new number so that the prefix cache is not shared.
@@ -202,16 +226,14 @@ class VllmEngine:
             stop=list(self._stops.texts),
             stop_token_ids=list(self._stops.tokens),
             structured_outputs=choice if ask.readout == "choice" else None,
+            thinking_token_budget=self._budget,
         )
 
     def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> EngineOutput:
         completion = output.outputs[0]
         if has_failed(completion.finish_reason):
             raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
-        cached = output.num_cached_tokens or 0
-        self._counts["requests"] += 1
-        self._counts["prompt_tokens"] += len(output.prompt_token_ids)
-        self._counts["cached_prompt_tokens"] += cached
+        cached = self._count(output)
         if ask.readout == "logprob":
             return _sums(completion.logprobs[0], tokens)
         usage = {
@@ -226,6 +248,14 @@ class VllmEngine:
         if ask.readout == "choice":
             return reply
         return apart(reply, list(completion.token_ids), self._opened, self._added)
+
+    def _count(self, output: Any) -> int:
+        """Adds the output's prompt to the counts, and returns how much of it was in the cache."""
+        cached = int(output.num_cached_tokens or 0)
+        self._counts["requests"] += 1
+        self._counts["prompt_tokens"] += len(output.prompt_token_ids)
+        self._counts["cached_prompt_tokens"] += cached
+        return cached
 
     def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:
         """The first tokens of the ask's labels, cached by the labels."""

@@ -22,7 +22,6 @@ from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.engines.vllm.opening import open_engine
 from mubench_gen.engines.vllm.replicas import gpu_shares, read_number
-from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Request
 
@@ -41,7 +40,7 @@ def _maker(checkpoint: Checkpoint, arguments: Mapping[str, Any]) -> str:
 class VllmGenerative(StreamingModel):
     """A chat model that reads images and writes text, run by vLLM.
 
-    Up to `window` requests are in flight, which vLLM batches itself. The three read-outs can
+    Up to `window` requests are in flight, which vLLM batches itself. The read-outs can
     share a batch without affecting each other.
     """
 
@@ -56,11 +55,6 @@ class VllmGenerative(StreamingModel):
         kept = {name: self._arguments.get(name) for name in _PREPARATION}
         self._asks = Asks(checkpoint, kept)
         self._thinking = read_thinking(runtime.thinking)
-        if self._thinking is not None and self._thinking.budget is not None:
-            raise SettingError(
-                f"{self._thinking.flag}: --engine vllm bounds no thought by itself. Use --thinking "
-                "on, with --max-tokens for thought and answer, or --engine transformers."
-            )
         self._engine: EngineLoop | None = None
         self._facts: Mapping[str, Any] = {}
         self._made_by = ""
@@ -68,7 +62,7 @@ class VllmGenerative(StreamingModel):
     @property
     def readouts(self) -> tuple[Readout, ...]:
         thinks = self._thinking is not None and self._thinking.on
-        return ("parse",) if thinks else ("parse", "choice", "logprob")
+        return ("parse",) if thinks else ("parse", "choice", "logprob", "cloze")
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""

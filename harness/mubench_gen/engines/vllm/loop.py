@@ -15,7 +15,7 @@ from mubench_gen.engines.vllm.asks import Ask
 from mubench_gen.errors import EngineFault, UsageError, describe
 from mubench_gen.types import Reply
 
-EngineOutput = Reply | Sequence[float]
+EngineOutput = Reply | Sequence[float] | Sequence[tuple[float, int]]
 _ADMITTED = 32  # most asks that are prepared between two steps, while others are computed
 
 _LOOKS = 0.5  # seconds between two checks that the engine is alive

@@ -23,7 +23,7 @@ from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_s
 from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
 from mubench_gen.engines.vllm.failures import no_device
 from mubench_gen.engines.vllm.log import VllmLog
-from mubench_gen.engines.vllm.thinking import told_to_think
+from mubench_gen.engines.vllm.thinking import bounds_of_thoughts, budget_of, told_to_think
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
@@ -116,17 +116,18 @@ def _opened(
     _check_model(checkpoint, config, images=runtime.images)
     template = _template(checkpoint, config)
     checkpoint, opened = told_to_think(checkpoint, runtime, config, template)
+    bounded = bounds_of_thoughts(runtime, opened, template)
     opening = opening_of(checkpoint, start, runtime.engine_options)
     check_weights(start, opening)
     size = f" ({opening.weights / GIB:.3g} GiB of weights)" if opening.weights else ""
     phases.begin(f"loading {opening.model}{size}")
     whole = config.max_model_len
-    llm = LLM(**start.arguments)
+    llm = LLM(**{**bounded, **start.arguments})
     phases.done("load")
     _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
     facts = {**_facts(start, llm, template), "startup_seconds": phases.seconds}
     text = template.text if template else None
-    return VllmEngine(llm, checkpoint, text, facts, vllm_log, opened)
+    return VllmEngine(llm, checkpoint, text, facts, vllm_log, opened, budget_of(runtime))
 
 
 def _tell_context(phases: Phases, whole: int, context: int) -> None:

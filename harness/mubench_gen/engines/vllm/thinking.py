@@ -10,6 +10,7 @@ from mubench_gen.engines.conversation import ChatTemplate
 from mubench_gen.engines.thinking import (
     Thought,
     ThoughtMarks,
+    marks_in,
     no_switch,
     opened_by,
     probe_end,
@@ -53,6 +54,28 @@ def told_to_think(
     name = str(checkpoint.path)
     arguments |= template_arguments(thinking, template.text, opened, name=name)
     return replace(checkpoint, template_arguments=arguments), opened_by(probe_end(render))
+
+
+def budget_of(runtime: Runtime) -> int | None:
+    """The tokens of a thought at most; None without a bound."""
+    thinking = read_thinking(runtime.thinking)
+    return None if thinking is None else thinking.budget
+
+
+def bounds_of_thoughts(
+    runtime: Runtime, opened: ThoughtMarks | None, template: ChatTemplate | None
+) -> dict[str, Any]:
+    """The argument by which vLLM knows where thoughts begin and end, so that it can bound them."""
+    if budget_of(runtime) is None or template is None:
+        return {}
+    from vllm.config import ReasoningConfig
+
+    marks = opened or marks_in(template.text)
+    return {
+        "reasoning_config": ReasoningConfig(
+            reasoning_start_str=marks.opening, reasoning_end_str=marks.closing
+        )
+    }
 
 
 def apart(

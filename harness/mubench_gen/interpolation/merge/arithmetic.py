@@ -145,6 +145,8 @@ def encode(numbers: Array, dtype: str) -> Array:
         return numbers.astype(np.float32, copy=False).view(np.uint8)
     if dtype == "F16":
         return numbers.astype(np.float16).view(np.uint8)
+    if numbers.dtype == np.float64:
+        numbers = _to_odd(numbers)
     bits = numbers.view(np.uint32)
     half = bits >> 16
     half &= 1
@@ -152,6 +154,24 @@ def encode(numbers: Array, dtype: str) -> Array:
     half += bits
     half >>= 16
     return half.astype(np.uint16).view(np.uint8)
+
+
+def _to_odd(numbers: Array) -> Array:
+    """Float64 as float32 that is rounded to nearest even as if it were not rounded before: where
+    it is not exact it is the odd one of its two neighbours.
+    """
+    found = numbers.astype(np.float32)
+    bits = found.view(np.uint32)
+    inexact = found != numbers
+    bits -= np.abs(found.astype(np.float64)) > np.abs(numbers)
+    bits |= inexact
+    return found
+
+
+def recode(raw: Array, dtype: str, wanted: str) -> Array:
+    """The bytes in another type, rounded once. Raises Overflow for too large values."""
+    with _no_overflow():
+        return encode(decode(raw, dtype), wanted)
 
 
 def combine(how: Coefficients, base: Array, finetuned: Sequence[Array], dtype: str) -> Array:

@@ -18,12 +18,17 @@ from mubench_gen.interpolation.merge.checkpoint import (
 from mubench_gen.interpolation.merge.clip_layouts import convert_layout
 from mubench_gen.interpolation.merge.files import reading
 from mubench_gen.interpolation.merge.lora import open_adapter
-from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
+from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors, stored_as
 from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.parts import as_part
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile, check_promises
+from mubench_gen.interpolation.merge.statistics import (
+    Measured,
+    open_statistics,
+    with_statistics,
+)
 
 Side = Literal["base", "finetuned"]
 
@@ -33,7 +38,9 @@ class MergeSettings:
     """What to merge into `out`: one α into the folder itself, several into alpha-N in it.
 
     `carried_from`: where configuration, tokenizer, processor and chat template come from.
-    `file`: the recipe's, if it was read from one.
+    `file`: the recipe's, if it was read from one. `statistics`: folders of what was measured of
+    each fine-tune, for the methods that need it. `store`: the type of the written weights, as
+    safetensors names it; None: the narrowest that holds all inputs.
     `unrounded`: tensors that an adapter changes are stored in float32, not in the base's type.
     """
 
@@ -45,6 +52,8 @@ class MergeSettings:
     accept_vocabulary: bool = False
     unrounded: bool = False
     file: RecipeFile | None = None
+    statistics: tuple[Path, ...] = ()
+    store: str | None = None
 
     def folders(self, root: Path) -> dict[Alpha, Path]:
         """The folder of each α under `root`."""
@@ -66,6 +75,7 @@ class MergeInputs:
     shards: Mapping[str, Sequence[OutputTensor]]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    measured: tuple[Measured, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,6 +113,11 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
             "names the result has. Give it as the base, with 1 − α."
         )
     shards, notes = match_tensors(base, finetuned, settings.recipe, unrounded=settings.unrounded)
+    method = settings.recipe.method
+    statistics = open_statistics(method, settings.statistics, finetuned, files)
+    shards, plain = with_statistics(shards, statistics, method)
+    if settings.store is not None:
+        shards = {file: stored_as(tensors, settings.store) for file, tensors in shards.items()}
     if settings.file:
         check_promises(settings.file, base, [one for part in shards.values() for one in part])
     compared = [
@@ -118,11 +133,16 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
         base=base,
         finetuned=finetuned,
         shards={as_safetensors(file): tensors for file, tensors in shards.items()},
-        warnings=tuple(text for warnings, _ in compared for text in warnings),
+        warnings=(
+            *(text for warnings, _ in compared for text in warnings),
+            *([statistics.warning] if statistics.warning else []),
+        ),
+        measured=statistics.measured,
         notes=(
             *(settings.file.notes if settings.file else ()),
             *(text for side in (base, *finetuned) for text in side.notes),
             *notes,
+            *plain,
             *(text for _, different in compared for text in different),
         ),
     )
@@ -164,6 +184,8 @@ def identity(settings: MergeSettings, inputs: MergeInputs) -> dict[str, Any]:
         **settings.recipe.as_dict(),
         "carried_from": settings.carried_from,
         "unrounded": settings.unrounded,
+        **({"store": settings.store} if settings.store else {}),
+        **({"statistics": [one.sha256 for one in inputs.measured]} if inputs.measured else {}),
         "files": [
             [str(side.folder.resolve()), list(map(list, side.identity))]
             for side in (inputs.base, *inputs.finetuned)

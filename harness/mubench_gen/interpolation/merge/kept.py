@@ -95,18 +95,25 @@ class Draws:
         return np.random.Generator(stream).random(count, dtype=np.float32)
 
 
-def drawn(difference: Array, density: float, uniform: Array) -> Array:
-    """DARE: each element is kept with the chance `density`, and divided by it."""
+def drawn(difference: Array, density: float, uniform: Array, *, scaled: bool = True) -> Array:
+    """DARE: each element is kept with the chance `density`, and with `scaled` divided by it."""
     kept = uniform < np.float32(density)
-    return np.where(kept, difference / difference.dtype.type(density), 0)
+    return np.where(kept, difference / difference.dtype.type(density if scaled else 1), 0)
 
 
 def drawn_by_rank(
-    difference: Array, row: int, density: float, epsilon: float, uniform: Array
+    difference: Array,
+    row: int,
+    density: float,
+    epsilon: float,
+    uniform: Array,
+    *,
+    scaled: bool = True,
 ) -> Array:
     """DELLA: the chance grows from density − epsilon to density + epsilon by rank in the row.
 
-    `difference`: whole rows of `row` elements each. What is kept is divided by its chance.
+    `difference`: whole rows of `row` elements each. With `scaled` what is kept is divided by its
+    chance.
     """
     rows = difference.reshape(-1, row)
     by_rank = np.linspace(density - epsilon, density + epsilon, row) if row > 1 else density
@@ -114,7 +121,7 @@ def drawn_by_rank(
     order = np.argsort(np.abs(rows), axis=1, kind="stable")
     np.put_along_axis(chance, order, np.broadcast_to(by_rank, rows.shape), axis=1)
     each = chance.reshape(-1)
-    return np.where(uniform < each, difference / each, 0)
+    return np.where(uniform < each, difference / each if scaled else difference, 0)
 
 
 def row_length(shape: tuple[int, ...]) -> int:

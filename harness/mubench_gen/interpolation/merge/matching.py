@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -32,7 +32,8 @@ class OutputTensor:
     """One tensor of the result, stored as `dtype`.
 
     copied: integers and booleans, which have no values in between. skipped: left out by the
-    patterns, the base's is kept. `finetuned` has one tensor per fine-tune.
+    patterns, the base's is kept. `finetuned` has one tensor per fine-tune. `statistics`: what was
+    measured of each of those, where a method needs it: see `statistics.py`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class OutputTensor:
     dtype: str
     base: Tensor
     finetuned: tuple[Tensor, ...]
+    statistics: tuple[Tensor, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,6 +98,11 @@ def _refuse_idle_patterns(
             raise MergeError(f"--alpha {part}=… matches no tensor. {known}")
     if not any(one.action == "merged" for tensors in shards.values() for one in tensors):
         raise MergeError(f"--include and --exclude leave no tensor to merge. {known}")
+
+
+def stored_as(tensors: Sequence[OutputTensor], dtype: str) -> list[OutputTensor]:
+    """The same tensors with all floats stored in that type; integers and booleans stay."""
+    return [replace(one, dtype=dtype) if one.dtype in FLOATS else one for one in tensors]
 
 
 def _output(

@@ -195,11 +195,13 @@ def _write_beside(
     source = _carried_from(settings, inputs).folder
     carried = [str(name) for name in model_files(source)]
     report = make_report(settings, inputs, finished, carried)
-    widened = [one for one in inputs.tensors if one.dtype != one.base.dtype]
+    widened = {one.dtype for one in inputs.tensors if one.dtype != one.base.dtype}
+    if settings.store is not None:
+        widened = {settings.store}
     for alpha, folder in settings.folders(partial.folder).items():
         for copied in copy_model_files(source, folder):
             if widened and str(copied.relative_to(folder)) == "config.json":
-                say_type(copied, max((one.dtype for one in widened), key=SIZES.__getitem__))
+                say_type(copied, max(widened, key=SIZES.__getitem__))
             sync_path(copied)
         _write_index(folder, inputs)
         write_json(folder / REPORT, report.as_dict(spelled(alpha)))

@@ -16,7 +16,6 @@ from mubench_gen.interpolation.merge.alphas import Alpha
 from mubench_gen.interpolation.merge.each import OfOne
 from mubench_gen.interpolation.merge.mergekit_parameters import Level, Parameters
 from mubench_gen.interpolation.merge.mergekit_words import (
-    DRAWING,
     KEYS,
     MEAN,
     NOTHING,
@@ -26,9 +25,9 @@ from mubench_gen.interpolation.merge.mergekit_words import (
     UNSUPPORTED,
     Method,
 )
-from mubench_gen.interpolation.merge.methods import METHODS, listed_methods
-from mubench_gen.interpolation.merge.recipe_file import TYPES, RecipeFile
-from mubench_gen.interpolation.merge.said import Said
+from mubench_gen.interpolation.merge.methods import METHODS, Rescale, listed_methods
+from mubench_gen.interpolation.merge.recipe_file import RecipeFile
+from mubench_gen.interpolation.merge.said import STORED, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,10 @@ class _Reader:
             method=method,
             each=tuple(each) if facts.own else (),
             base_weight=base_weight,
+            rescale=self._rescale(method, shared),
             carry_from="base" if self.content.get("tokenizer_source") else None,
-            file=replace(self.file, notes=tuple(notes), layers=layers, dtype=self._dtype()),
+            file=replace(self.file, notes=tuple(notes), layers=layers),
+            store=self._dtype(),
         )
 
     def _refuse(self, key: str, why: str) -> DefinitionError:
@@ -93,13 +94,6 @@ class _Reader:
 
     def _method(self) -> str:
         method = str(self.content["merge_method"]).replace("_", "-")
-        if method in DRAWING:
-            raise self._refuse(
-                "merge_method",
-                f"mergekit's {method} scales what it draws to the former sum of magnitudes, not by "
-                "the chance to be kept as its paper does. For that write a recipe in TOML, or "
-                f"--method {method} --weights … --density ….",
-            )
         if method not in READ:
             raise self._refuse(
                 "merge_method",
@@ -204,15 +198,15 @@ class _Reader:
 
     def _check_meaning(self, method: str, shared: list[Level], weights: list[Alpha]) -> None:
         """Refuse switches that make another method of it."""
-        level = {key: value for one in reversed(shared) for key, value in one.items()}
-        reads, flag = READ[method].other, self.parameters.flag
+        level, reads, flag = _merged(shared), READ[method].other, self.parameters.flag
         mean = method == "linear" or METHODS[method].consensus == "elected"
-        usual = method in ("linear", "ties")
+        usual = method in ("linear", "ties", "della")
         if "normalize" in reads and flag("normalize", level, usual) != mean:
             numbers = [one for one in weights if isinstance(one, Decimal)]
             if not (method == "linear" and len(numbers) == len(weights) and sum(numbers) == 1):
                 raise self._refuse("normalize", MEAN if mean else SUM.format(method))
-        if "rescale" in reads and method != "task-arithmetic" and flag("rescale", level, False):
+        scales = method == "task-arithmetic" or _draws(method)
+        if "rescale" in reads and not scales and flag("rescale", level, False):
             raise self._refuse(
                 "rescale", f"{method} does not scale what it keeps. Raise lambda, and leave it out."
             )
@@ -237,18 +231,30 @@ class _Reader:
         for name in sorted(unread):
             yield f"{name} in {self.file.path} is not read by {method}, and changes nothing"
         for name, why in NOTHING.items():
-            if any(name in level for level in shared) and name in facts.other:
+            heeded = name == "rescale" and _draws(method)
+            if any(name in level for level in shared) and name in facts.other and not heeded:
                 yield f"{name} in {self.file.path} changes nothing: {why}"
+        if _draws(method):
+            yield (
+                f"{method} draws by --seed here, and by torch's generator in mergekit: other "
+                "elements, by the same chances"
+            )
         if self.content.get("dtype"):
             yield f"dtype in {self.file.path}: weights are computed in float32, and rounded once"
+
+    def _rescale(self, method: str, shared: list[Level]) -> Rescale | None:
+        """By what mergekit makes up for what it drops at random."""
+        if not _draws(method):
+            return None
+        return "sum" if self.parameters.flag("rescale", _merged(shared), True) else "none"
 
     def _dtype(self) -> str | None:
         self._check_tokenizer()
         found = None
         for key in ("dtype", "out_dtype"):
             value = self.content.get(key)
-            if value is not None and str(value) not in TYPES:
-                raise self._refuse(key, f"{value!r:.40} is none of {', '.join(TYPES)}.")
+            if value is not None and str(value) not in STORED:
+                raise self._refuse(key, f"{value!r:.40} is none of {', '.join(STORED)}.")
             found = str(value) if value else found
         return found
 
@@ -259,3 +265,12 @@ class _Reader:
                 "tokenizer_source", f"{source!r:.80}: vocabularies are not joined, and the base's "
                 "tokenizer is copied. Leave it out, or say base."
             )  # fmt: skip
+
+
+def _draws(method: str) -> bool:
+    return METHODS[method].settings.rescale is not None
+
+
+def _merged(levels: list[Level]) -> dict[str, Any]:
+    """The parameters of the whole merge: the first level that has one says it."""
+    return {key: value for one in reversed(levels) for key, value in one.items()}

@@ -21,6 +21,7 @@ class Method:
 _WEIGHT = ("weight", "weight", None)
 _DENSITY = ("density", "density", 1.0)
 _GAMMA = ("gamma", "gamma", 0.01)
+_EPSILON = ("epsilon", "epsilon", 0.15)
 _SUMS = ("normalize", "rescale", "int8_mask")
 _LAMBDA = ("lambda", 1)
 
@@ -33,10 +34,13 @@ READ: Mapping[str, Method] = {
     "ties": Method(_LAMBDA, (_WEIGHT, _DENSITY), _SUMS),
     "breadcrumbs": Method(_LAMBDA, (_WEIGHT, _DENSITY, _GAMMA), _SUMS),
     "breadcrumbs-ties": Method(_LAMBDA, (_WEIGHT, _DENSITY, _GAMMA), _SUMS),
+    "dare-linear": Method(_LAMBDA, (_WEIGHT, _DENSITY), _SUMS),
+    "dare-ties": Method(_LAMBDA, (_WEIGHT, _DENSITY), _SUMS),
+    "della": Method(_LAMBDA, (_WEIGHT, _DENSITY, _EPSILON), _SUMS),
+    "della-linear": Method(_LAMBDA, (_WEIGHT, _DENSITY, _EPSILON), _SUMS),
     "model-stock": Method(other=("filter_wise",)),
     "sce": Method(own=(("select_topk", "density", 1.0),), other=("int8_mask",)),
 }
-DRAWING = ("dare-linear", "dare-ties", "della", "della-linear")
 PARAMETERS = frozenset(
     {"t", "weight", "density", "gamma", "epsilon", "lambda", "normalize", "rescale", "int8_mask",
      "select_topk", "filter_wise", "scale", "max_iter", "tol"}

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from mubench_gen.errors import SettingError, did_you_mean
 
 Choice = Literal["magnitude", "outliers", "random", "ranked", "variance"]
-Consensus = Literal["sum", "elected", "largest", "weighted"]
+Rescale = Literal["chance", "sum", "none"]
+Consensus = Literal["sum", "elected", "largest", "weighted", "fisher", "regmean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,15 @@ class Sparse:
 
     `density`: the share that is kept. `gamma`: the share of the largest that is dropped
     (breadcrumbs). `epsilon`: how far the chance to be kept varies with the size (DELLA).
-    `seed`: of the methods that draw.
+    `seed`: of the methods that draw; `rescale`: by what these make up for what they drop: by an
+    element's chance to be kept, by a tensor's former sum of magnitudes (mergekit), or not.
     """
 
     density: float | None = None
     gamma: float | None = None
     epsilon: float | None = None
     seed: int | None = None
+    rescale: Rescale | None = None
 
 
 USUAL = Sparse()
@@ -35,27 +38,31 @@ class MethodFacts:
     """One method.
 
     `group`: the heading under which it is listed. `any_alpha`: α may lie outside [0, 1].
-    `swept`: a sweep moves weights by it, between the base or near it and the fine-tune at α 1.
+    `departs`: its α 0 is the base; `arrives`: its α 1 of one fine-tune is that.
     `fewest`, `most`: fine-tunes. `choice`: which elements of the differences are kept;
     `consensus`: how the kept ones become one difference. `settings`: those that it uses, with
-    its own values. `weights`: fine-tunes may have weights.
+    its own values. `weights`: fine-tunes may have weights. `measured`: it needs what
+    `mubench-gen measure` finds of each.
     """
 
     group: str
     any_alpha: bool = False
-    swept: bool = False
+    departs: bool = True
+    arrives: bool = False
     fewest: int = 1
     most: int | None = None
     choice: Choice | None = None
     consensus: Consensus | None = None
     settings: Sparse = USUAL
     weights: bool = False
+    measured: bool = False
 
 
 _BETWEEN = "between the models"
 _SUMS = "sums of differences"
 _SPARSE = "sums of parts of the differences"
 _SEVERAL = "several fine-tunes"
+_MEASURED = "by what fine-tunes do with some items (mubench-gen measure)"
 
 
 def _sparse(choice: Choice, consensus: Consensus, **settings: Any) -> MethodFacts:
@@ -66,17 +73,17 @@ def _sparse(choice: Choice, consensus: Consensus, **settings: Any) -> MethodFact
 
 
 METHODS: Mapping[str, MethodFacts] = {
-    "linear": MethodFacts(_BETWEEN, swept=True, weights=True),
-    "slerp": MethodFacts(_BETWEEN, swept=True, most=1),
-    "karcher": MethodFacts(_BETWEEN),
-    "lines": MethodFacts(_BETWEEN, swept=True),
-    "passthrough": MethodFacts(_BETWEEN, any_alpha=True, most=1),
-    "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, swept=True, weights=True),
+    "linear": MethodFacts(_BETWEEN, arrives=True, weights=True),
+    "slerp": MethodFacts(_BETWEEN, arrives=True, most=1),
+    "karcher": MethodFacts(_BETWEEN, arrives=True),
+    "lines": MethodFacts(_BETWEEN, departs=False, arrives=True),
+    "passthrough": MethodFacts(_BETWEEN, any_alpha=True, departs=False, arrives=True, most=1),
+    "task-arithmetic": MethodFacts(_SUMS, any_alpha=True, arrives=True, weights=True),
     "ties": _sparse("magnitude", "elected", density=0.2),
-    "dare-linear": _sparse("random", "sum", density=0.1, seed=0),
-    "dare-ties": _sparse("random", "elected", density=0.1, seed=0),
-    "della": _sparse("ranked", "elected", density=0.3, epsilon=0.1, seed=0),
-    "della-linear": _sparse("ranked", "sum", density=0.3, epsilon=0.1, seed=0),
+    "dare-linear": _sparse("random", "sum", density=0.1, seed=0, rescale="chance"),
+    "dare-ties": _sparse("random", "elected", density=0.1, seed=0, rescale="chance"),
+    "della": _sparse("ranked", "elected", density=0.3, epsilon=0.1, seed=0, rescale="chance"),
+    "della-linear": _sparse("ranked", "sum", density=0.3, epsilon=0.1, seed=0, rescale="chance"),
     "breadcrumbs": _sparse("outliers", "sum", density=0.9, gamma=0.01),
     "breadcrumbs-ties": _sparse("outliers", "elected", density=0.9, gamma=0.01),
     "model-stock": MethodFacts(_SEVERAL, any_alpha=True, fewest=2),
@@ -85,6 +92,8 @@ METHODS: Mapping[str, MethodFacts] = {
         _SEVERAL, any_alpha=True, fewest=2, choice="variance", consensus="weighted",
         settings=Sparse(density=1.0),
     ),
+    "fisher": MethodFacts(_MEASURED, fewest=2, consensus="fisher", weights=True, measured=True),
+    "regmean": MethodFacts(_MEASURED, fewest=2, consensus="regmean", measured=True),
 }  # fmt: skip
 
 
@@ -93,7 +102,8 @@ def listed_methods() -> str:
     groups: dict[str, list[str]] = {}
     for name, facts in METHODS.items():
         groups.setdefault(facts.group, []).append(name)
-    return "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+    listed = [f"{group}: {', '.join(names)}" for group, names in groups.items()]
+    return "; ".join([*listed, "by answers: greedy-soup (a command of its own: mubench-gen soup)"])
 
 
 def method_named(name: str) -> str:
@@ -101,6 +111,11 @@ def method_named(name: str) -> str:
     found = name.strip().lower().replace("_", "-")
     if found in METHODS:
         return found
+    if found == "greedy-soup":
+        raise SettingError(
+            "A greedy soup is chosen by answers to items: mubench-gen soup --plugin NAME --base "
+            "BASE --finetuned ONE,TWO asks them, and writes the weights."
+        )
     near = did_you_mean(found, METHODS)
     hint = f" {near}" if near.endswith("?") else ""
     raise SettingError(f"No method {name!r}.{hint} Methods: {listed_methods()}.")

@@ -12,8 +12,19 @@ import numpy as np
 
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at
-from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
+from mubench_gen.interpolation.merge.arithmetic import (
+    Coefficients,
+    InnerProducts,
+    coefficients,
+    decode,
+)
 from mubench_gen.interpolation.merge.by_angle import karcher_weights, products, stock_ratio
+from mubench_gen.interpolation.merge.by_statistics import (
+    by_fisher,
+    by_regmean,
+    regmean_factors,
+    weighted_mean,
+)
 from mubench_gen.interpolation.merge.consensus import (
     elected,
     elected_by_size,
@@ -40,8 +51,9 @@ from mubench_gen.interpolation.merge.tensor_merge import (
     numbers_of,
     products_of,
 )
-from mubench_gen.interpolation.merge.tensors import Array, chunks
+from mubench_gen.interpolation.merge.tensors import Array, Tensor, chunks, read_whole
 
+_TINY = 1e-7  # a sum of magnitudes that is not scaled, as in mergekit
 _AHEAD = 16  # chunks whose results wait in memory
 
 Pick = Callable[[Span, int, Array], Array]
@@ -140,6 +152,8 @@ class Preparation:
         if consensus == "weighted":
             return self._weighted()
         weights = self._weights()
+        if facts.measured:
+            return self._by_statistics(str(consensus), weights)
         joins: dict[str, Callable[[Numbers], Array]] = {
             "sum": partial(weighted_sum, weights=weights),
             "elected": partial(elected, weights=weights),
@@ -153,8 +167,25 @@ class Preparation:
         kept = [self._kept(number, one) for number, one in enumerate(self._settings())]
         return partial(_joined, join, partial(_masked, kept))
 
+    def _by_statistics(self, method: str, weights: Sequence[float]) -> Difference:
+        """Fisher-weighted, or RegMean; the mean of a tensor of which nothing was measured."""
+        measured = self.tensor.statistics
+        if not measured:
+            return partial(_joined, partial(weighted_mean, weights=weights), _whole)
+        if method == "regmean":
+            factors = regmean_factors([_matrix(one) for one in measured])
+            return partial(_joined, partial(by_regmean, factors=factors), _whole)
+
+        def difference(span: Span, numbers: Numbers) -> Array:
+            base, *finetuned = numbers
+            fishers = [decode(one.read(*span), one.dtype) for one in measured]
+            return by_fisher([one - base for one in finetuned], fishers, weights)
+
+        return difference
+
     def _drawing(self) -> Pick:
         settings, row = self._settings(), row_length(self.tensor.shape)
+        scaled = settings[0].rescale == "chance"
         draws = [
             Draws.of(one.seed or 0, self.tensor.name, number) for number, one in enumerate(settings)
         ]
@@ -164,10 +195,27 @@ class Preparation:
             assert density is not None
             uniform = draws[number].at(span)
             if epsilon is None:
-                return drawn(difference, density, uniform)
-            return drawn_by_rank(difference, row, density, epsilon, uniform)
+                return drawn(difference, density, uniform, scaled=scaled)
+            return drawn_by_rank(difference, row, density, epsilon, uniform, scaled=scaled)
 
-        return draw
+        return self._by_sum(draw) if settings[0].rescale == "sum" else draw
+
+    def _by_sum(self, pick: Pick) -> Pick:
+        """What is picked, scaled to the former sum of the tensor's magnitudes, as in mergekit."""
+
+        def sums(span: Span, base: Array, *finetuned: Array) -> Array:
+            found = []
+            for number, one in enumerate(finetuned):
+                sides = one - base, pick(span, number, one - base)
+                found.append([np.abs(side).sum(dtype=np.float64) for side in sides])
+            return np.array(found)
+
+        total = sum(self._over_chunks(sums), np.zeros((len(self.tensor.finetuned), 2)))
+        known = (total > _TINY).all(axis=1)
+        factors = np.divide(total[:, 0], total[:, 1], out=np.ones(len(total)), where=known)
+        return lambda span, number, difference: (
+            pick(span, number, difference) * difference.dtype.type(factors[number])
+        )
 
     def _kept(self, number: int, settings: Sparse) -> Array:
         """The packed bits of the elements of one fine-tune that count, by their magnitude."""
@@ -224,15 +272,22 @@ class Preparation:
         def compute(span: Span) -> Array:
             return function(span, *numbers_of(self.tensor, span))
 
-        parts = chunks(self.tensor)
+        parts = chunks_of(self.tensor, self.recipe)
         while ahead := list(islice(parts, _AHEAD)):
             yield from self.threads.map(compute, ahead)
 
 
 def chunks_of(tensor: OutputTensor, recipe: Recipe) -> Iterator[Span]:
-    """The chunks in which the tensor is merged: whole rows where the method ranks within them."""
-    ranked = tensor.action == "merged" and METHODS[recipe.method].choice == "ranked"
-    return chunks(tensor, row_length(tensor.shape) if ranked else 1)
+    """The chunks in which the tensor is merged: whole rows where the method needs them."""
+    facts = METHODS[recipe.method]
+    by_rows = facts.choice == "ranked" or (facts.consensus == "regmean" and tensor.statistics)
+    rows = tensor.action == "merged" and by_rows
+    return chunks(tensor, row_length(tensor.shape) if rows else 1)
+
+
+def _matrix(tensor: Tensor) -> Array:
+    found: Array = decode(read_whole(tensor), tensor.dtype).reshape(tensor.shape)
+    return found
 
 
 def _whole(_span: Span, _number: int, difference: Array) -> Array:

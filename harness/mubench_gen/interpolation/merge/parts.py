@@ -7,7 +7,7 @@ prefixes. Names are compared without the prefixes that only say where a tower is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -62,6 +62,28 @@ def as_part(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoint:
     if any(old != new for old, new in renamed.items()):
         notes = (*notes, f"{len(renamed):,} tensors of {other} were read under the base's names")
     return replace(other, tensors=tensors, converted=True, towers=towers, notes=notes)
+
+
+def alike(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """Each name's like among the others: the same, or the only one that is so without prefixes."""
+    known = dict.fromkeys(others)
+    plain: dict[Any, list[str]] = {}
+    for other in known:
+        plain.setdefault(_plain(other), []).append(other)
+    found = {}
+    for name in names:
+        like = [name] if name in known else plain.get(_plain(name), [])
+        if len(like) == 1:
+            found[name] = like[0]
+    return found
+
+
+def _plain(name: str) -> Any:
+    """What a name is without the prefixes that say where a tower is."""
+    words = name.split(".")
+    while len(words) > 1 and words[0] in _PLACES:
+        words.pop(0)
+    return _key(name, vision_alone=False) or ".".join(words)
 
 
 def configs_of_towers(

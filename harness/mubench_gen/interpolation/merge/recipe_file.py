@@ -11,22 +11,18 @@ from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import block_depths
 
-TYPES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
-
 
 @dataclass(frozen=True, slots=True)
 class RecipeFile:
     """A recipe's file. `notes`: on what it says that changes nothing here.
 
-    `layers`: how many blocks it takes the models to have; `dtype`: the type it wants the weights
-    to be stored in. None: it says nothing of that.
+    `layers`: how many blocks it takes the models to have; None: it says nothing of that.
     """
 
     path: str
     text: str
     notes: tuple[str, ...] = ()
     layers: int | None = None
-    dtype: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {"file": self.path, "text": self.text}
@@ -40,11 +36,4 @@ def check_promises(file: RecipeFile, base: OpenCheckpoint, tensors: Sequence[Out
         raise MergeError(
             f"{file.path}: layer_range [0, {file.layers}] takes part of {base}, whose towers have "
             f"{found} layers. Whole models are merged: list them under `models`."
-        )
-    stored = {one.dtype for one in tensors if one.action == "merged"}
-    if file.dtype is not None and stored - {TYPES[file.dtype]}:
-        raise MergeError(
-            f"{file.path}: it wants the weights stored in {file.dtype}, but they would be in "
-            f"{', '.join(sorted(stored))}, the narrowest type that holds both models' weights. "
-            "Leave dtype and out_dtype out, and convert the result where it is loaded."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ class _Finetuned(BaseModel):
     density: Amount | None = None
     gamma: Amount | None = None
     epsilon: Amount | None = None
+    statistics: str | None = None
 
 
 class _Recipe(BaseModel):
@@ -39,11 +41,13 @@ class _Recipe(BaseModel):
     gamma: float | None = None
     epsilon: float | None = None
     seed: int | None = None
+    rescale: Literal["chance", "sum", "none"] | None = None
     include: list[str] | None = None
     exclude: list[str] | None = None
     missing: Literal["refuse", "keep-base"] | None = None
     carry_from: Literal["base", "finetuned"] | None = None
     accept_vocabulary: bool | None = None
+    store: Literal["float32", "bfloat16", "float16"] | None = None
 
 
 def read_recipe(path: Path) -> Said:
@@ -74,6 +78,7 @@ def _said(recipe: _Recipe, file: RecipeFile) -> Said:
         **given,
         alphas=tuple(map(str, alphas)) or None,
         finetuned=tuple(one.model for one in recipe.finetuned) or None,
+        statistics=_statistics(recipe.finetuned, file),
         each=each if any(one != OfOne() for one in each) else None,
         include=None if recipe.include is None else tuple(recipe.include),
         exclude=None if recipe.exclude is None else tuple(recipe.exclude),
@@ -81,8 +86,18 @@ def _said(recipe: _Recipe, file: RecipeFile) -> Said:
     )
 
 
+def _statistics(finetuned: Sequence[_Finetuned], file: RecipeFile) -> tuple[str, ...] | None:
+    """What was measured of each fine-tune; None where the file names nothing."""
+    found = [one.statistics for one in finetuned if one.statistics is not None]
+    if found and len(found) < len(finetuned):
+        raise DefinitionError(
+            f"{file.path}: statistics: give them for each fine-tune, or for none."
+        )
+    return tuple(found) or None
+
+
 def _of_one(one: _Finetuned, file: RecipeFile) -> OfOne:
-    given = one.model_dump(exclude={"model"}, exclude_none=True)
+    given = one.model_dump(exclude={"model", "statistics"}, exclude_none=True)
     return OfOne(**{key: amount(value, f"{file.path}: {key}") for key, value in given.items()})
 
 

@@ -16,6 +16,8 @@ from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import Recipe, block_of
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard
+from mubench_gen.interpolation.merge.statistics import Measured
+from mubench_gen.interpolation.merge.tensors import TORCH_NAMES
 
 # ‖Δ‖ / ‖base‖. The fine-tune of the tiny CLIP has 0.12; two models that were trained separately
 # have about 1.4, like independent vectors of equal length.
@@ -58,6 +60,8 @@ class MergeReport:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     file: RecipeFile | None = None
+    measured: tuple[Measured, ...] = ()
+    store: str | None = None
 
     def as_dict(self, alpha: str | None = None) -> dict[str, Any]:
         """For JSON; with `alpha`, the report of one result."""
@@ -71,6 +75,8 @@ class MergeReport:
             **({"recipe": self.file.as_dict()} if self.file else {}),
             "base": self.base,
             "finetuned": list(self.finetuned),
+            **({"store": self.store} if self.store else {}),
+            **({"statistics": [one.as_dict() for one in self.measured]} if self.measured else {}),
             "weights_format": dict(self.formats),
             "tensors": {
                 "merged": len(self.merged),
@@ -124,6 +130,8 @@ def make_report(
         warnings=(*warnings_of(total, base, others), *inputs.warnings),
         notes=(*inputs.notes, *equality_note(products)),
         file=settings.file,
+        measured=inputs.measured,
+        store=None if settings.store is None else TORCH_NAMES[settings.store],
     )
 
 

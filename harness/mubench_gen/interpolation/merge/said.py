@@ -11,10 +11,12 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.alphas import Alpha, parse_alphas, spelled
 from mubench_gen.interpolation.merge.each import OfOne
 from mubench_gen.interpolation.merge.inputs import MergeSettings, Side
-from mubench_gen.interpolation.merge.methods import Sparse
+from mubench_gen.interpolation.merge.methods import Rescale, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
+from mubench_gen.interpolation.merge.tensors import NAMED
 
+STORED = ("float32", "bfloat16", "float16")  # the types of --store
 _FLAGS = {"base": "BASE", "finetuned": "FINETUNED", "each": "--weights", "alphas": "--alpha"}
 
 
@@ -32,11 +34,14 @@ class Said:
     gamma: float | None = None
     epsilon: float | None = None
     seed: int | None = None
+    rescale: Rescale | None = None
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] | None = None
     missing: Literal["refuse", "keep-base"] | None = None
     carry_from: Side | None = None
     accept_vocabulary: bool | None = None
+    statistics: tuple[str, ...] | None = None
+    store: str | None = None
     file: RecipeFile | None = field(default=None, compare=False)
 
     def settings(self, out: Path) -> MergeSettings:
@@ -51,7 +56,7 @@ class Said:
                 method=self.method or "linear",
                 include=self.include or (),
                 exclude=self.exclude or (),
-                sparse=Sparse(self.density, self.gamma, self.epsilon, self.seed),
+                sparse=Sparse(self.density, self.gamma, self.epsilon, self.seed, self.rescale),
                 keep_base=self.missing == "keep-base",
                 each=self.each or (),
                 base_weight=self.base_weight or Decimal(0),
@@ -60,7 +65,14 @@ class Said:
             carried_from=self.carry_from or "base",
             accept_vocabulary=bool(self.accept_vocabulary),
             file=self.file,
+            store=stored_type(self.store),
+            statistics=tuple(map(Path, self.statistics or ())),
         )
+
+
+def stored_type(name: str | None) -> str | None:
+    """The type as safetensors names it."""
+    return None if name is None else NAMED[name]
 
 
 def together(written: Said, given: Said) -> Said:

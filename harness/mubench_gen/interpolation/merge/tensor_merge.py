@@ -20,9 +20,10 @@ from mubench_gen.interpolation.merge.arithmetic import (
     decode,
     inner_products,
     move,
+    recode,
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
-from mubench_gen.interpolation.merge.tensors import Array
+from mubench_gen.interpolation.merge.tensors import LARGEST, TORCH_NAMES, Array
 
 Chunk = tuple[int, int]  # first element, number of elements
 Difference = Callable[[Chunk, Sequence[Array]], Array]
@@ -59,7 +60,11 @@ def merge_chunk(
     """
     inputs = _read(tensor, chunk)
     if tensor.action != "merged":
-        chosen = (inputs[how.give_finetuned] for how in mixture.ways.values())
+        sides = (tensor.base, *tensor.finetuned)
+        chosen = (
+            _stored(tensor, sides[how.give_finetuned].dtype, inputs[how.give_finetuned])
+            for how in mixture.ways.values()
+        )
         return MergedChunk(chosen, InnerProducts(), equal=False)
     numbers = _decoded(tensor, inputs)
     products = _products(tensor, names, chunk, numbers)
@@ -95,10 +100,18 @@ def _read(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
     return [base, *(base if one is tensor.base else one.read(*chunk) for one in others)]
 
 
+def _stored(tensor: OutputTensor, dtype: str, raw: Array) -> Array:
+    """The bytes of one side in the type of the result."""
+    if dtype == tensor.dtype:
+        return raw
+    with _fitting(tensor, None):
+        return recode(raw, dtype, tensor.dtype)
+
+
 def _decoded(tensor: OutputTensor, inputs: Sequence[Array]) -> list[Array]:
     sides = (tensor.base, *tensor.finetuned)
     numbers = [decode(raw, side.dtype) for raw, side in zip(inputs, sides, strict=True)]
-    if tensor.dtype == "F64":
+    if any(one.dtype == np.float64 for one in numbers):
         return [one.astype(np.float64, copy=False) for one in numbers]
     return numbers
 
@@ -158,11 +171,15 @@ def _moved(
 
 
 @contextmanager
-def _fitting(tensor: OutputTensor, alpha: Alpha) -> Iterator[None]:
+def _fitting(tensor: OutputTensor, alpha: Alpha | None) -> Iterator[None]:
+    """Say what is wrong where a value is too large; α None: it is the base's own."""
     try:
         yield
     except Overflow:
+        where = "" if alpha is None else f" at α {spelled(alpha)}"
+        narrowed = any(one.dtype != tensor.dtype for one in (tensor.base, *tensor.finetuned))
+        told = "--store float32 or bfloat16 holds them." if narrowed else "Stay nearer to the base."
         raise MergeError(
-            f"{tensor.name}: at α {spelled(alpha)} it has values that {tensor.dtype} cannot hold. "
-            "Stay nearer to the base."
+            f"{tensor.name}:{where} it has values that {TORCH_NAMES[tensor.dtype]} cannot hold "
+            f"(its largest is {LARGEST[tensor.dtype]:g}). {told}"
         ) from None

@@ -25,6 +25,10 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 TORCH_NAMES: Mapping[str, str] = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
 }  # fmt: skip
+LARGEST: Mapping[str, float] = {
+    "F64": 1.79769e308, "F32": 3.40282e38, "F16": 65504.0, "BF16": 3.38953e38,
+}  # fmt: skip
+NAMED: Mapping[str, str] = {name: dtype for dtype, name in TORCH_NAMES.items()}
 _CHUNK = 1 << 16  # elements, so that the arrays of one chunk fit into a core's cache
 
 

@@ -1,6 +1,6 @@
-"""Models that interpolate their weights between a base and a fine-tune, loaded once for all α.
+"""Models that interpolate their weights between a base and fine-tunes, loaded once for all α.
 
-`move(alpha)` sets the target; `load`, which a run calls before its first request, applies it. So
+`move(stop)` sets the target; `load`, which a run calls before its first request, applies it. So
 a run without open requests loads nothing.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -20,13 +20,20 @@ from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at, spelled
+from mubench_gen.interpolation.merge.alphas import alpha_at, spelled
 from mubench_gen.interpolation.merge.arithmetic import InnerProducts, coefficients
 from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, read_config
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, block_depths
-from mubench_gen.interpolation.sweep.in_memory import inner_products, mixed, with_adapter
+from mubench_gen.interpolation.sweep.in_memory import (
+    check_finite,
+    check_names,
+    inner_products,
+    mixed,
+    with_adapter,
+)
+from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
 
@@ -37,53 +44,62 @@ if TYPE_CHECKING:
 
 
 class Ends:
-    """A mixin that interpolates between two checkpoints; the engine's class comes after it."""
+    """A mixin that interpolates between checkpoints; the engine's class comes after it."""
 
-    finetuned: Checkpoint
-    recipe: Recipe
+    finetuned: Sequence[Checkpoint]
     scratch: Path
     runtime: Runtime
     _checkpoint: Checkpoint
-    _digests: tuple[str | None, str | None] | None = None
-    _wanted: Alpha | None = Decimal(0)
-    _there: tuple[Alpha | None, ...] = ()
+    _digests: Sequence[str | None] = ()
+    _wanted: Stop | None = None
+    _there: Stop | None = None
 
     def aim(
-        self,
-        finetuned: Checkpoint,
-        recipe: Recipe,
-        scratch: Path,
-        digests: tuple[str | None, str | None] | None = None,
+        self, finetuned: Sequence[Checkpoint], scratch: Path, digests: Sequence[str | None] = ()
     ) -> None:
-        """Set the fine-tune and how to interpolate (method and patterns). `scratch`: a folder for
-        files that an engine must read. `digests`: of the two checkpoints, to be checked.
+        """Set the fine-tunes. `scratch`: a folder for files that an engine must read. `digests`: of
+        the base and the fine-tunes, to be checked.
         """
-        self.finetuned, self.recipe, self.scratch = finetuned, recipe, scratch
-        self._digests, self._there = digests, ()
+        self.finetuned, self.scratch = finetuned, scratch
+        self._digests, self._there = digests, None
 
-    def move(self, alpha: Alpha | None) -> None:
-        """Set the α of the next `load`; None stands for the base if no α gives it."""
-        self._wanted = alpha
+    def move(self, stop: Stop) -> None:
+        """Set the weights of the next `load`."""
+        self._wanted = stop
 
     def load(self) -> None:
         super().load()  # type: ignore[misc]
-        if self._there != (self._wanted,):
-            self._there = ()  # unknown if the move fails
+        if self._wanted is not None and self._there != self._wanted:
+            self._there = None  # unknown if the move fails
             self._check_unchanged()
             self._go(self._wanted)
-            self._there = (self._wanted,)
+            self._there = self._wanted
 
     def close(self) -> None:
-        self._there = ()
+        self._there = None
         super().close()  # type: ignore[misc]
 
-    def _go(self, alpha: Alpha | None) -> None:
+    def _go(self, stop: Stop) -> None:
         raise NotImplementedError
+
+    def _merge(self, stop: Stop, folder: Path, *, unrounded: bool = False) -> None:
+        """Write the weights of a stop."""
+        merge(
+            MergeSettings(
+                base=name_of(self._checkpoint, self.runtime.revision),
+                finetuned=tuple(name_of(self.finetuned[side]) for side in stop.sides),
+                recipe=stop.recipe,
+                out=folder,
+                accept_vocabulary=True,  # checked before, or accepted
+                unrounded=unrounded,
+            )
+        )
 
     def _check_unchanged(self) -> None:
         """Check that the files have not changed: the keys of the answers include their digests."""
-        sides = ((self._checkpoint, self.runtime.revision), (self.finetuned, None))
-        for (side, revision), digest in zip(sides, self._digests or (), strict=False):
+        others = ((one, None) for one in self.finetuned)
+        sides = ((self._checkpoint, self.runtime.revision), *others)
+        for (side, revision), digest in zip(sides, self._digests, strict=False):
             if digest_of(side, revision) != digest:
                 raise UsageError(
                     f"The weights of {side.path} changed since the sweep began: what it asks from "
@@ -94,10 +110,14 @@ class Ends:
     def facts(self) -> Mapping[str, Any]:
         """The engine's facts, corrected for interpolated weights, which no file holds."""
         own: Mapping[str, Any] = super().facts  # type: ignore[misc]
+        stop = self._wanted
+        if stop is None:
+            return own
+        paths = [str(self.finetuned[side].path) for side in stop.sides]
         told = {
-            "finetuned": str(self.finetuned.path),
-            **{key: value for key, value in self.recipe.as_dict().items() if key != "alphas"},
-            "alpha": None if self._wanted is None else spelled(self._wanted),
+            "finetuned": paths[0] if len(paths) == 1 else paths,
+            **{key: value for key, value in stop.recipe.as_dict().items() if key != "alphas"},
+            "alpha": spelled(stop.alpha),
         }
         return {**own, "weights_sha256": None, "interpolation": told}
 
@@ -121,48 +141,66 @@ def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None
     return None if digest is None else digest.weights
 
 
-def one_of(recipe: Recipe, alpha: Alpha | None) -> Recipe:
-    """The recipe of one α; None: of the base."""
-    if alpha is None:
-        return replace(recipe, alphas=(Decimal(0),), method="linear")
-    return replace(recipe, alphas=(alpha,))
+# Methods that need nothing of a tensor but the two models' values.
+_IN_MEMORY = ("linear", "slerp", "lines", "task-arithmetic")
 
 
 class _InPlace(Ends):
-    """θ ← mix(base, fine-tuned), a tensor at a time, in a model of transformers.
+    """Weights of a model of transformers that change in place.
 
-    Memory holds both checkpoints in their stored precision, and the model. The arithmetic is
-    that of `merge`: float32, rounded once to the stored precision.
+    By the methods between two models θ ← mix(base, fine-tuned), a tensor at a time: memory then
+    holds both checkpoints in their stored precision, and the model. The arithmetic is that of
+    `merge`: float32, rounded once to the stored precision. An adapter is added to the base in
+    memory. If transformers cannot open the fine-tune directly (another layout), or patterns select
+    tensors, the selected part is first written as a folder in the base's layout, because patterns
+    match the names in files, which differ from transformers' names.
 
-    An adapter is added to the base in memory. If transformers cannot open the fine-tune directly
-    (another layout), or patterns select tensors, the selected part is first written as a folder in
-    the base's layout, because patterns match the names in files, which differ from transformers'
-    names.
+    By all other methods, and from several fine-tunes, `merge` writes a folder, which is read.
     """
 
     _opened: LoadedCheckpoint | None
     options: Any
-    _states: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] | None = None
+    _base: dict[str, torch.Tensor] | None = None
+    _other: tuple[Recipe, dict[str, torch.Tensor]] | None = None  # by its patterns
     _adapter = False  # whether the fine-tune is an adapter, whose result has the base's precision
 
     def _family(self) -> Family:
         raise NotImplementedError
 
     def close(self) -> None:
-        self._states = None
+        self._base = self._other = None
         super().close()
 
-    def _go(self, alpha: Alpha | None) -> None:
+    def _go(self, stop: Stop) -> None:
+        if stop.end == "base":
+            self._copy(self._base_weights())
+        elif stop.recipe.method in _IN_MEMORY and not stop.recipe.each and len(self.finetuned) == 1:
+            self._mix(stop)
+        else:
+            self._base = self._other = None  # memory holds one more model at a time
+            with self._as_folder(stop) as made:
+                self._copy(self._stored(made, _of_finetuned(self.runtime)))
+
+    def _copy(self, weights: Mapping[str, torch.Tensor]) -> None:
         import torch
 
         assert self._opened is not None
-        base, finetuned = self._both()
-        (wanted,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
-        places = block_depths(base)
+        state = self._opened.model.state_dict()
+        check_names(state, weights)
+        with torch.no_grad():
+            for name, target in state.items():
+                target.copy_(weights[name])
+
+    def _mix(self, stop: Stop) -> None:
+        import torch
+
+        assert self._opened is not None
+        base, finetuned = self._base_weights(), self._finetuned(stop)
+        method, places = stop.recipe.method, block_depths(base)
         with torch.no_grad():
             for name, target in self._opened.model.state_dict().items():
                 one, other = base[name], finetuned[name]
-                at = alpha_at(wanted, name, places.get(name))
+                at = alpha_at(stop.alpha, name, places.get(name))
                 if not one.is_floating_point():
                     target.copy_(other if at == 1 else one)
                     continue
@@ -170,26 +208,45 @@ class _InPlace(Ends):
                 how = coefficients(method, at, place=places.get(name), total=total)
                 target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
-    def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        if self._states is None:
-            base = self._stored(self._checkpoint, self.runtime)
-            self._states = base, self._finetuned(base)
-            _check_names(*self._states)
-            for side, state in zip((self._checkpoint, self.finetuned), self._states, strict=True):
-                _check_finite(str(side.path), state)
-        return self._states
+    def _base_weights(self) -> dict[str, torch.Tensor]:
+        if self._base is None:
+            self._base = self._stored(self._checkpoint, self.runtime)
+            check_finite(str(self._checkpoint.path), self._base)
+        return self._base
 
-    def _finetuned(self, base: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _finetuned(self, stop: Stop) -> dict[str, torch.Tensor]:
+        """The fine-tune's weights, and the base's where patterns leave them."""
+        whole = replace(stop.recipe, alphas=(Decimal(1),), method="linear")
+        if self._other is None or self._other[0] != whole:
+            base = self._base_weights()
+            self._other = whole, self._read(replace(stop, recipe=whole), base)
+            check_names(base, self._other[1])
+            check_finite(str(self.finetuned[0].path), self._other[1])
+        return self._other[1]
+
+    def _read(self, whole: Stop, base: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         import torch
 
-        name = name_of(self.finetuned)
+        name, patterns = name_of(self.finetuned[0]), whole.recipe.include or whole.recipe.exclude
         self._adapter = is_adapter(name)
-        if self._adapter and not (self.recipe.include or self.recipe.exclude):
+        if self._adapter and not patterns:
             folder = find_folder(name_of(self._checkpoint, self.runtime.revision))
             return with_adapter(name, base, read_config(folder))
-        with self._readable() as finetuned:
-            unrounded = torch.float32 if self._adapter else None
-            return self._stored(finetuned, _of_finetuned(self.runtime), unrounded)
+        unrounded = torch.float32 if self._adapter else None
+        runtime = _of_finetuned(self.runtime)
+        if not patterns and not self._is_foreign(whole):
+            return self._stored(self.finetuned[0], runtime, unrounded)
+        with self._as_folder(whole, unrounded=True) as made:
+            return self._stored(made, runtime, unrounded)
+
+    def _is_foreign(self, whole: Stop) -> bool:
+        """Whether the fine-tune is an adapter, or has another layout than the base."""
+        base = name_of(self._checkpoint, self.runtime.revision)
+        name = name_of(self.finetuned[0])
+        wanted = MergeSettings(base, (name,), whole.recipe, self.scratch, accept_vocabulary=True)
+        with ExitStack() as files:
+            (side,) = open_inputs(wanted, files).finetuned
+            return side.adapter or side.converted
 
     def _stored(
         self, checkpoint: Checkpoint, runtime: Runtime, dtype: torch.dtype | None = None
@@ -202,25 +259,15 @@ class _InPlace(Ends):
         return stored_weights(source, self.options, self._family(), dtype or "auto")
 
     @contextmanager
-    def _readable(self) -> Iterator[Checkpoint]:
-        """Yield the fine-tune in a form that transformers opens, and remove temporary files."""
-        whole = MergeSettings(
-            base=name_of(self._checkpoint, self.runtime.revision),
-            finetuned=(name_of(self.finetuned),),
-            recipe=replace(self.recipe, alphas=(Decimal(1),), method="linear"),
-            out=self.scratch / "finetuned",
-            accept_vocabulary=True,  # checked before, or accepted
-            unrounded=True,
-        )
-        if not (self.recipe.include or self.recipe.exclude or _is_foreign(whole)):
-            yield self.finetuned
-            return
-        shutil.rmtree(whole.out, ignore_errors=True)
-        merge(whole)
+    def _as_folder(self, stop: Stop, *, unrounded: bool = False) -> Iterator[Checkpoint]:
+        """Yield a stop's weights as a folder, which is then removed."""
+        folder = self.scratch / stop.folder
+        shutil.rmtree(folder, ignore_errors=True)
+        self._merge(stop, folder, unrounded=unrounded)
         try:
-            yield replace(self.finetuned, path=whole.out)
+            yield replace(self._checkpoint, path=folder, revision=None)
         finally:
-            shutil.rmtree(whole.out, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
                 self.scratch.rmdir()
 
@@ -247,37 +294,6 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
         return GENERATIVE
 
 
-def _is_foreign(settings: MergeSettings) -> bool:
-    """Whether the fine-tune is an adapter, or has another layout than the base."""
-    with ExitStack() as files:
-        (side,) = open_inputs(settings, files).finetuned
-        return side.adapter or side.converted
-
-
 def _of_finetuned(runtime: Runtime) -> Runtime:
     """The runtime for the fine-tune: without the revision, which is the base's."""
     return replace(runtime, revision=None)
-
-
-def _check_names(base: Mapping[str, torch.Tensor], finetuned: Mapping[str, torch.Tensor]) -> None:
-    """Check that transformers gave both models the same tensors."""
-    unlike = [
-        name
-        for name in sorted(base.keys() | finetuned.keys())
-        if name not in base or name not in finetuned or base[name].shape != finetuned[name].shape
-    ]
-    if unlike:
-        raise UsageError(
-            f"transformers makes different models of the two: {len(unlike):,} tensors differ, "
-            f"{', '.join(unlike[:5])} the first of them."
-        )
-
-
-def _check_finite(name: str, state: Mapping[str, torch.Tensor]) -> None:
-    """Refuse NaN and Inf, as `merge` does: such a model would still give answers."""
-    for key, tensor in state.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise UsageError(
-                f"{name}: {key} holds NaN or Inf. Such weights cannot be mixed; leave the tensor "
-                "out with --exclude (by its name in the files), or fetch it again."
-            )

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
-from mubench_gen.errors import RunFolderError, SettingError
-from mubench_gen.interpolation.merge.alphas import Alpha, spelled
-from mubench_gen.interpolation.sweep.choice import (
-    Halves,
-    apart,
-    cross_fitted,
-    equally_good,
-    gain_over,
-)
+from mubench_gen.errors import RunFolderError
+from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
+from mubench_gen.interpolation.sweep.mixes import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,
@@ -29,78 +20,25 @@ from mubench_gen.interpolation.sweep.parts import (
     PublishedPoints,
     items_of,
 )
+from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.report.figures.studies import number_of
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.crossing import ways_of
-from mubench_gen.scores.joint import Adjust, max_of_normals
-from mubench_gen.scores.paired import compare_pair, weights_of
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
-from mubench_gen.scores.quantile import student, student_p
-
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-
-BASE = "base"  # the base's name if no α gives it
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """The difference from one end's accuracy, paired by item; in shares.
-
-    ci95: of this α alone. band: of all α at once, so that one may look for the best.
-    """
-
-    difference: float
-    ci95: tuple[float, float]
-    band: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One α on one group of items: "in-domain", "rest", "mean" (of those two), a task, or a part
-    that is named in `parts`.
-
-    `accuracy` counts unanswered items as wrong; the mean weights both halves equally, whatever
-    their numbers of items. `over_base`, `over_finetuned`: gains over the ends, None at that end.
-    """
-
-    alpha: str
-    part: str
-    n: int
-    images: int
-    accuracy: float
-    over_base: Gain | None
-    over_finetuned: Gain | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenAlpha:
-    """The α with the best mean, and what choosing it so is worth on images that did not choose.
-
-    equally_good: the α of which none can be said to be worse than the best: a set that holds
-    the truly best in 95 % of samples. mean_there: of `alpha` on the images that chose it, which
-    is biased upwards; mean: cross-fitted over `folds` of the images, `repeats` times; shares:
-    how often each α was chosen in that. over_base, over_finetuned: the gains of `mean`.
-    """
-
-    alpha: str
-    equally_good: tuple[str, ...]
-    images: int
-    mean_there: float
-    mean: float
-    over_base: Gain
-    over_finetuned: Gain
-    shares: Mapping[str, float]
-    folds: int
-    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
-    the bands of both gains are above 0. clustered: what by, in words; noun: what one cluster is
-    called. adjust: how bands are made, "maxt" for all α at once. parts: further parts of the items,
-    those that have any; published: points of other people's models on them.
+    """The result of a sweep. alphas: the names of what was asked; by several methods they name
+    the method too. `beats_both`: those whose mean is surely above that of both ends (of all, with
+    several fine-tunes): the bands of all gains are above 0. clustered: what by, in words; noun:
+    what one cluster is called. adjust: how bands are made, "maxt" for all α at once. parts: further
+    parts of the items, those that have any; published: points of other people's models on them.
+    methods: by which weights were made. models: the names that are no α, but models themselves.
+    finetuned: the name of the fine-tune, of several the one with the highest mean. beside: points
+    of what is none of these, whose bands hold together with theirs; mix: how, where outputs are
+    mixed.
     """
 
     alphas: tuple[str, ...]
@@ -118,10 +56,39 @@ class Frontier:
     seed: int
     parts: tuple[Part, ...] = ()
     published: PublishedPoints | None = None
+    methods: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    finetuned: str = "1"
+    beside: tuple[Point, ...] = ()
+    mix: OutputMix | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several methods, which the names tell."""
+        return len(self.methods) > 1
+
+    def spoken(self, name: str) -> str:
+        """A name in a sentence: "α 0.5"."""
+        named = self.several or name in self.models or name not in self.alphas
+        return name if named else f"α {name}"
+
+    @property
+    def finetunes(self) -> tuple[str, ...]:
+        """The names of several fine-tunes; empty for one."""
+        return tuple(self.points[0].over_each)
 
     def of(self, part: str) -> list[Point]:
         """The points of one part, by ascending α."""
         return [point for point in self.points if point.part == part]
+
+    def all_of(self, part: str) -> list[Point]:
+        """The points of one part: of the α, then of what stands beside them."""
+        return [*self.of(part), *(point for point in self.beside if point.part == part)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The α, then what stands beside them."""
+        return (*self.alphas, *dict.fromkeys(point.alpha for point in self.beside))
 
     @property
     def pareto(self) -> tuple[str, ...]:
@@ -143,6 +110,7 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
     stored = dict(results.get("frontier") or {})
     for derived in ("confidence", "pareto"):
         stored.pop(derived, None)
+    stored["points"] = [{**point, "at": number_of(point)} for point in stored.get("points") or ()]
     try:
         return TypeAdapter(Frontier).validate_python(stored)
     except ValidationError:
@@ -153,9 +121,25 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
         ) from None
 
 
+def sheet_of(runs: Sequence[Run], stops: Sequence[Stop]) -> Sheet:
+    """The values of a run of each stop."""
+    reading = read_outcomes(runs)
+    names = [stop.name for stop in stops]
+    found = comparability(reading, [f"α {stop.name}" if stop.line else stop.name for stop in stops])
+    values = values_of(reading.runs, found.wanted, by_id=True)
+    ends = [
+        place
+        for end in ("base", "finetuned")
+        for place, stop in enumerate(stops)
+        if stop.end == end
+    ]
+    by_name = {stop.name: stop for stop in stops}
+    return Sheet(reading, values, names, tuple(ends), found.notes, by_name)
+
+
 def frontier(
     runs: Sequence[Run],
-    alphas: Sequence[Alpha | None],
+    stops: Sequence[Stop],
     in_domain: Sequence[str],
     *,
     adjust: Adjust = "maxt",
@@ -163,30 +147,32 @@ def frontier(
     parts: Sequence[Part] = (),
     published: PublishedPoints | None = None,
 ) -> Frontier:
-    """Compare the runs of ascending α on the items that all of them answered.
+    """Compare the runs of these stops on the items that all of them answered.
 
-    The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
+    Among the stops are their ends, the base and each fine-tune.
     `in_domain`: names of tasks. `adjust`: "maxt" makes bands that hold all α at once, "holm"
     by Bonferroni; "bh" and "none" leave each α's own interval. `parts`: of the items, to be told
     besides; `published`: points on them, which the result keeps as they are.
     """
-    reading = read_outcomes(runs)
-    names = [named(alpha) for alpha in alphas]
-    ends = names.index(BASE if None in alphas else "0"), names.index("1")
-    found = comparability(reading, [f"α {name}" for name in names])
-    values = values_of(reading.runs, found.wanted, by_id=True)
-    there = np.asarray(~np.isnan(values).any(axis=1))
-    if not there.any():
-        raise RunFolderError("No item was answered at every α: see the runs' records for why.")
+    sheet = sheet_of(runs, stops)
+    return frontier_of(sheet, in_domain, adjust=adjust, seed=seed, parts=parts, published=published)
+
+
+def frontier_of(
+    sheet: Sheet,
+    in_domain: Sequence[str],
+    *,
+    adjust: Adjust = "maxt",
+    seed: int = 0,
+    parts: Sequence[Part] = (),
+    published: PublishedPoints | None = None,
+) -> Frontier:
+    """The frontier of values that are known; the arguments are those of `frontier`."""
+    reading, there, halves = sheet.reading, sheet.there, sheet.halves(in_domain)
     tasks, task = reading.values["task"], reading.groups["task"]
-    inside = np.isin(task, [code for code, name in enumerate(tasks) if name in in_domain]) & there
-    outside = there & ~inside
-    if not inside.any() or not outside.any():
-        raise SettingError(
-            "--in-domain must leave some of the asked tasks in and some out; asked were: "
-            + ", ".join(sorted(tasks))
-        )
-    table = _Table(values, reading.clusters.codes, inside, outside, names, ends, adjust, seed)
+    codes, alphas = reading.clusters.codes, sheet.alphas
+    table = Table(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
+    of_alphas = replace(table, values=sheet.values[:, : len(alphas)], names=alphas)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
@@ -194,133 +180,28 @@ def frontier(
             points.append(table.points_of(tasks[code], items))
     having = []
     for part in parts:
-        meant = items_of(part, reading, inside, there)
+        meant = items_of(part, reading, halves[0], there)
         if meant.items.any():
             having.append(part)
             points.append(table.points_of(part.name, meant.items, meant.strata))
     return Frontier(
-        alphas=tuple(names),
+        alphas=tuple(alphas),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
         rest=tuple(sorted(name for name in tasks if name not in in_domain)),
         items=int(there.sum()),
-        n_excluded=len(values) - int(there.sum()),
-        points=tuple(point for part in points for point in part),
-        chosen=table.chosen(),
-        beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
-        notes=(*found.notes, *reading.clusters.notes, *reading.clusters.cautions),
+        n_excluded=len(there) - int(there.sum()),
+        points=tuple(sheet.placed(point) for part in points for point in part[: len(alphas)]),
+        beside=tuple(point for part in points for point in part[len(alphas) :]),
+        chosen=of_alphas.chosen(),
+        beats_both=beats_both(points[2][: len(alphas)]),
+        notes=(*sheet.notes, *reading.clusters.notes, *reading.clusters.cautions),
         clustered=reading.clusters.by,
         noun=reading.clusters.noun,
         adjust=adjust,
         seed=seed,
         parts=tuple(having),
         published=published,
+        methods=tuple(dict.fromkeys(one.line for one in sheet.stops.values() if one.line)),
+        models=tuple(name for name, one in sheet.stops.items() if not one.line),
+        finetuned=sheet.names[table.finetuned],
     )
-
-
-def _beats_both(point: Point) -> bool:
-    gains = point.over_base, point.over_finetuned
-    return all(gain is not None and gain.band[0] > 0 for gain in gains)
-
-
-def named(alpha: Alpha | None) -> str:
-    """An α as text for tables and results."""
-    return BASE if alpha is None else spelled(alpha)
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Values (items, α); `inside` and `outside` mark the items of the domain and the others;
-    `ends` are the indices of the base and of the fine-tune.
-    """
-
-    values: Floats
-    images: Codes  # or what else items are drawn by, as in `crossing.ways_of`
-    inside: Mask
-    outside: Mask
-    names: Sequence[str]
-    ends: tuple[int, int]
-    adjust: Adjust
-    seed: int
-
-    def points(self, part: str) -> list[Point]:
-        """The points of in-domain, rest or mean, by ascending α."""
-        if part == MEAN:
-            both = self.inside | self.outside
-            return self.points_of(part, both, self.inside[both].astype(np.int64))
-        return self.points_of(part, self.inside if part == IN_DOMAIN else self.outside)
-
-    def points_of(self, part: str, items: Mask, layer: Codes | None = None) -> list[Point]:
-        """The points on some items; with `layer`, these items' strata, of the strata's mean."""
-        n, images = int(items.sum()), len(np.unique(ways_of(self.images)[0][items]))
-        weights = weights_of(n, layer)
-        gains = [self._gains(items, layer, weights, end) for end in self.ends]
-        return [
-            Point(
-                alpha=name,
-                part=part,
-                n=n,
-                images=images,
-                accuracy=float(weights @ self.values[items, place]),
-                over_base=gains[0][place],
-                over_finetuned=gains[1][place],
-            )
-            for place, name in enumerate(self.names)
-        ]
-
-    def chosen(self) -> ChosenAlpha | None:
-        """The chosen α; None if some images alone have all items of a half."""
-        halves = Halves.of(self.values, self.images, self.inside, self.outside)
-        found = cross_fitted(halves, seed=self.seed)
-        if found is None:
-            return None
-        means = halves.means
-        best = int(np.argmax(np.round(means, 12)))  # of equal means the nearest to the base
-        gains = []
-        for end in self.ends:
-            difference, interval = gain_over(end, found, halves, seed=self.seed)
-            gains.append(Gain(difference, interval, interval))
-        good = equally_good(halves, seed=self.seed)
-        return ChosenAlpha(
-            alpha=self.names[best],
-            equally_good=tuple(self.names[place] for place in good),
-            images=halves.sizes.shape[1],
-            mean_there=float(means[best]),
-            mean=found.mean,
-            over_base=gains[0],
-            over_finetuned=gains[1],
-            shares=dict(zip(self.names, found.chosen.tolist(), strict=True)),
-            folds=found.folds,
-            repeats=found.repeats,
-        )
-
-    def _gains(
-        self, items: Mask, strata: Codes | None, weights: Floats, end: int
-    ) -> list[Gain | None]:
-        """The gains of all α over one end, None at the end itself."""
-        values, images = self.values[items], self.images[items]
-        others = [place for place in range(len(self.names)) if place != end]
-        found = {
-            place: compare_pair(values[:, place], values[:, end], images, strata=strata)
-            for place in others
-        }
-        level = self._level((values - values[:, [end]])[:, others], images, strata, weights)
-        gains: list[Gain | None] = [None] * len(self.names)
-        for place, one in found.items():
-            band = one.interval_at(student(1 - level, one.freedom))
-            gains[place] = Gain(one.difference, one.ci95, band)
-        return gains
-
-    def _level(
-        self, differences: Floats, images: Codes, strata: Codes | None, weights: Floats
-    ) -> float:
-        """The two-sided level of each gain's interval, so that all hold at once in 95 %.
-
-        `differences` (items, gains): what each item adds to each gain.
-        """
-        if self.adjust in ("bh", "none"):
-            return 0.05
-        if self.adjust == "holm" or len(differences.T) < 2:
-            return 0.05 / max(1, len(differences.T))
-        rows, freedom = apart(differences, images, weights, strata)
-        largest = max_of_normals(rows, freedom, seed=self.seed)
-        return min(0.05, student_p(largest, freedom))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mubench_gen.errors import UsageError
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts
 from mubench_gen.interpolation.merge.lora import LoraTensor, adapt_tensors
 from mubench_gen.interpolation.merge.tensors import TORCH_NAMES, Array, chunks
@@ -92,3 +93,27 @@ def inner_products(base: torch.Tensor, finetuned: torch.Tensor) -> InnerProducts
     return InnerProducts(
         base=float(one @ one), finetuned=float(other @ other), product=float(one @ other)
     )
+
+
+def check_names(base: Mapping[str, torch.Tensor], finetuned: Mapping[str, torch.Tensor]) -> None:
+    """Check that transformers gave both models the same tensors."""
+    unlike = [
+        name
+        for name in sorted(base.keys() | finetuned.keys())
+        if name not in base or name not in finetuned or base[name].shape != finetuned[name].shape
+    ]
+    if unlike:
+        raise UsageError(
+            f"transformers makes different models of the two: {len(unlike):,} tensors differ, "
+            f"{', '.join(unlike[:5])} the first of them."
+        )
+
+
+def check_finite(name: str, state: Mapping[str, torch.Tensor]) -> None:
+    """Refuse NaN and Inf, as `merge` does: such a model would still give answers."""
+    for key, tensor in state.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UsageError(
+                f"{name}: {key} holds NaN or Inf. Such weights cannot be mixed; leave the tensor "
+                "out with --exclude (by its name in the files), or fetch it again."
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from mubench_gen.engines.vllm.adapters import is_spoken
 from mubench_gen.errors import SettingError
 from mubench_gen.host.serving import Opened
 from mubench_gen.interpolation.merge.lora import adapted_modules
-from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.sweep.ends import Ends, InPlaceContrastive, InPlaceGenerative
 from mubench_gen.interpolation.sweep.vllm_ends import (
     AdaptingVllm,
@@ -30,9 +29,8 @@ def open_hosted(
     images: int,
     entry_points: Iterable[Any] | None,
     *,
-    finetuned: Checkpoint,
-    recipe: Recipe,
-    digests: tuple[str | None, str | None],
+    finetuned: Sequence[Checkpoint],
+    digests: Sequence[str | None],
     adapter: str | None,
     scratch: Path | None,
 ) -> Opened:
@@ -45,7 +43,7 @@ def open_hosted(
     assert isinstance(spec.source, Checkpoint)
     model = open_ends(engine, spec.source, runtime_of(spec, settings, images), adapter=adapter)
     folder = Path(tempfile.gettempdir(), "mubench-gen-sweep") if scratch is None else scratch
-    model.aim(finetuned, recipe, folder / str(os.getpid()), digests)
+    model.aim(finetuned, folder / str(os.getpid()), digests)
     here = opened(settings, plugin, spec, engine, model)  # type: ignore[arg-type]
     here.move = model.move
     return here

@@ -20,6 +20,7 @@ from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.tasks.task import matches
 
 FOLDER = Path(__file__).parent / "studies"
+USUAL_ALPHAS = ("0:1:0.1",)
 Axis = Literal["", "fine_he", "fine_all", "coarse_he", "coarse_all"]
 
 
@@ -162,7 +163,7 @@ class Asked:
 
     settings: Settings
     base: str | None
-    finetuned: str
+    finetuned: Sequence[str]
     alphas: Sequence[str]
     in_domain: Sequence[str]
     study: SweepStudy | None
@@ -174,7 +175,7 @@ def asked(
     study: str | None,
     pair: str | None,
     base: str | None,
-    finetuned: str | None,
+    finetuned: Sequence[str],
     in_domain: Sequence[str],
     alphas: Sequence[str],
 ) -> Asked:
@@ -182,24 +183,27 @@ def asked(
     of the study; the pair names its plugin too. SettingError says what is missing."""
     found, values = None, dict(given)
     if study is not None:
-        found = _load(study, pair, own=base is not None or finetuned is not None)
+        found = _load(study, pair, own=base is not None or bool(finetuned))
         values = {**found.settings(), **values}
     elif pair is not None:
         raise SettingError("--pair belongs to a study: give --study paper-interpolation.")
     if found is not None and found.pair is not None:
-        base, finetuned = found.pair.base, found.pair.finetuned
+        base, finetuned = found.pair.base, (found.pair.finetuned,)
         values["plugin"] = found.pair.plugin
         in_domain = in_domain or found.pair.in_domain
     if not values.get("plugin"):
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
-    if finetuned is None:
+    if not finetuned:
         raise SettingError("Which fine-tune? Give --finetuned MODEL, a model of the plugin.")
+    twice = [name for name in finetuned if list(finetuned).count(name) > 1]
+    if twice:
+        raise SettingError(f"--finetuned {twice[0]} is given twice. Its share is set by --weights.")
     of_study = () if found is None else found.keys.alpha
     return Asked(
         settings=make_settings(values),
         base=base,
         finetuned=finetuned,
-        alphas=alphas or of_study or ("0:1:0.1",),
+        alphas=alphas or of_study or USUAL_ALPHAS,
         in_domain=in_domain,
         study=found,
     )

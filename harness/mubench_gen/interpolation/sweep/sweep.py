@@ -5,212 +5,140 @@ SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds the setting
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
-from mubench_gen.errors import RunFolderError, SettingError
-from mubench_gen.interpolation.merge.alphas import (
-    REST,
-    Alpha,
-    ByPart,
-    folder_name,
-    numbers_of,
-    parts_of,
-    spelled,
-)
+from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
-from mubench_gen.interpolation.merge.methods import METHODS
-from mubench_gen.interpolation.merge.parts import PARTS
-from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
-from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
-from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints
+from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.sweep.document import locked_document
+from mubench_gen.interpolation.sweep.domain import domain_of
+from mubench_gen.interpolation.sweep.ends import digest_of, name_of
+from mubench_gen.interpolation.sweep.frontier import frontier
+from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
+from mubench_gen.interpolation.sweep.refusals import (
+    checkpoint_of,
+    refuse_elsewhere,
+    refuse_globs,
+)
+from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
-from mubench_gen.model import Checkpoint, ModelSpec
-from mubench_gen.plan.manifest import session
+from mubench_gen.model import ModelSpec
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import FORMAT, StoredStudy, read_sweep
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     SWEEP,
     choose_folder,
-    differences,
-    locked,
     run_name,
     settings_hash,
     write_json,
 )
-from mubench_gen.tasks.matching import tasks_to_ask
-from mubench_gen.tasks.task import load_tasks
-
-if TYPE_CHECKING:
-    from mubench_gen.report.figures import Drawing
 
 _SCRATCH = ".scratch"
-_FIXED = ("settings", "sweep")
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """A sweep that is opened and checked, before anything is asked.
-
-    `digests`: of the base's weights and of the fine-tune's. `plans`: by ascending α; if no α
-    gives the base (lines), its plan is first, under None. `parts`: of the items, which a study
-    names; `published`: points beside them.
-    """
-
-    folder: Path
-    base: Checkpoint
-    finetuned: Checkpoint
-    digests: tuple[str | None, str | None]
-    recipe: Recipe
-    in_domain: tuple[str, ...]
-    accept_vocabulary: bool
-    plans: Mapping[Alpha | None, Plan]
-    parts: tuple[Part, ...] = ()
-    published: PublishedPoints | None = None
-
-    @property
-    def plan(self) -> Plan:
-        return next(iter(self.plans.values()))
-
-    @property
-    def settings(self) -> Settings:
-        return self.plan.settings
-
-    def fixed_settings(self) -> dict[str, Any]:
-        """The settings that must be equal for the sweep to be resumed; α may be added."""
-        return {
-            "settings": self.settings.identity(),
-            "sweep": {
-                "base": self.digests[0],
-                "finetuned": self.digests[1],
-                "method": self.recipe.method,
-                **_patterns(self.recipe),
-            },
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    """A finished sweep: a run per α, and their frontier."""
-
-    sweep: Sweep
-    runs: Mapping[Alpha | None, Run]
-    frontier: Frontier
-
-    @property
-    def n_errors(self) -> int:
-        return sum(run.scores.pooled.n_errors for run in self.runs.values())
-
-    def plot(self, kind: str = "frontier", **options: Any) -> Drawing:
-        """A figure of the sweep, of any kind that `Run.plot` has."""
-        return StoredStudy(self.sweep.folder).plot(kind, **options)
-
-    def _repr_html_(self) -> str:
-        return StoredStudy(self.sweep.folder)._repr_html_()
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "sweep_dir": str(self.sweep.folder),
-            "runs": {named(alpha): str(run.dir) for alpha, run in self.runs.items()},
-            "frontier": self.frontier.as_dict(),
-        }
 
 
 def open_sweep(
     settings: Settings,
     *,
     base: str | None,
-    finetuned: str,
-    alphas: Sequence[str],
+    finetuned: Sequence[str],
+    recipes: Sequence[Recipe],
     in_domain: Sequence[str],
     plugins: Plugins,
-    method: str = "linear",
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
     accept_vocabulary: bool = False,
-    keep_base: bool = False,
     study: SweepStudy | None = None,
 ) -> Sweep:
     """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
-    `settings`: those of `eval`, the same for every α; `base` and `finetuned` are models of its
-    plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
-    `study`: what parts of the items the result tells besides, and published points.
+    `settings`: those of `eval`, the same for every α; `base` and each of `finetuned` are models of
+    its plugin. `recipes`: one for each method. `in_domain`: tasks as `--tasks` names them. The
+    base and the fine-tunes are always asked. `study`: what parts of the items the result tells
+    besides, and published points.
     """
-    _refuse_elsewhere(settings)
+    refuse_elsewhere(settings)
     check_of_items(settings.cluster)
-    given = make_recipe(
-        alphas, method=method, include=include, exclude=exclude, keep_base=keep_base
-    )
-    _refuse_method(given.method)
-    _refuse_globs(given)
-    recipe = _with_ends(given)
+    refuse_globs(recipes)
     plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
     try:
-        start = _checkpoint(plan, plan.spec)
-        other = plan.model.spec(finetuned)
-        end = _checkpoint(plan, other)
+        start = checkpoint_of(plan, plan.spec)
+        others = [plan.model.spec(name) for name in finetuned]
+        ends = tuple(checkpoint_of(plan, other) for other in others)
     finally:
         plan.model.close()  # `_plans` opens the one that interpolates
-    inside = _in_domain(plan, in_domain)
-    name = run_name(plan.plugin.name, other.name)
+    inside = domain_of(plan, in_domain)
+    names = [short_name(other.name) for other in others]
+    stops = stops_of(recipes, names)
     sweep = Sweep(
         folder=settings.run_dir or Path(),
         base=start,
-        finetuned=end,
-        digests=(plan.weights.weights, digest_of(end)),
-        recipe=recipe,
+        finetuned=ends,
+        digests=(plan.weights.weights, *map(digest_of, ends)),
+        recipes=tuple(recipes),
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
-        plans={None: plan},
+        plans=dict.fromkeys(stops, plan),
         parts=() if study is None else study.parts(plan),
         published=None if study is None else study.beside(settings, in_domain),
     )
     if settings.run_dir is None:
-        named = {**sweep.fixed_settings(), "alphas": recipe.as_dict()["alphas"]}
+        named = {**sweep.fixed_settings(), "alphas": sweep.alphas}
+        name = run_name(plan.plugin.name, others[0].name if len(names) == 1 else "+".join(names))
         sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
     sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
     _check_fit(sweep)
-    added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
-    if added:
-        note(f"Added α {' and '.join(added)}; every α is compared with both ends.")
-    return replace(sweep, plans=_plans(sweep, plan, other, plugins))
+    _note_added(sweep)
+    return replace(sweep, plans=_plans(sweep, plan, others, plugins))
+
+
+def short_name(model: str) -> str:
+    """A model's name without the folders or the owner before it."""
+    return model.rstrip("/").rpartition("/")[2]
+
+
+def _note_added(sweep: Sweep) -> None:
+    """Say which of the ends nobody asked for."""
+    given = {alpha for recipe in sweep.recipes for alpha in recipe.alphas}
+    added = [stop for stop in sweep.plans if stop.end and not (stop.line and stop.alpha in given)]
+    plain = [stop.name for stop in added if stop.line]
+    names = [*(f"α {name}" for name in plain[:1]), *plain[1:]]
+    names += [stop.name for stop in added if not stop.line]
+    if names:
+        told = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        note(f"Added {told}: all are compared with the base and with each fine-tune.")
 
 
 def run_sweep(
     sweep: Sweep, command: Sequence[str], *, adjust: Adjust = "maxt", progress: bool
 ) -> SweepResult:
-    """Ask what is not answered yet, α by α, and compute the frontier.
+    """Ask what is not answered yet, stop by stop, and compute the frontier.
 
     `adjust`: how its bands are made. Raises RunFolderError if the folder holds another sweep,
     which is left unchanged.
     """
-    with _locked_document(sweep, command) as document:
+    told = {
+        "in_domain": list(sweep.in_domain),
+        "alphas": sweep.alphas,
+        "folders": [stop.folder for stop in sweep.plans],
+    }
+    with locked_document(sweep.folder, sweep.fixed_settings(), told, command) as document:
         model = sweep.plan.model
-        runs: dict[Alpha | None, Run] = {}
+        runs: dict[Stop, Run] = {}
         try:
-            for alpha, plan in sweep.plans.items():
-                model.move(alpha)
-                runs[alpha] = run_plan(plan, command, progress=progress)
+            for stop, plan in sweep.plans.items():
+                model.move(stop, stop.watched)
+                runs[stop] = run_plan(plan, command, progress=progress)
         finally:
             model.close()
             shutil.rmtree(sweep.folder / _SCRATCH, ignore_errors=True)
@@ -228,89 +156,17 @@ def run_sweep(
     return result
 
 
-def _refuse_method(method: str) -> None:
-    """Refuse a method that does not lead from the base to the fine-tune."""
-    if not METHODS[method].swept:
-        swept = [name for name, facts in METHODS.items() if facts.swept]
-        raise SettingError(
-            f"sweep goes by {', '.join(swept)}, not by {method}, which does not end at the "
-            "fine-tune: make the folders with mubench-gen merge and evaluate them one by one."
-        )
-
-
-def _refuse_globs(recipe: Recipe) -> None:
-    """Refuse α of tensors by name, since engines name them otherwise than files do."""
-    parts = {part for alpha in recipe.alphas for part in parts_of(alpha)}
-    named = sorted(parts - {*PARTS, REST})
-    if named:
-        raise SettingError(
-            f"--alpha {named[0]}=…: a sweep moves {', '.join(PARTS)} and {REST}. For parts by name "
-            "make the folders with mubench-gen merge and evaluate them one by one."
-        )
-
-
-def _refuse_elsewhere(settings: Settings) -> None:
-    """Refuse a server, whose weights don't move: every α would ask the base."""
-    if settings.base_url:
-        raise SettingError(
-            "sweep moves the weights of a model that it opens, and --base-url asks another: leave "
-            "it out, or make the folders with mubench-gen merge, serve and evaluate them one by "
-            "one."
-        )
-
-
-def _checkpoint(plan: Plan, spec: ModelSpec) -> Checkpoint:
-    if not isinstance(spec.source, Checkpoint):
-        raise SettingError(
-            f"The model {spec.name!r} of the plugin {plan.plugin.name!r} is opened by the plugin's "
-            "own code, into which a sweep cannot reach: make the folders with mubench-gen merge "
-            "and evaluate them one by one."
-        )
-    return spec.source
-
-
-def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
-    """The tasks of the domain, among those that are asked."""
-    if not names:
-        raise SettingError("Which tasks was the fine-tune trained for? Give --in-domain TASKS.")
-    meant = tasks_to_ask(load_tasks(tuple(names), plan.dataset), named=True)
-    asked = {task.name for task in plan.tasks}
-    inside = tuple(task.name for task in meant if task.name in asked)
-    if not inside or len(inside) == len(asked):
-        raise SettingError(
-            f"--in-domain {','.join(names)}: {'all' if inside else 'none'} of the asked tasks are "
-            f"meant ({', '.join(sorted(asked))}). A frontier needs tasks on both sides."
-        )
-    return inside
-
-
-def _with_ends(recipe: Recipe) -> Recipe:
-    """Both ends too: α 0, the others, those by part, and α 1."""
-    numbers = sorted({*recipe.numbers, Decimal(0), Decimal(1)})
-    by_part = [
-        alpha for alpha in recipe.alphas if isinstance(alpha, ByPart) and any(numbers_of(alpha))
-    ]
-    behind = [alpha for alpha in numbers if alpha >= 1] if by_part else []
-    return replace(recipe, alphas=(*numbers[: len(numbers) - len(behind)], *by_part, *behind))
-
-
 def _plans(
-    sweep: Sweep, plan: Plan, finetuned: ModelSpec, plugins: Plugins
-) -> dict[Alpha | None, Plan]:
-    """A plan per α, all with the same interpolating model."""
-    path, recipe = name_of(sweep.finetuned), sweep.recipe
-    as_a_whole = recipe.method in ("linear", "task-arithmetic") and not (
-        _patterns(recipe) or any(map(parts_of, recipe.alphas))
-    )
-    adapter = path if is_adapter(path) and as_a_whole else None
+    sweep: Sweep, plan: Plan, finetuned: Sequence[ModelSpec], plugins: Plugins
+) -> dict[Stop, Plan]:
+    """A plan per stop, all with the same interpolating model."""
     model = host_of(
         plan.settings,
         plugins,
         opener="mubench_gen.interpolation.sweep.opening:open_hosted",
         finetuned=sweep.finetuned,
-        recipe=recipe,
         digests=sweep.digests,
-        adapter=adapter,
+        adapter=_scaled_adapter(sweep),
         scratch=None if plan.cluster is not None else (sweep.folder / _SCRATCH).absolute(),
     )
     try:
@@ -318,75 +174,56 @@ def _plans(
     except BaseException:
         model.close()
         raise
-    plans: dict[Alpha | None, Plan] = {}
-    for alpha in (*([None] if recipe.method == "lines" else []), *recipe.alphas):
-        weights = replace(plan.weights, weights=_mixed_digest(sweep.digests, recipe, alpha))
-        name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{named(alpha)}"
-        facts = {**finetuned.facts, "base": plan.spec.name}
-        folder = BASE if alpha is None else folder_name(alpha)
-        plans[alpha] = replace(
+    plans: dict[Stop, Plan] = {}
+    for stop in sweep.plans:
+        others = [finetuned[side] for side in stop.sides]
+        name = "+".join(short_name(other.name) for other in others)
+        facts = {**others[0].facts, "base": plan.spec.name}
+        if not stop.end:
+            facts |= {"method": stop.recipe.method, "alpha": spelled(stop.alpha)}
+        plans[stop] = replace(
             plan,
-            spec=replace(plan.spec, name=name, facts=facts),
+            spec=replace(
+                plan.spec, name=name if _is_itself(stop) else f"{name}@{stop.name}", facts=facts
+            ),
             model=model,
-            weights=weights,
+            weights=replace(plan.weights, weights=stop.digest(sweep.digests)),
             settings=plan.settings.model_copy(
-                update={"run_dir": sweep.folder / folder, "fresh": False}
+                update={"run_dir": sweep.folder / stop.folder, "fresh": False}
             ),
         )
     return plans
 
 
-def _patterns(recipe: Recipe) -> dict[str, list[str]]:
-    """The include and exclude patterns that were given."""
-    told = {"include": list(recipe.include), "exclude": list(recipe.exclude)}
-    return {name: globs for name, globs in told.items() if globs}
+def _is_itself(stop: Stop) -> bool:
+    """Whether it is a fine-tune that no α gives."""
+    return stop.end == "finetuned" and not stop.line
 
 
-def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Alpha | None) -> str:
-    """A digest of interpolated weights, which no file holds, from all that determines them."""
-    one = one_of(recipe, alpha)
-    parts: list[Any] = [*ends, one.method, spelled(one.alphas[0])]
-    if _patterns(one):
-        parts.append(_patterns(one))
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _scaled_adapter(sweep: Sweep) -> str | None:
+    """The fine-tune's folder, where it is an adapter that is scaled as a whole at all stops."""
+    path = name_of(sweep.finetuned[0])
+    as_a_whole = all(
+        recipe.method in ("linear", "task-arithmetic")
+        and not (patterns_of(recipe) or recipe.each or any(map(parts_of, recipe.alphas)))
+        for recipe in sweep.recipes
+    )
+    return path if as_a_whole and len(sweep.finetuned) == 1 and is_adapter(path) else None
 
 
 def _check_fit(sweep: Sweep) -> None:
-    """Check that the two can be merged. Raises MergeError if they don't match."""
-    wanted = MergeSettings(
-        name_of(sweep.base, sweep.settings.revision),
-        (name_of(sweep.finetuned),),
-        sweep.recipe,
-        sweep.folder / _SCRATCH,
-        accept_vocabulary=sweep.accept_vocabulary,
-    )
-    with ExitStack() as files:
-        for text in open_inputs(wanted, files).warnings:
-            log(f"Warning: {text}.")
-
-
-@contextmanager
-def _locked_document(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Lock the sweep's folder, and yield its document."""
-    path = sweep.folder / SWEEP
-    with locked(sweep.folder, file=SWEEP, what="sweep"):
-        fixed = sweep.fixed_settings()
-        stored: dict[str, Any] = {"sessions": []}
-        if path.exists():
-            stored = read_sweep(path)
-            changed = list(differences(stored, blanked(fixed), _FIXED))
-            if changed:
-                raise RunFolderError(
-                    f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --run-dir) to start another, or that sweep's settings."
-                )
-        document = {
-            "format": FORMAT,
-            **fixed,
-            "in_domain": list(sweep.in_domain),
-            "alphas": sweep.recipe.as_dict()["alphas"],
-            "sessions": [*stored["sessions"], session(command)],
-            "results": None,
-        }
-        write_json(path, document)
-        yield document
+    """Check that the models can be merged as each stop asks. Raises MergeError if they can't."""
+    told: dict[str, None] = {}
+    checked = {(stop.sides, replace(stop.recipe, alphas=())): stop for stop in sweep.plans}
+    for stop in checked.values():
+        wanted = MergeSettings(
+            name_of(sweep.base, sweep.settings.revision),
+            tuple(name_of(sweep.finetuned[side]) for side in stop.sides),
+            stop.recipe,
+            sweep.folder / _SCRATCH,
+            accept_vocabulary=sweep.accept_vocabulary,
+        )
+        with ExitStack() as files:
+            told |= dict.fromkeys(open_inputs(wanted, files).warnings)
+    for text in told:
+        log(f"Warning: {text}.")

@@ -11,12 +11,9 @@ from mubench_gen.engines.vllm.adapters import arguments_of_rank
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.interpolation.merge.alphas import Alpha, folder_name
-from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
-from mubench_gen.interpolation.merge.merge import merge
-from mubench_gen.interpolation.merge.recipe import Recipe
-from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
+from mubench_gen.interpolation.sweep.ends import Ends, name_of
+from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.model import Checkpoint, Runtime
 
 # Options with which answers would come from other weights: weights from elsewhere or in another
@@ -49,33 +46,24 @@ class _Vllm(Ends, VllmGenerative):
         if hasattr(self, "scratch"):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def _go(self, alpha: Alpha | None) -> None:
+    def _go(self, stop: Stop) -> None:
         assert self._engine is not None, "load comes first"
-        recipe = one_of(self.recipe, alpha)
-        folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
+        folder = self.scratch / stop.folder
         before = [path for path in self.scratch.glob("*") if path != folder]
         shutil.rmtree(folder, ignore_errors=True)
-        self._change(self._engine, recipe, folder)
+        self._change(self._engine, stop, folder)
         for path in before:
             shutil.rmtree(path, ignore_errors=True)
 
-    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
+    def _change(self, engine: EngineLoop, stop: Stop, folder: Path) -> None:
         raise NotImplementedError
 
 
 class ReloadingVllm(_Vllm):
     """Reloads weights from files, which are written for one α at a time."""
 
-    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
-        merge(
-            MergeSettings(
-                base=name_of(self._checkpoint, self.runtime.revision),
-                finetuned=(name_of(self.finetuned),),
-                recipe=recipe,
-                out=folder,
-                accept_vocabulary=True,  # checked before, or accepted
-            )
-        )
+    def _change(self, engine: EngineLoop, stop: Stop, folder: Path) -> None:
+        self._merge(stop, folder)
         engine.reload(folder)
 
 
@@ -87,9 +75,10 @@ class AdaptingVllm(_Vllm):
         arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
         super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
 
-    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
+    def _change(self, engine: EngineLoop, stop: Stop, folder: Path) -> None:
         try:
-            write_scaled_adapters(name_of(self.finetuned), {recipe.numbers[0]: folder})
+            (alpha,) = stop.recipe.numbers
+            write_scaled_adapters(name_of(self.finetuned[0]), {alpha: folder})
         except OSError as error:
             raise UsageError(
                 f"{error.filename or folder} cannot be written or read: {error.strerror}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from mubench_gen.console.formats import folded
@@ -19,6 +20,7 @@ _DARKEST = 0.62  # of a cell, so that its number stays readable in both themes
 _LEAST, _MOST = 4.0, 6.0  # points of a number
 _WIDE = 0.72  # of a number's size: the width of a digit, with some room
 _TOO_SMALL = 3.0  # points at which a number would have room
+_LINE = 7.0  # points of a line of names
 MARKS = "*="  # behind a number; the first to go where there is no room
 _LONGEST = 26  # characters of a label
 
@@ -89,8 +91,9 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
         axes.axhline(row, color=INK, linewidth=0.6)
     for side in axes.spines.values():
         side.set_color(LINE)
+    named = _named(one, width)
     axes.set_xticks(
-        [x + 0.5 for x in range(len(one.columns))], map(_shortened, one.columns),
+        [x + 0.5 for x in named], [_shortened(one.columns[x]) for x in named],
         rotation=90 if _is_crowded(one, width) else 45, ha="left", rotation_mode="anchor",
         va="center", color=INK,
     )  # fmt: skip
@@ -107,13 +110,25 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
 def _fitting(one: Matrix, width: float) -> tuple[float, bool]:
     """The size of the numbers in points, 0 where they would run into each other, and whether there
     is room for their marks."""
-    names = 0.055 * max((len(_shortened(n, one.longest)) for n in one.rows), default=0) + 0.1
-    room = 72 * (width - names) / max(len(one.columns), 1)  # points
+    room = _room(one, width)
     longest = max((len(text) for texts in one.texts for text in texts), default=1) or 1
     bare = max((len(text.rstrip(MARKS)) for texts in one.texts for text in texts), default=1) or 1
     marked = room / (_WIDE * longest) >= _LEAST
     size = room / (_WIDE * (longest if marked else bare))
     return (0.0 if size < _TOO_SMALL else min(_MOST, max(_LEAST, size))), marked
+
+
+def _room(one: Matrix, width: float) -> float:
+    """The width of a column in points."""
+    names = 0.055 * max((len(_shortened(n, one.longest)) for n in one.rows), default=0) + 0.1
+    return 72 * (width - names) / max(len(one.columns), 1)
+
+
+def _named(one: Matrix, width: float) -> range:
+    """The columns that have their name above them: of numbers that have no room, the first and each
+    so many behind it."""
+    numbered = all(name.isdecimal() for name in one.columns)
+    return range(0, len(one.columns), ceil(_LINE / _room(one, width)) if numbered else 1)
 
 
 def _is_crowded(one: Matrix, width: float) -> bool:

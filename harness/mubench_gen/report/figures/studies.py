@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mubench_gen.report.figures.intervals import Group, Mark
@@ -25,25 +26,56 @@ def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
     """The steps of the sweeps, by ascending α."""
     found: list[Step] = []
     for study in studies:
-        at: dict[str, dict[str, Mapping[str, Any]]] = {}
-        for point in (study.results.get("frontier") or {}).get("points", ()):
-            at.setdefault(str(point["alpha"]), {})[point["part"]] = point
-        for alpha, parts in at.items():
-            several = [parts[part] for part in ("in-domain", "rest", "mean")]
-            inside, rest, mean = (float(one["accuracy"]) for one in several)
-            bands = [_band(one) for one in several]
-            known = tuple(band for band in bands if band is not None)
-            found.append(
-                Step(
-                    alpha,
-                    None if alpha == _BASE or "=" in alpha else float(alpha),
-                    inside,
-                    rest,
-                    mean,
-                    known if len(known) == len(bands) else (),
-                )
-            )
+        stored = study.results.get("frontier") or {}
+        bound = (stored.get("mix") or {}).get("bound", "")
+        found += steps_of_points(stored.get("points", ()), stored.get("beside", ()), bound)
     return found
+
+
+def steps_of_points(
+    points: Iterable[Mapping[str, Any]],
+    beside: Iterable[Mapping[str, Any]] = (),
+    bound: str = "",
+) -> list[Step]:
+    """The steps of one sweep, from its points as they are stored. `beside`: points of mixes with
+    an α for each answer, and of their upper bound, which has the name `bound`."""
+    mixes = [
+        replace(step, method=None, kind="bound" if step.name == bound else "mix")
+        for step in _steps(beside)
+    ]
+    return [*_steps(points), *mixes]
+
+
+def _steps(points: Iterable[Mapping[str, Any]]) -> list[Step]:
+    at: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for point in points:
+        at.setdefault(str(point["alpha"]), {})[point["part"]] = point
+    found: list[Step] = []
+    for alpha, parts in at.items():
+        several = [parts[part] for part in ("in-domain", "rest", "mean")]
+        inside, rest, mean = (float(one["accuracy"]) for one in several)
+        bands = [_band(one) for one in several]
+        known = tuple(band for band in bands if band is not None)
+        found.append(
+            Step(
+                alpha,
+                number_of(several[0]),
+                inside,
+                rest,
+                mean,
+                known if len(known) == len(bands) else (),
+                several[0].get("method"),
+            )
+        )
+    return found
+
+
+def number_of(point: Mapping[str, Any]) -> float | None:
+    """α as a number; None for a model itself and by part. Older sweeps stored its name alone."""
+    if "at" in point:
+        return None if point["at"] is None else float(point["at"])
+    alpha = str(point["alpha"])
+    return None if alpha == _BASE or "=" in alpha else float(alpha)
 
 
 def _band(point: Mapping[str, Any]) -> tuple[float, float] | None:

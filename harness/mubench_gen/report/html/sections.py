@@ -12,13 +12,12 @@ from markupsafe import Markup
 from mubench_gen.compare.board import group_order
 from mubench_gen.compare.boards_and_doubtful import boards_and_doubtful
 from mubench_gen.compare.model_groups import group_runs
-from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.figures.bars import Places, positions
 from mubench_gen.report.figures.drawing import COLUMN, styled
-from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
+from mubench_gen.report.figures.intervals import Group, interval_dots
 from mubench_gen.report.figures.squares import reliability
 from mubench_gen.report.group_tables import (
     difference_table,
@@ -28,8 +27,16 @@ from mubench_gen.report.group_tables import (
 )
 from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.doubtful import doubtful_shown
+from mubench_gen.report.html.marks import (
+    counted,
+    mark,
+    of_prompt,
+    shortened,
+    shown_table,
+    spread_of,
+)
 from mubench_gen.report.html.replies import shown_reply
-from mubench_gen.report.html.runs import number, run_shown
+from mubench_gen.report.html.runs import run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.html.study_sections import study_sections
 from mubench_gen.report.metric_table import beside_tables
@@ -68,7 +75,7 @@ class Sections:
             sections.append(("tasks", "Tasks"))
         several = list(study_sections(studies_around([study.run for study in self.studies])))
         sections += [
-            (f"study-{i}", _shortened(one["title"])) for i, one in enumerate(several, start=1)
+            (f"study-{i}", shortened(one["title"])) for i, one in enumerate(several, start=1)
         ]
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
@@ -89,7 +96,7 @@ class Sections:
         if placed:
             sections.append(("positions", "Positions"))
         told = list(self._told())
-        sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
+        sections += [(f"told-{i}", shortened(one["title"])) for i, one in enumerate(told, start=1)]
         sections += [("gallery", "Gallery"), ("provenance", "Provenance")]
         return {
             "title": self._title(),
@@ -124,7 +131,8 @@ class Sections:
         data = dict.fromkeys(str(study.manifest["data"]["name"]) for study in self.studies)
         tasks = {*self._names("tasks"), *self._names("boxes"), *self._open_tasks()} - {"pooled"}
         items = len(frozenset().union(*(study.items for study in self.studies)))
-        return f"{printable(', '.join(data))}: {_many(items, 'item')}, {_many(len(tasks), 'task')}."
+        sizes = f"{counted(items, 'item')}, {counted(len(tasks), 'task')}"
+        return f"{printable(', '.join(data))}: {sizes}."
 
     def _open_tasks(self) -> Iterator[str]:
         for study in self.studies:
@@ -208,7 +216,7 @@ class Sections:
         return Group(
             printable("all items" if name == "pooled" else name),
             [
-                _mark(study, one)
+                mark(study, one)
                 for study, one in zip(self.studies, scores, strict=True)
                 if one is not None and one.accuracy is not None
             ],
@@ -282,10 +290,10 @@ class Sections:
                 continue
             yield {
                 "name": printable(f"{plugin} · {model}"),
-                "words": _spread(studies, len(found)),
+                "words": spread_of(studies, len(found)),
                 "groups": list(
                     self._plots(
-                        [_of_prompt(n, o) for n, o in sorted(found.items())],
+                        [of_prompt(n, o) for n, o in sorted(found.items())],
                         f"Effect of the prompt on {plugin} · {model}",
                     )
                 ),
@@ -294,7 +302,7 @@ class Sections:
     def _metrics(self) -> list[dict[str, Any]]:
         """A table per metric, the runs side by side."""
         several = [(study.label, study.measured) for study in self.studies]
-        return [_shown_table(table) for table in beside_tables(several)]
+        return [shown_table(table) for table in beside_tables(several)]
 
     def _groups(self) -> dict[str, Any] | None:
         """Groups of models; without `group`, only generalists against specialists."""
@@ -307,7 +315,7 @@ class Sections:
         return {
             "heading": "Generalists and specialists" if found.fact == "scope" else
             f"By {printable(found.fact)} of the models",
-            "tables": [_shown_table(table) for table in tables if table is not None],
+            "tables": [shown_table(table) for table in tables if table is not None],
             "notes": [printable(note) for note in group_notes(found)],
         }  # fmt: skip
 
@@ -325,68 +333,3 @@ class Sections:
     def _scopes(self) -> set[str]:
         fair = [study for study in self.studies if study.finished and study.control == "none"]
         return {study.facts["scope"] for study in fair} - {ABSENT}
-
-
-def _shown_table(table: TextTable) -> dict[str, Any]:
-    return {
-        "title": printable(table.title),
-        "columns": [printable(column) for column in table.columns],
-        "sections": [
-            [[printable(row[0]), *map(number, row[1:])] for row in section]
-            for section in table.sections
-        ],
-        "texts": table.texts,
-    }
-
-
-def _spread(studies: Sequence[RunStatistics], prompts: int) -> str:
-    """The spread of the prompts, if all of them were asked of the same items."""
-    finished = [study for study in studies if study.finished]
-    several = [study for study in finished if len(study.scores.prompts) > 1]
-    same = all(study.items == finished[0].items for study in finished)
-    groups = [_by_prompt(study) for study in several]
-    if not groups and same:
-        groups = [[s for study in finished for s in _by_prompt(study)]]
-    spreads = [max(found) - min(found) for found in groups if len(found) > 1]
-    words = f"{prompts} prompts"
-    if spreads:
-        return f"{words}, {100 * max(spreads):.1f} points between the best and the worst"
-    return f"{words}, asked about different items"
-
-
-def _by_prompt(study: RunStatistics) -> list[float]:
-    """The accuracies by prompt."""
-    return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
-
-
-def _shortened(title: str) -> str:
-    """A title short enough for the navigation bar."""
-    return title if len(title) <= 28 else f"{title[:26].rstrip()} …"
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def _mark(study: RunStatistics, one: Score) -> Mark:
-    return Mark(study.shown, one.accuracy or 0.0, one.ci95, study.number, hollow=not study.finished)
-
-
-def _of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> Group:
-    """A row of a plot: the scores with one prompt."""
-    unanswered = _told({_unanswered(one) for _, one in several})
-    return Group(
-        f"{printable(name)} · unanswered {unanswered}\N{NO-BREAK SPACE}%",
-        [_mark(study, one) for study, one in several if one.accuracy is not None],
-        chance=next((one.chance for _, one in several), None),
-    )
-
-
-def _unanswered(score: Score) -> str:
-    return percent(1 - score.statuses.get("answered", 0.0)) if score.n else "–"
-
-
-def _told(values: set[str]) -> str:
-    """Join the values of several runs: "16.7", or "16.7–20.0" if they differ."""
-    known = sorted(values, key=lambda text: float(text) if text != "–" else -1.0)
-    return "–" if not known else known[0] if len(known) == 1 else f"{known[0]}–{known[-1]}"

@@ -52,12 +52,12 @@ def html_table(
     return scrolling(head, "".join(_row(row, words) for row in rows), name=name)
 
 
-def scrolling(head: str, body: str, *, name: str) -> str:
+def scrolling(head: str, body: str, *, name: str, kind: str = "plain") -> str:
     """A table of these cells and rows, which are HTML, in a region that scrolls; `name`: says what
-    it shows to those who do not see it."""
+    it shows to those who do not see it; `kind`: its classes."""
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
-        f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

@@ -19,7 +19,7 @@ from mubench_gen.scores.score import Scores
 from mubench_gen.scores.tally import Score
 from mubench_gen.storage.records import Record
 
-_ALPHA = re.compile(r"@(?:base|[-\d.e]+)$")  # sweeps name their models FINETUNED@α
+_ALPHA = re.compile(r"@(?:base|(?:[a-z-]+ )?[-\d.e]+)$")  # sweeps name their models FINETUNED@α
 NO_ANSWER = ""  # in a confusion matrix: no option has this text
 
 

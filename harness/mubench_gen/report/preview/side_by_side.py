@@ -19,6 +19,7 @@ from mubench_gen.types import Image
 SUFFIXES = (".png", ".html", ".htm")
 _STEP = Step(256, 92, 0)
 _SIDE, _GAP, _LINE, _NAMES = 180, 12, 16, 130  # pixels: of pictures, gaps, lines, and row names
+_ROW = _SIDE + 2 * _LINE + _GAP
 _PAPER, _INK = "#fcfbf9", "#1d2126"
 _FLAG = "--preview"
 
@@ -65,26 +66,32 @@ def write_sheet_of(found: Rows, path: Path) -> None:
         write_text(path, _page(found), flag=_FLAG)
 
 
-def _page(found: Rows) -> str:
+def sheet_table(found: Rows) -> str:
+    """The rows as a table of HTML, each picture with the name of its condition and its size."""
     head = "".join(f'<th scope="col">{_text(one)}</th>' for one in ("", *found.conditions))
     body = "".join(
-        f'<tr><th scope="row">{_text(name)}</th>' + "".join(map(_cell, cells)) + "</tr>\n"
+        f'<tr><th scope="row">{_text(name)}</th>'
+        + "".join(map(_cell, found.conditions, cells))
+        + "</tr>\n"
         for name, cells in found.rows
     )
-    table = scrolling(head, body, name="What a model sees")
+    return scrolling(head, body, name=found.title, kind="plain sheet")
+
+
+def _page(found: Rows) -> str:
     note = (
         "The pictures here are JPEG copies of at most 256 pixels a side; a model gets all pixels, "
         "of which the size is given."
     )
-    return static_page(found.title, [table], [note], by="ablate --preview")
+    return static_page(found.title, [sheet_table(found)], [note], by="ablate --preview")
 
 
-def _cell(one: SideBySide) -> str:
-    picture = ""
+def _cell(condition: str, one: SideBySide) -> str:
+    picture, name = "", _text(condition)
     if one.content:
         source = base64.b64encode(one.content).decode()
-        picture = f'<img alt="" src="data:image/jpeg;base64,{source}"><br>'
-    return f"<td>{picture}{_text(one.said)}</td>"
+        picture = f'<img alt="{name}" width="128" src="data:image/jpeg;base64,{source}"><br>'
+    return f"<td>{picture}{name}<br><small>{_text(one.said)}</small></td>"
 
 
 def _write_png(found: Rows, path: Path) -> None:
@@ -94,14 +101,14 @@ def _write_png(found: Rows, path: Path) -> None:
     heads = [_lines(one, 28) for one in found.conditions]
     top = _GAP + _LINE * max(map(len, heads), default=1)
     width = _NAMES + len(found.conditions) * (_SIDE + _GAP) + _GAP
-    height = top + len(found.rows) * (_SIDE + _LINE + _GAP) + _GAP
+    height = top + len(found.rows) * _ROW + _GAP
     sheet = Pillow.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
     for column, lines in enumerate(heads):
         left = _NAMES + column * (_SIDE + _GAP)
         pen.text((left, _GAP / 2), "\n".join(lines), fill=_INK)
     for row, (name, cells) in enumerate(found.rows):
-        down = top + row * (_SIDE + _LINE + _GAP)
+        down = top + row * _ROW
         pen.text((_GAP, down), "\n".join(_lines(name, 18)), fill=_INK)
         for column, one in enumerate(cells):
             left = _NAMES + column * (_SIDE + _GAP)
@@ -109,7 +116,7 @@ def _write_png(found: Rows, path: Path) -> None:
                 with Pillow.open(io.BytesIO(one.content)) as picture:
                     picture.thumbnail((_SIDE, _SIDE))
                     sheet.paste(picture, (left, down))
-            said = "\n".join(_lines(one.said, 28)[:8])
+            said = "\n".join([*_lines(found.conditions[column], 28)[:1], *_lines(one.said, 28)][:8])
             pen.text((left, down + (_SIDE + 2 if one.content else 0)), said, fill=_INK)
     try:
         sheet.save(path, "PNG")
