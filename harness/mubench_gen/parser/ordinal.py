@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from mubench_gen.parser.claims import by_sentence, claims
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
@@ -42,7 +42,9 @@ def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     if not any_in(_CUES, reply.low):
         return
     found: dict[int, Verdict] = {}
-    for match in chain(_ORDINAL.finditer(reply.low), _CHOSEN.finditer(reply.low)):
+    for match in chain(
+        islice(_ORDINAL.finditer(reply.low), MANY), islice(_CHOSEN.finditer(reply.low), MANY)
+    ):
         option = _place(match, len(reply.choices.options))
         if option is not None and stance(reply, *match.span()) == "asserted":
             found.setdefault(option, Verdict.of(option, *match.span()))

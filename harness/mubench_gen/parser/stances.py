@@ -225,7 +225,7 @@ def _all_but(low: str, start: int, end: int) -> Stance | None:
 def _supposed(low: str, left: int, start: int, end: int) -> Stance | None:
     if _SUPPOSED.search(low, left, start):
         return "supposed"
-    if not any_in(_IF_WORDS, low):
+    if not any_in(_IF_WORDS, low[max(0, start - _REACH) : end + _REACH]):
         return None
     before = _IF_SO.search(low, max(0, start - _REACH), start)
     return "supposed" if before or _IF_BEHIND.match(low, end) else None
