@@ -19,16 +19,22 @@ CHOOSES = (
     "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
     "answer with", "i'd say", "would say", "therefore", "thus", "hence", "so", "conclusion",
     "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
-    "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo",
+    "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo", "creo que es", "acho que é",
+    "pense que c'est", "crois que c'est", "glaube, es ist", "denke, es ist", "penso che sia",
+    "credo che sia", "denk dat het", "menurut saya",
+    "pencherais pour", "inclino por", "tippe auf", "dirais", "diría", "diria", "direi",
+    "würde sagen", "opte pour", "opto por",
 )  # fmt: skip
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
     ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
      "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for",
-     "it must be", "it has to be", "this must be", "this has to be", "i'd say", "would say")
+     "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
+     "i'd say", "would say")
 )  # fmt: skip
 _TEXT_ENDS = re.compile(
-    r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based|from"
+    r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based"
+    r"|from"
     r"|with|than|in)\b)"
 )
 _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
@@ -41,23 +47,28 @@ _CASE = re.compile(
     r"(?:^|[.\n:;]\s|, (?:and|but) )\s*if (?:it|they|there|the \w{1,20})\b[^.\n]{0,100}$"
 )
 _MISTAKEN = re.compile(
-    r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
+    r"\b(?:mistake|first|initially|originally|previously|tempt\w*|avoid|wrong|wrongly|don't|not"
+    r"|never|can't|cannot|many|some|others|people"
     r"|students)\b[^.\n;,]{0,30}$"
 )
 _MISTAKEN_WORDS = (  # one is in every match
-    "mistake", "tempt", "avoid", "wrong", "don't", "not", "never", "can't", "many", "some",
-    "others", "people", "students",
+    "mistake", "first", "initially", "originally", "previously", "tempt", "avoid", "wrong",
+    "don't", "not", "never", "can't", "many", "some", "others", "people", "students",
 )  # fmt: skip
 RETRACTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "i mean", "i meant",
-    "correct myself", "correct that", "no,", "moment", "pardon", "perdón",
+    "correct myself", "correct that", "no,", "moment", "pardon", "perdón", "that back",
+    "edit:", "update:", "erratum:", "or rather",
+    "sorry", "oops", "updated:", "revised:", "corrected:",
 )  # fmt: skip
+# "Edit: after zooming in, A.": what led to the change.
+_AFTER = re.compile(r"(?<=:) ?(?:after|on|upon|having|looking|given)\b[^.,;:\n]{1,40},")
 # After these a new answer follows, as a label or as a text.
 _CHANGED = re.compile(
     r"\b(?:(?:change|changed|changing|revise|revised|revising|correct|corrected|correcting|switch"
     r"|switched|switching|update|updated|amend|amended)(?: it| that| this| my (?:\w+ )?answer| to"
     r"| myself| from [^.;\n]{1,60}?){0,2}? to"
-    r"|now (?:i )?(?:say|think|believe|choose|pick|prefer|go with)"
+    r"|now (?:it is|it's|(?:i )?(?:say|think|believe|choose|pick|prefer|go with))"
     r"|(?:i'd|i would|i) rather say)(?:,? (?:it is|it's|that it is|this is))?\s"
 )
 # One is in every match.
@@ -71,7 +82,11 @@ _POINTING = re.compile(
     r"|c'est|doch|rien)\b|应该|應該|应|是|选择|选|答案|て|正しく|は)+"
 )
 _POINTING_REACH = 60
-_STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
+_STRICT = re.compile(
+    r"[)\]\"']*\s*(?:[.!,;:\n)\]]|-{1,2} |$|as\b|because|car\b|weil\b|porque\b|perché"
+    r"|omdat\b|项|选项"
+    r"|since)"
+)
 
 
 def chosen(reply: ReplyText) -> Iterator[Verdict]:
@@ -123,8 +138,12 @@ def corrected(reply: ReplyText) -> Iterator[Verdict]:
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
+            led = _AFTER.match(low, end)
+            end = led.end() if led else end
             pointing = _POINTING.match(low, end, end + _POINTING_REACH)
             found = _label_after(reply, pointing.end()) if pointing else None
+            if found is None and pointing:
+                found = _text_after(reply, pointing.end())
             if found is not None:
                 yield found
                 break

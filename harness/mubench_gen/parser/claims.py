@@ -9,27 +9,40 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from mubench_gen.parser.asides import conceded, identifies, is_kind, is_plural, withdrawn_until
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
-from mubench_gen.parser.refusals import REFUSAL
+from mubench_gen.parser.refusals import ADVICE, REFUSAL
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import joined_label
 
 # "isn't a neutrophil, a basophil or a monocyte": what joins the items, and the last of them.
-_LISTED = re.compile(r"[\"')]?,? ?(?:(or|nor) )?(?:an? |the )?[\"'(]?")
+_LISTED = re.compile(r"[\"')]?,? ?(?:(or|nor) |(and) )?(?:an? |the )?[\"'(]?")
+_RULES_OUT = re.compile(
+    r"\b(?:exclud\w{1,3}|rul\w{1,3} out|eliminat\w{1,3}|reject\w{0,3}|dismiss\w{0,3})(?: (?:both"
+    r"|an?|the))? $"
+)
 # Own questions, and the answers to them: "Nucleus? No."
 _ANSWERED = re.compile(r"\s*(?:(yes|yep|yeah|indeed|correct|right)|no|nope|not)\b")
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
+_OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
+_OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
+_RANGE = re.compile(r"[)\]]?\s?(?:through|thru|to|bis|-)\s?[(\[]?")  # "options A through D"
+_NONE_OF = re.compile(
+    r"\bn(?:one|either) of (?:the )?(options?|choices?|answers?|labels?)?[ (\[\"']{0,3}$"
+    r"|\b(?:wrong|incorrect|excluded|eliminated|ruled out)(?: options?| answers?)?: [(\[\"']{0,2}$"
+)
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
 SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
 # After a refusal, only what follows one of these is an answer.
 _YET = re.compile(
     r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
-    r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore)\b|但|不过"
+    r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore|yet|better bet"
+    r"|more plausible|i'd (?:say|go|lean|pick)|i would (?:say|go|lean|pick))\b|但|不过"
 )
 
 
@@ -43,7 +56,7 @@ def claims(reply: ReplyText) -> list[Claim]:
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
     spans = [(start, end) for start, end, _ in texts]
     found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
-    before = -1
+    before, of_kinds = -1, 0  # the end of a sentence about kinds
     for start, end, option in texts:
         # "not X: Y": what denies the one before the colon says nothing of the one behind it.
         colon = before >= 0 and _COLON.fullmatch(reply.low, before, start)
@@ -51,6 +64,14 @@ def claims(reply: ReplyText) -> list[Claim]:
         before = end
         if said == "asserted" and joined_label(reply, end, option):
             said = "open"
+        if said == "asserted" and is_kind(reply, start, end, option):
+            stop = SENTENCE.search(reply.low, end)
+            of_kinds = stop.end() if stop else len(reply.low)
+        of_kind = start < of_kinds and (
+            is_plural(reply, end, option) or reply.low.startswith((" are ", " have "), end)
+        )
+        if said == "asserted" and of_kind:
+            said = "contrasted"
         if said == "denied" and (opposite := reply.choices.opposite(option)) is not None:
             option, said = opposite, "asserted"
         found.append(Claim(start, end, option, said))
@@ -64,10 +85,17 @@ def _deny_lists(reply: ReplyText, placed: list[Claim]) -> list[Claim]:
         joins = _LISTED.fullmatch(reply.low, placed[k - 1].end, placed[k].start)
         if joins is None:
             first = k
-        elif joins[1] and placed[first].stance in ("denied", "contrasted"):
+        elif (joins[1] and placed[first].stance in ("denied", "contrasted")) or (
+            joins[2] and placed[first].stance == "denied" and _rules_out(reply, placed[first])
+        ):
             said = placed[first].stance
             placed[first : k + 1] = [c._replace(stance=said) for c in placed[first : k + 1]]
     return placed
+
+
+def _rules_out(reply: ReplyText, claim: Claim) -> bool:
+    """Whether a verb before the claim rules it out, and what is listed with it."""
+    return _RULES_OUT.search(reply.low, max(0, claim.start - 24), claim.start) is not None
 
 
 def _label_claims(
@@ -87,12 +115,18 @@ def _label_claims(
         said = stance(reply, label.start, end)
         if said == "asserted" and (label.several or _DEFINES.match(reply.low, end)):
             said = "open"
+        none_of = _NONE_OF.search(reply.low, max(0, label.start - 40), label.start)
+        if label.several and none_of:
+            # "None of the options (A, B, C)" leaves no other one.
+            said = "contrasted" if none_of[1] else "denied"
         joined = together and together[-1].several and label.several
         if joined and label.start - together[-1].end < 24:
             together.append(label)
-            if _WITH.search(reply.low, label.start - 8, label.start) and (
-                found[len(found) - len(together) + 1].stance == "denied"
-            ):
+            first = len(found) - len(together) + 1
+            listed = _WITH.search(reply.low, label.start - 8, label.start) or _NONE_OF.search(
+                reply.low, max(0, found[first].start - 40), found[first].start
+            )
+            if listed and found[first].stance == "denied":
                 said = "denied"  # "rule out A, B and D": the stance on the first, too
         else:
             together = [label]
@@ -100,6 +134,9 @@ def _label_claims(
             # "A, B and C can be excluded": the stance on the last applies to all.
             for k in range(len(found) - len(together) + 1, len(found)):
                 found[k] = found[k]._replace(stance="denied")
+            if len(together) > 1 and _RANGE.fullmatch(reply.low, together[-2].end, label.start):
+                between = range(together[-2].option + 1, label.option)
+                found += [Claim(label.start, label.start, k, said) for k in between]
         found.append(Claim(label.start, end, label.option, said))
     return found, covered
 
@@ -113,10 +150,20 @@ def _uncovered(reply: ReplyText, covered: list[tuple[int, int]]) -> Iterator[tup
             continue
         if reply.choices.keys[index] == " a " and ARTICLE_A.match(reply.low, start):
             continue
-        if is_name(reply, start, end):
+        if is_name(reply, start, end) or _is_operand(reply, start, end):
             continue
         if not _inside(covered, start, end):
             yield start, end, index
+
+
+def _is_operand(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether the mention is a number in a calculation: "2 + 3"."""
+    low = reply.low
+    if not low[end - 1 : end].isdigit():
+        return False
+    return bool(
+        _OPERATOR_BEHIND.match(low, end) or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
+    )
 
 
 def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
@@ -139,10 +186,11 @@ def answering_sentences(reply: ReplyText) -> list[list[Claim]]:
 
 
 def _answering_sentences(reply: ReplyText) -> list[list[Claim]]:
-    return _by_sentence(reply, answering_claims(reply))
+    return by_sentence(reply, answering_claims(reply))
 
 
-def _by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
+def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
+    """The claims, grouped by sentence."""
     groups: list[list[Claim]] = []
     limit = -1
     for claim in placed:
@@ -165,17 +213,46 @@ def _answering(reply: ReplyText) -> list[Claim]:
         return []
     kept = []
     refusals = list(REFUSAL.finditer(reply.low))
-    refused = refusals[-1] if refusals else None
-    yet = _YET.search(reply.low, refused.start()) if refused else None
-    for group in _by_sentence(reply, placed):
+    for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
             answer = _ANSWERED.match(reply.low, stop.end())
             if answer is None or len(group) > 1:
                 continue
             group = [group[0]._replace(stance="asserted" if answer[1] else "denied")]
-        if refused and not (yet and group[-1].start > yet.start()):
+        if refusals and not _told_all_the_same(reply, refusals, group):
             continue
         against = {claim.option for claim in group if claim.stance == "denied"}
-        kept += [c._replace(stance="denied") if c.option in against else c for c in group]
+        group = [c._replace(stance="denied") if c.option in against else c for c in group]
+        kept += conceded(reply, group)
+    return _left_standing(reply, kept)
+
+
+def _told_all_the_same(reply: ReplyText, refusals: list[re.Match[str]], group: list[Claim]) -> bool:
+    """Whether a sentence answers although the reply refuses: behind "however", or where only
+    advice is declined and the sentence says what is shown.
+    """
+    yet = _YET.search(reply.low, refusals[-1].start())
+    if yet and group[-1].start > yet.start():
+        return True
+    declined = _advice_until(reply, refusals)
+    return 0 < declined < group[0].start and identifies(reply.low, group[0].start)
+
+
+def _advice_until(reply: ReplyText, refusals: list[re.Match[str]]) -> int:
+    """The end of the last refusal's sentence if advice is all that is declined; 0 otherwise."""
+    end = 0
+    for refusal in refusals:
+        stop = SENTENCE.search(reply.low, refusal.end())
+        if stop is None or not ADVICE.search(reply.low, refusal.start(), stop.end()):
+            return 0
+        end = stop.end()
+    return end
+
+
+def _left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
+    """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
+    until = withdrawn_until(reply.low)
+    if until and any(c.stance == "asserted" for c in kept if c.start > until):
+        return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _CLOSING = " \t\r\n*_`#"
-_OPEN_ENDS = ",-(/=+&["  # nobody ends a reply with these
+_OPEN_ENDS = ",-(/=+&[:"  # nobody ends a reply with these
 _NO_ENDS = (
     "an and are as be because between but by could das der die el es est et for from had "
     "has have hence if in is ist its le les los oder of on or porque que sind sont than "
@@ -15,6 +15,8 @@ _DANGLING = frozenset(_NO_ENDS.split())
 _POINTED = re.compile(r"[-=]>\s?[^.>\n]{1,60}$")  # "… no septa -> Mucor"
 _LAST_WORD = re.compile(r"([^\W\d_]+)$")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2})[.!?;]\s|(?<=[)\"'\d])[.!?]\s(?=[A-Z])|[。！？]")
+_STOP = re.compile(r"[.!?]\s+")
+_EMPTY_ITEM = re.compile(r"\n\W{0,4}([A-Y])[).:] [^\n]+\n\s*\W{0,4}([B-Z])[).:]?$")
 _LONG_LINE = 80
 _REACH = 400
 
@@ -27,6 +29,8 @@ def looks_cut(reply: str) -> bool:
     last = text[-1]
     if last in _OPEN_ENDS:
         return True
+    if _next_item(text):
+        return True
     if not last.isalnum():
         return False
     if _POINTED.search(text):
@@ -35,6 +39,18 @@ def looks_cut(reply: str) -> bool:
     if word and word[1] in _DANGLING:
         return True
     head, _, line = text.rpartition("\n")
-    if _SENTENCE_END.search(line):
+    if _SENTENCE_END.search(line) and not _is_small(reply, line):
         return True
     return len(line) > _LONG_LINE and head.rstrip(_CLOSING).endswith((".", "。"))
+
+
+def _next_item(text: str) -> bool:
+    """Whether the last line is the bare mark of the next item of a list: "B) no.\\n\\nC)"."""
+    found = _EMPTY_ITEM.search(text)
+    return found is not None and ord(found[2]) == ord(found[1]) + 1
+
+
+def _is_small(reply: str, line: str) -> bool:
+    """Whether a short reply goes on in small letters behind its last stop."""
+    last = _STOP.split(line)[-1]
+    return len(reply) < _LONG_LINE and last[:1].islower()

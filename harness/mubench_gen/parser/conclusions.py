@@ -34,12 +34,14 @@ _POINTS = re.compile(
     r"|:|=|>|[(]option|选|是|为|は|選)"
     r"\s*(?:option|choice|answer|the|likely|probably|选项|most likely)?\s*[(\[\"':]*\s*$"
 )
+_ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _TRUTH = re.compile(
     r"(?:\b(?:is|be|answer:?|so[,:]?) |(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))"
 )
+_PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -63,6 +65,8 @@ def _is_pointed(reply: ReplyText, label: Label) -> bool:
     start, end, index, several = label
     low = reply.low
     if several or not _POINTS.search(low, max(0, start - 32), start):
+        return False
+    if _ORDERED.search(reply.text, max(0, start - 16), start):
         return False
     wrapped = reply.text[max(0, start - 1) : start] in ("(", "[")
     own = own_text_end(reply, index, end)
@@ -103,6 +107,8 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     if COMMON.isdisjoint(reply.choices.texts):
         return
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
+        if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
+            return
         option = reply.choices.texts.get(f" {found[1]} ", -1)
         if option >= 0 and stance(reply, *found.span(1)) == "asserted":
             yield Verdict.of(option, found.start(1), found.end(1))

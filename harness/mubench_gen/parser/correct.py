@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.repeated_options import own_text_end
@@ -13,34 +14,38 @@ from mubench_gen.parser.text import any_in
 _CORRECT = re.compile(
     r"[)\]\"'.:]{0,4}\s{0,3}(?:\([^()\n]{1,80}\)\s{0,3})?"
     r"(?:(?:is|are|was|would be|must be|should be|seems(?: to be)?|appears to be|looks|remains"
-    r"|ist|est|es|é|está)\s{1,3}"
-    r"(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die|das|la|le"
+    r"|ist|est|es|é|está|è|jest|är|adalah)\s{1,3}"
+    r"(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die|das|la"
+    r"|le|quell[oa]"
     r"|a|o|best|better|more|one|our|my|your|likely to be|probably|overall|logically"
     r"|option that is)\s{1,3}){0,4}"
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
-    r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
-    r"|certa|verdadera|vraie)\b"
+    r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]"
+    r"|corret[oa]"
+    r"|certa|verdadera|vraie|giust[oa]|juist|goed|benar|poprawn[aye]|верн\w{1,2}|rätt|doğru|đúng)\b"
     r"|(?:is|seems) (?:better|closer|likelier)(?=[.,;]| because| since| than)"
     r"|(?:the|my) (?:correct |right |best |final )?(?:answer|choice|pick)\b"  # "makes B the answer"
-    r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
+    r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解"
+    r"|が正しい|[가이는은] 맞|\s(?:верен|верн[оы]|benar)\b)"
 )
 # Every match of the pattern contains one of these, which is cheaper to search first.
 CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
     "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
     "better", "closer", "likelier", "richtig", "bonne", "juste", "corret", "certa", "verdadera",
-    "vraie",
+    "vraie", "giust", "juist", "goed", "benar", "poprawn", "верн", "rätt", "doğru", "đúng", "맞",
     "正", "对的", "合适", "准确",
 )  # fmt: skip
 _UNLESS = re.compile(
     r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
-    r"|\bnone of\b[^.\n;]{0,40}$"
+    r"|\bn(?:one|either) of\b[^.\n;]{0,48}$"
 )
 
 
 # A remark on what an option is right for: "is correct for lipids", "is right only if …".
 _LIMITED = re.compile(
-    r"(?: (?:answer|option|choice|one))?,? (?:only\b|(?:for|if|when|where|with respect to"
+    r"(?: (?:answer|option|choice|one))?,? (?:only\b|to (?:question \d|the (?:previous|last|other"
+    r"|next))|(?:for|if|when|where|with respect to"
     r"|in the (?:case|context|sense) of|as far as)\b(?! (?:this|the (?:image|question|picture"
     r"|micrograph|following|given|above|reasons?)|these|that reason|several|two|three|it\b)))"
 )
@@ -116,9 +121,20 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
     return None if mark is None else mark[1] is None and mark[2] is None
 
 
+_ITEM_IN_LINE = re.compile(
+    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?[ ]?(?:[:=]|->?)[ ]?"
+    r"(?:(yes|true|right|correct|likely)|(?:no|false|wrong|incorrect|unlikely|not correct))"
+    r"(?=[.,;|]|[ ]?(?:\n|$))",
+    re.IGNORECASE,
+)
+
+
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     """A list that marks each option, only one as right: "A: Incorrect … B: Correct …"."""
-    if "\n" not in reply.low or not any_in(_AGAINST, reply.low):
+    if not any_in(_AGAINST, reply.low):
+        return
+    yield from _marked_in_line(reply)
+    if "\n" not in reply.low:
         return
     found = list(reply.choices.labels.item.finditer(f"\n{reply.text}"))
     if not found or found[-1].start(1) - 1 < reply.floor:
@@ -138,4 +154,20 @@ def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
         elif mark is not None:
             wrong += 1
     if len(right) == 1 and (wrong or items > 1):
+        yield right[0]
+
+
+def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
+    """ "A: no. B: yes. C: no.": verdicts one behind the other."""
+    if len(labels_named(reply)) < 2:
+        return
+    right: list[Verdict] = []
+    items = 0
+    for item in islice(_ITEM_IN_LINE.finditer(reply.text), MANY):
+        option = reply.choices.labels.index_of.get(item[1].lower())
+        if option is not None:
+            items += 1
+            if item[2]:
+                right.append(Verdict.of(option, *item.span(1)))
+    if items > 1 and len(right) == 1:
         yield right[0]

@@ -15,7 +15,8 @@ from mubench_gen.parser.text import any_in
 # Nouns that an answer is declared with. Each is looked for with str.find, so the list may
 # grow without making a long reply slow.
 NOUNS = (
-    "answer", "ans:", "ans.", "opt.", "option", "choice", "solution:", "conclusion:",  # English
+    "answer", "ans:", "ans.", "final:", "opt.", "option", "choice", "solution:",
+    "conclusion:",  # English
     "antwort", "lösung",  # German
     "réponse", "reponse", "bonne proposition",  # French
     "respuesta", "opción", "opcion",  # Spanish
@@ -37,13 +38,30 @@ _PLURAL = re.compile(r"s\b|\s+(?:choices|options)\b")
 _DOUBTS = (
     "incorrect", "wrong", "initial", "first", "original", "previous", "earlier", "old", "erste",
     "première", "primera", "if the", "if", "whether the", "whether", "why the", "next", "other",
-    "possible", "each", "falsche", "mauvaise", "incorrecta", "incorreta", "both", "any", "every",
-    "these", "those", "no",
+    "possible", "each", "typical", "textbook", "usual", "obvious", "tempting", "second", "third",
+    "fourth", "fifth", "falsche", "mauvaise", "incorrecta", "incorreta", "both", "any", "every",
+    "these", "those", "no", "to",
 )  # fmt: skip
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
 _OTHERS = re.compile(r"\b(?:people|students?|many|some|others)\b[^.\n;,]{0,30}$")  # "some think …"
 _OTHER_WORDS = ("people", "student", "many", "some", "others")  # one is in every match
+# A field for another answer than the one given: {"second_choice": "B"}.
+_KEYED = re.compile(
+    r"(?:second|third|next|other|alternative|rejected|excluded|wrong|incorrect|previous|initial"
+    r"|first"
+    r"|worst|runner_?up)[_-]$"
+)
+# The answer to another question.
+_ELSEWHERE = re.compile(
+    r" (?:to|of|for) (?:the |my )?(?:previous|last|other|next|earlier|preceding)\b"
+)
+_WOULD = re.compile(r"s?(?: (?:choice|option))? would (?:be|have been)\b")
+_IF = re.compile(
+    r"\bif (?!(?:i|we|you) (?:had|have|must|were|need)|forced|pressed|pushed"
+    r"|anything)[^.;\n]{1,160}$"
+)
+_ONCE = re.compile(r"[)\]\"']* (?:before|until|at first|initially|originally)\b")
 _NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,])")
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
@@ -61,17 +79,27 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             if start and low[start - 1].isalpha():
                 continue
             before = low[max(0, start - 48) : start]
-            if _is_doubtful(before[-24:]):
+            if _is_doubtful(before[-24:]) or _KEYED.search(reply.marked, max(0, start - 14), start):
                 continue
             if any_in(_OTHER_WORDS, before) and _OTHERS.search(before):
                 continue
+            if _ELSEWHERE.match(low, end) or _is_imagined(low, start, end):
+                continue
             found = _after_noun(reply, noun, end)
+            if found is not None and _ONCE.match(low, found.end):
+                continue
             if found is not None and not listed(reply, found):
                 if _goes_on(reply, end, found):
                     found = Verdict("ambiguous", None, found.start, found.end)
                 yield found
                 if found.status != "out_of_range":
                     break  # of several declarations the last counts
+
+
+def _is_imagined(low: str, start: int, end: int) -> bool:
+    """Whether the answer is one for another picture: "if it had a tail, the answer would be B"."""
+    would = _WOULD.match(low, end)
+    return would is not None and _IF.search(low, max(0, start - _REACH), start) is not None
 
 
 def _is_doubtful(before: str) -> bool:

@@ -11,7 +11,8 @@ from mubench_gen.parser.target import label_at, target_at
 _NOUNS = (
     "ответ", "відповідь", "risposta", "antwoord", "odpowied", "odpověď", "odpoveď", "svar",
     "vastaus",
-    "válasz", "răspuns", "cevap", "yanıt", "απάντηση", "đáp án", "câu trả lời", "jawaban", "sagot",
+    "válasz", "răspuns", "cevap", "yanıt", "seçenek", "απάντηση", "đáp án", "câu trả lời",
+    "jawaban", "sagot",
     "정답", "답은", "답:", "الإجابة", "الجواب", "پاسخ", "उत्तर", "উত্তর",
     "คำตอบ", "תשובה",
 )  # fmt: skip

@@ -27,7 +27,8 @@ def _words(option: str) -> list[str]:
         words = option.lower().split()
     else:
         words = words_of(lower(strip_markup(fold(option))))
-    if len(words) > 1 and words[0] in ARTICLES and words[1] not in _VERBS:
+    noun = len(words) > 1 and words[0] in ARTICLES and words[1] not in _VERBS
+    if noun and not option.lower().startswith("a-"):  # "A-beta"
         return words[1:]
     return words
 

@@ -12,6 +12,8 @@ from mubench_gen.parser.text import fold
 
 _WRAPPING = " ()[]{}<>.:\"'"
 _ITEM = r"\n[ \t(\[*-]*(?:(?i:option|choice|选项)\s+)?[(\[]?"
+# No letter of a script that Latin words mix with follows ("Aβ", "Bé"); one of another may.
+_END = "(?![0-9A-Za-z_À-ÖØ-öø-ɏͰ-Ͽ])"
 # Characters of one code point that mean two, so that `text.fold` cannot translate them 1:1.
 _CIRCLED = {chr(0x2460 + n - 1): n for n in range(10, 21)}
 _ROMAN_SIGNS = {chr(base + n - 1): n for base in (0x2160, 0x2170) for n in range(1, 13)}
@@ -94,13 +96,13 @@ def label_set(labels: tuple[str, ...]) -> LabelSet:
     exact = "|".join(sorted(map(re.escape, bare), key=len, reverse=True))
     if all(len(label) == 1 for label in bare):
         exact = "[" + "".join(map(re.escape, bare)) + "]"
-    token = f"(?:{_shape(bare)})(?![0-9A-Za-z_])"
+    token = f"(?:{_shape(bare)}){_END}"
     return LabelSet(
         labels=bare,
         index_of=index_of,
         token=re.compile(token),
         item=re.compile(f"{_ITEM}({token})"),
-        prose=re.compile(f"(?:{exact})(?![0-9A-Za-z_])"),
+        prose=re.compile(f"(?:{exact}){_END}"),
         lettered=not all(label.isdigit() for label in bare),
         longest=max(map(len, index_of)),
     )

@@ -11,7 +11,8 @@ from mubench_gen.parser.reply_text import Label, ReplyText
 # Words before a letter that make it a label, not an article, a pronoun or part of a name.
 _PREFIX = re.compile(
     r"(?:options?|choices?|answers?|letter|labels?|statement|alternative|opci[oó]n|op[cç][aã]o"
-    r"|antwort|r[eé]ponse|proposition|respuesta|resposta|alternativa|letra|选项|选择|選択肢|選)"
+    r"|optie|opzione|opsi|opcja|вариант|옵션|선택지|antwort|r[eé]ponse|proposition|respuesta|resposta"
+    r"|alternativa|letra|选项|选择|選択肢|選)"
     r"\s*[(\[\"':]{0,2}\s*$"
 )
 _VERB = re.compile(
@@ -23,14 +24,15 @@ _VERB = re.compile(
 )
 # A letter in a formula is a quantity.
 _FORMULA = re.compile(r" ?[=+^×÷≤≥≈]|[ ][*/<>-][ ]?[A-Za-z0-9]|\(")
-_FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$")
+_FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$|> ?[A-Z] ?> ?$")  # "A > C > D": an order
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
 _TITLE = re.compile(r"\b(?:dr|mrs?|ms|prof|st)\. $")
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
 _AND = re.compile(
-    r"[)\]\"'.]*\s*(?:[,/&+;-]|,?\s*(?:and/or|and|or|und|oder|et|ou|y|o|e|to|through|versus|vs\.?)(?=\W)"
+    r"[)\]\"'.]*\s*(?:[,/&+;-]|,?\s*(?:and/or|and|or|und|oder|et|ou|y|o|e|to|through|versus"
+    r"|vs\.?)(?=\W)"
     r"|和|或者?|与|、)?\s*(?:options?|choices?|points?|选项)?\s*[(\[\"']*$"
 )
 
@@ -83,7 +85,7 @@ def _with_neighbours(reply: ReplyText, found: list[tuple[int, int, int]]) -> Ite
 def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
     text = reply.text
     before, after = text[start - 1] if start else "", text[end : end + 1]
-    if _FORMULA.match(text, end) or _FORMULA_BEFORE.search(text, max(0, start - 3), start):
+    if _FORMULA.match(text, end) or _FORMULA_BEFORE.search(text, max(0, start - 6), start):
         return False
     if after in ("'", "-", "/", "&", "+", "=", "%", "^") and text[end + 1 : end + 2].isalnum():
         return False

@@ -19,7 +19,10 @@ _ARTICLE = re.compile(r"[\s\W]{0,20}(?:an?|the)\s+(?=\w)")
 _BARE_LINES = re.compile(r"[)\]. ]*\n[\s(\[]*")
 _BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
 _ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "A:" for "answer:"
-_WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
+_WRONG_AFTER = re.compile(
+    r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b|\.{2,3} (?:hm+,? )?(?:no"
+    r"|wait)\b"
+)
 _BOTH_WRONG = re.compile(
     r"[)\]]?(?:,? ?[(\[]?[a-z][)\]]?){0,6},? (?:and|or|nor) [(\[]?[a-z][)\]]? (?:are|is|can be)"
     r" (?:both |all )?(?:incorrect|wrong|false|not|eliminated|excluded|ruled out)\b"
@@ -30,6 +33,14 @@ OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")
 _SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
 _ITEM_END = re.compile(r"[ .,;]*(?:\n|$)")
 _STOPS = ("\n", ". ", "? ", "! ")
+_SURE = re.compile(  # "A it is!", "A for sure."
+    r"\W*([A-Z])[)\]\"'*,]{0,3} (?:it is|for sure|definitely|certainly|obviously|of course|clearly"
+    r"|no doubt"
+    r"|i (?:think|guess|believe|say|suppose)|✓|✔|✅)\W*"
+)
+_ASKED = re.compile(r"[^.!\n]{1,24}\?\s*\w")
+_LAST_LABEL = re.compile(r"(?:[^\W\d_]{2}[)\"']?[.!]|\?) {1,2}[(\[]?([A-Z])[)\]]?[.!]?\s*$")
+_LAST_ROOM = 24
 _ALONE = re.compile(r"[\s\W]*$")
 
 
@@ -86,11 +97,15 @@ def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
 
 def leading_label(reply: ReplyText) -> Iterator[Verdict]:
     """The reply begins with a label: "B", "(B) text", "B. text", "B\\n\\nBecause …"."""
+    sure = _SURE.fullmatch(reply.text)
+    if sure and sure[1] in reply.choices.labels.labels:
+        yield Verdict.of(reply.choices.labels.index_of[sure[1].lower()], *sure.span(1))
+        return
     opening = _OPENING.match(reply.low)
     at = skip_fillers(reply, opening.end() if opening else 0)
     found = label_at(reply, at)
     if found is None or found.status != "answered" or found.option is None:
-        if found is not None:
+        if found is not None and not _is_asked(reply, found.end):
             yield found
         return
     if in_list(reply, found.option, found.start, found.end) or _each_in_turn(reply, found):
@@ -116,6 +131,11 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         yield Verdict("ambiguous", None, found.start, found.end)
         return
     yield found
+
+
+def _is_asked(reply: ReplyText, end: int) -> bool:
+    """Whether labels are asked about, and an answer follows: "A or C? A."."""
+    return _ASKED.match(reply.low, end) is not None
 
 
 def _end(reply: ReplyText, label: Verdict) -> int:
@@ -204,9 +224,11 @@ def _last_stop(low: str, left: int, end: int) -> int:
 
 
 def final_line(reply: ReplyText) -> Iterator[Verdict]:
-    """The last line is a label, alone or with its text."""
+    """The last line is a label, alone or with its text, or the last sentence a label alone."""
     end = len(reply.text.rstrip())
     line = reply.text.rfind("\n", 0, end) + 1
+    if line == 0:
+        yield from _final_sentence(reply)
     if line == 0 or end - line > 300:
         return
     at = skip_fillers(reply, line)
@@ -218,3 +240,11 @@ def final_line(reply: ReplyText) -> Iterator[Verdict]:
         return
     if _ALONE.match(reply.text, found.end) or _own_text(reply, found):
         yield found
+
+
+def _final_sentence(reply: ReplyText) -> Iterator[Verdict]:
+    """ "It has no granules. D.": a capital behind a sentence, not one of several or an initial."""
+    found = _LAST_LABEL.search(reply.text, max(0, len(reply.text) - _LAST_ROOM))
+    option = reply.choices.labels.index_of.get(found[1].lower()) if found else None
+    if found is not None and option is not None and found[1] in reply.choices.labels.labels:
+        yield Verdict.of(option, *found.span(1))

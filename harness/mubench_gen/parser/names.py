@@ -27,6 +27,10 @@ LEADS = frozenset(
         "pas sino mas mais sondern wähle wählen würde ich la le el die das der point points image",
         "picture photo photograph box panel region structure arrow marker object statement",
         "number alternative donc weder noch ni sondern pero portanto dunque quindi allora ma",
+        "niet maar lecz tylko inte utan ikke men ei vaan nem hanem nego ne non bukan melainkan",
+        "ehesten wohl wahrscheinlich plutôt probablement probablemente provavelmente",
+        "sim tetapi però reste bleibt queda resta jest är è adalah dat het to through bahwa saya",
+        "là phải mà",
     )
     for word in line.split()
 )
@@ -55,7 +59,7 @@ _LATIN_WORDS = (
 )
 _SPECIES = re.compile(r"\. ?([a-z]{3,})(?![^\W_])(?= [a-z]|)")
 _SMALL_WORD = re.compile(r"[a-z]+")
-_WORD_BEFORE = re.compile(r"([^\W\d_])[^\W\d_]{2,}[ ]?[(\[]$")
+_WORDS_BEFORE = re.compile(r"(?:([^\W\d_]{3,})[ -])?([^\W\d_]{3,})[ ]?[(\[]$")
 SIZE = re.compile(
     r"[)\]]\s?\d+(?:[.,]\d+)?\s?(?:[µμn]m\b|um\b|mm\b|cm\b|[x×%]|kv\b)", re.IGNORECASE
 )
@@ -68,6 +72,7 @@ _MARKED = re.compile(
     r" (?:that is |which is )?(?:labell?ed|marked|named|denoted|indicated)"
     r" (?:as |with |by )?[(\[\"']{0,2}$"
 )
+_MARKS = re.compile(r"[)\]\"']? (?:marks|points (?:to|at)|denotes)\b")  # "label A marks a crista"
 _LETTER = re.compile(r"(?<![^\W_])[A-Za-z](?![^\W_])")
 _NOUNS = ("fig", "panel", "inset", "lane", "plate")
 _CELLS = re.compile(
@@ -95,7 +100,8 @@ def is_name(reply: ReplyText, start: int, end: int) -> bool:
 
 def is_panel(reply: ReplyText, start: int) -> bool:
     """Whether a panel of a figure is meant; not where the options speak of panels or letters."""
-    if _MARKED.search(reply.low, max(0, start - 40), start) is not None:
+    marks = _MARKS.match(reply.low, start + 1) is not None
+    if marks or _MARKED.search(reply.low, max(0, start - 40), start) is not None:
         return not any(_LETTER.search(option) for option in reply.choices.options)
     if _FIGURE.search(reply.low, max(0, start - 14), start) is None:
         return False
@@ -136,10 +142,8 @@ def _is_sized(reply: ReplyText, end: int) -> bool:
 
 
 def _is_abbreviation(reply: ReplyText, start: int) -> bool:
-    """ "carbon (C)": the letter in brackets begins the word before it."""
-    word = _WORD_BEFORE.search(reply.low, max(0, start - 40), start)
-    if word is None:
+    """ "carbon (C)", "acinar cells (A)": the letter in brackets begins one of two words before."""
+    words = _WORDS_BEFORE.search(reply.low, max(0, start - 48), start)
+    if words is None or not reply.choices.labels.lettered or words[2] in LEADS:
         return False
-    letter = reply.low[start]
-    lettered = reply.choices.labels.lettered
-    return word[1] == letter and lettered and word[0].rstrip(" ([") not in LEADS
+    return reply.low[start] in (words[2][0], (words[1] or words[2])[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.asides import is_kind
 from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
 from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.option_text import COMMON
@@ -21,6 +22,7 @@ _BEGINS = re.compile(r"[.!?;\n][\s\"'*>-]*(?:(?:the|an?)\s)?[\"']?$")
 _PREFERS = re.compile(
     r"\b(?:more|most|best|better|correct|right|answer|whereas|while|but|however|contrast|hand)\b"
 )
+_VERB = re.compile(r" ([a-z]{4,})\b")  # longer than "is", "are", "was", "has"
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -35,6 +37,8 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return
     if reply.low[found.end : found.end + 1] == "?":
+        return
+    if is_kind(reply, found.start, found.end, found.option):
         return
     others = [c for c in answering_claims(reply) if c.option != found.option and _begins(reply, c)]
     if _ENDS.match(reply.low, found.end):
@@ -55,6 +59,9 @@ def _has_rival(reply: ReplyText, found: Verdict) -> bool:
         if claim.start < found.end or "\n" in between:
             continue
         if claim.stance in ("asserted", "open") and claim.option != found.option:
+            verb, other = _VERB.match(reply.low, found.end), _VERB.match(reply.low, claim.end)
+            if verb and other and verb[1] == other[1]:
+                return True  # "xylem transports water, while phloem transports sugars"
             return not _AGAINST.search(between)
     return False
 

@@ -26,7 +26,8 @@ _GAP = re.compile(
 )
 _LINES = re.compile(r"[)\]\"'*. :]{0,4}\n[ \n(\[\"'*-]{0,6}")
 _TEXT_IS_OVER = re.compile(
-    r"[)\]\"'*]{0,3}[ ]{0,2}(?:[.:;!?)<\n]|-[ ]|$"
+    r"[)\]\"'*]{0,3}[ ]{0,2}(?:[.:;!?)<\n]|-[ ]|$|, (?:is|was|fits|matches|seems|must be"
+    r"|would be)\b"
     r"|,? ?(?:because|since|due to|as (?:it|the|this|shown|indicated|seen)|given|based on|\())"
 )
 _LINE_IS_OVER = re.compile(r"[)\]\"'*.!]{0,3}[ ]*(?:\n|$)")

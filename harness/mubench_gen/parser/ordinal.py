@@ -1,12 +1,13 @@
-"""Options named by position: "the second option", "option 2" if labels are letters."""
+"""Options named by position: "the second option", "the latter", "option 2" beside letters."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
-from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.claims import by_sentence, claims
+from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.words import NUMBERS
@@ -26,6 +27,13 @@ _CHOSEN = re.compile(
 )
 
 
+# "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
+_OF_TWO = re.compile(
+    r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|to|towards?|with"
+    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe)|[,:;>-])"
+    r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|is\b|seems"
+    r"|fits))"
+)
 _CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
 
 
@@ -34,7 +42,9 @@ def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     if not any_in(_CUES, reply.low):
         return
     found: dict[int, Verdict] = {}
-    for match in chain(_ORDINAL.finditer(reply.low), _CHOSEN.finditer(reply.low)):
+    for match in chain(
+        islice(_ORDINAL.finditer(reply.low), MANY), islice(_CHOSEN.finditer(reply.low), MANY)
+    ):
         option = _place(match, len(reply.choices.options))
         if option is not None and stance(reply, *match.span()) == "asserted":
             found.setdefault(option, Verdict.of(option, *match.span()))
@@ -51,3 +61,24 @@ def _place(match: re.Match[str], options: int) -> int | None:
     else:
         place = int(digit or number) - 1 if digit or number else _WORDS.index(word)
     return place if place < options else None
+
+
+def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
+    """The one of two options of the same or the last sentence that "the latter" speaks of."""
+    if "the former" not in reply.low and "the latter" not in reply.low:
+        return
+    for match in reversed(list(_OF_TWO.finditer(reply.low))[-MANY:]):
+        two = _two_before(reply, match.start())
+        if two and stance(reply, match.start(1) - 4, match.end(1)) == "asserted":
+            yield Verdict.of(two[match[1] == "latter"], match.start(1) - 4, match.end(1))
+            return
+
+
+def _two_before(reply: ReplyText, at: int) -> list[int]:
+    """The two options that the last sentence with any before a place names, in order."""
+    named = [claim for claim in claims(reply) if claim.end <= at]
+    for group in reversed(by_sentence(reply, named)):
+        options = list(dict.fromkeys(claim.option for claim in group))
+        if len(options) > 1:
+            return options if len(options) == 2 else []
+    return []

@@ -34,14 +34,17 @@ _MANY = 3  # an option of fewer words must be there as a whole
 _INITIALS = re.compile(r"([A-Z]{2,5})(?: (?:image|micrograph|picture|stain(?:ing)?|cell|tissue))?")
 _LETTERS = frozenset(ascii_lowercase)  # are in many sentences: "h and e"
 _SLIPS = 7  # letters: shorter words that differ in one are often two words
+_NO_WORDS = ("no", "not", "non", "without", "none")
 _NEAR = 0.75  # share of the option's words that must be there
 _APART = 0.25  # how much smaller every other option's share must be
 
 
 def shortened_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply ends with an option's text but for the noun of all: "…, therefore cardiac."."""
-    keys = [key.split() for key in reply.choices.keys]
-    if len(keys) < 2 or len({words[-1:] == keys[0][-1:] for words in keys}) > 1:
+    meta = {reply.choices.meta_option(word) for word in ("none", "all")}
+    keys = [[] if k in meta else key.split() for k, key in enumerate(reply.choices.keys)]
+    nouns = {words[-1] for words in keys if words}
+    if len(keys) < 2 or len(nouns) > 1:
         return
     found = _TAIL.search(reply.low, max(0, len(reply.low) - _TAIL_ROOM))
     if found is None or stance(reply, *found.span(1)) != "asserted":
@@ -81,7 +84,7 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
         index = _misspelt(reply, tokens.joined)
     if index is None:
         index = _abbreviated(reply, reply.text[start:end])
-    if index is not None:
+    if index is not None and stance(reply, start, end) != "supposed":
         yield Verdict.of(index, start, end)
 
 
@@ -101,7 +104,14 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
         words = joined.split()
         if len(set(words)) == len(words):
             holding = [k for k, key in enumerate(keys) if set(words).issubset(key.split())]
-    return holding[0] if len(holding) == 1 else None
+    if len(holding) == 1 and not _loses_no(keys[holding[0]], joined):
+        return holding[0]
+    return None
+
+
+def _loses_no(key: str, joined: str) -> bool:
+    """Whether a denial of the option's text is not in what was quoted: "stain" of "no stain"."""
+    return any(f" {word} " in key and f" {word} " not in joined for word in _NO_WORDS)
 
 
 def _abbreviated(reply: ReplyText, written: str) -> int | None:

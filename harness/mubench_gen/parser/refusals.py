@@ -30,7 +30,11 @@ REFUSAL = re.compile(
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"
 )
 
-
+# What a reply may decline, and say all the same what the image shows.
+ADVICE = re.compile(
+    r"\b(?:diagnos\w{1,6}|medical (?:advice|opinion|professional|expert|interpretation)|people"
+    r"|persons?|clinical)\b"
+)
 # How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
 

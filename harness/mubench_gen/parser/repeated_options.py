@@ -12,7 +12,8 @@ _GAP = re.compile(
 )
 # The mark of an item; a verb after the label makes it a sentence about the option instead.
 _MARK = re.compile(
-    r"(?:[.):\],]|\s*-\s|\s)(?!\s*(?:is|are|was|does|would|can|has|not|in)?correct|\s*(?:is|are|was|does|would|can|has|not)\b)"
+    r"(?:[.):\],]|\s*-\s|\s)(?!\s*(?:is|are|was|does|would|can|has|not|in)?correct|\s*(?:is|are"
+    r"|was|does|would|can|has|not)\b)"
 )
 _LINE = re.compile(r"\n[\s(\[\"'-]*(?:(?:option|choice)\s+[(\[]?)?")
 _PUNCTUATION = " \t\n()[].,:;\"'>-"

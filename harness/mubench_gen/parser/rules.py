@@ -19,6 +19,7 @@ from mubench_gen.parser.conclusions import (
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
 from mubench_gen.parser.declared_abroad import declared_abroad
+from mubench_gen.parser.identified import identified
 from mubench_gen.parser.leading import (
     final_line,
     final_text,
@@ -28,12 +29,12 @@ from mubench_gen.parser.leading import (
     sole_text,
 )
 from mubench_gen.parser.opening import leading_text, opening_sentence
-from mubench_gen.parser.ordinal import ordinal
+from mubench_gen.parser.ordinal import former_or_latter, ordinal
 from mubench_gen.parser.partial import partial_text, shortened_text
 from mubench_gen.parser.quantities import counted, result
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
-from mubench_gen.parser.weights import checked, weighed
+from mubench_gen.parser.weights import checked, ranked, weighed
 
 Rule = Callable[[ReplyText], Iterator[Verdict]]
 Tiers = tuple[tuple[Rule, ...], ...]
@@ -42,6 +43,7 @@ Tiers = tuple[tuple[Rule, ...], ...]
 STRONG: Tiers = (
     (label_with_text,),
     (sole_text, sole_labels),
+    (ranked,),
     (
         json_answer,
         weighed,
@@ -64,6 +66,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
     (
         item_marked_correct,
         final_line,
+        former_or_latter,
         final_text,
         only_marked_label,
         result,
@@ -72,6 +75,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         true_or_false,
         text_then_label,
         therefore,
+        identified,
         concluded,
         ordinal,
         eliminated,
@@ -81,6 +85,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
 )
 WEAK: Tiers = (
     (pointed_label,),
+    (former_or_latter,),
     (final_text,),
     (only_marked_label,),
     (result,),
@@ -89,6 +94,7 @@ WEAK: Tiers = (
     (true_or_false,),
     (text_then_label,),
     (therefore,),
+    (identified,),
     (leading_text,),
     (opening_sentence,),
     (concluded,),

@@ -20,10 +20,10 @@ MEASURED = {
 # patterns a report has no need to compile, and what a read-out scores or constrains.
 FORMS = frozenset(
     (
-        "sole_label", "label_with_text", "sole_text", "sole_labels", "json_answer", "weighed",
-        "checked", "answer_tag", "boxed", "declared_answer", "declared_cjk", "declared_abroad",
-        "chosen", "corrected", "said_correct", "item_marked_correct", "leading_label",
-        "final_line",
+        "sole_label", "label_with_text", "sole_text", "sole_labels", "ranked", "json_answer",
+        "weighed", "checked", "answer_tag", "boxed", "declared_answer", "declared_cjk",
+        "declared_abroad", "chosen", "corrected", "said_correct", "item_marked_correct",
+        "leading_label", "final_line",
     )
 )  # fmt: skip
 _READOUTS = ("choice", "logprob", "cloze", "similarity")

@@ -15,7 +15,14 @@ _BOX = re.compile(r"\\f?boxed\s*\{")
 _TAG = re.compile(r"<(?:answer|final_answer|ans)>", re.IGNORECASE)
 _JSON = re.compile(
     r"[\"'](?:final_?|correct_?|selected_?|predicted_?)?(?:answer|choice|option|label|letter"
-    r"|prediction|selection|result|class|category|diagnosis|pick|response|output|final)(?:_[a-z]{1,12})?[\"']\s*:\s*",
+    r"|prediction|selection|result|class|category|diagnosis|pick|response|output"
+    r"|final)(?:_[a-z]{1,12})?[\"']\s*:\s*",
+    re.IGNORECASE,
+)
+# The field that gives the text of the option that another field names.
+_TEXT_VALUE = re.compile(
+    r"[\"'](?:(?:answer|option|choice|label)_)?(?:text|name|value|content|description|meaning)"
+    r"[\"']\s{0,4}:\s{0,4}([\"'])(.{1,200}?)\1(?=\s{0,4}[,}\]\n])",
     re.IGNORECASE,
 )
 _VALUE = re.compile(r":\s{0,4}([\"'])(.{1,200}?)\1(?=\s{0,4}[,}\]\n])")
@@ -45,7 +52,23 @@ def json_answer(reply: ReplyText) -> Iterator[Verdict]:
     if "{" not in reply.marked:
         return
     found = list(_after_marks(reply, _JSON))
-    yield from found or _only_value(reply)
+    if found and _is_contradicted(reply, found[-1]):
+        yield found[-1]._replace(status="contradiction", option=None)
+    else:
+        yield from found or _only_value(reply)
+
+
+def _is_contradicted(reply: ReplyText, found: Verdict) -> bool:
+    """{"answer": "A", "text": "eosinophil"}, where the eosinophil is B."""
+    if found.option is None or not reply.choices.labels.token.fullmatch(
+        reply.text, found.start, found.end
+    ):
+        return False
+    texts = {
+        reply.choices.read(tokenize(lower(fold(value[2]))))
+        for value in islice(_TEXT_VALUE.finditer(reply.marked), MANY)
+    } - {None}
+    return bool(texts) and found.option not in texts
 
 
 def _only_value(reply: ReplyText) -> Iterator[Verdict]:

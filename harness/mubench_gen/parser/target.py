@@ -25,7 +25,7 @@ _AFTER_ARTICLE_LETTER = re.compile(
     r"|\(|-|:|if|can|will|in|on|based|the|from)(?![^\W\d_])|\s*[-(:]"
 )
 _JOIN = re.compile(
-    r"[)\]\"'>.]*\s*(,|/|&|\+|(?:,\s*)?(?:and|or|und|oder|et|ou|y|o|e|as well as)\b"
+    r"[)\]\"'>.]*\s*((?:,\s*)?(?:then|and|or|und|oder|et|ou|y|o|e|as well as)\b|,|/|&|\+"
     r"|和|或者?|与|及|と)"
     r"[\s(\[\"']*(?:(?:option|choice|answer|maybe|perhaps|possibly|even|选项)\s*)?[(\[\"']*"
 )
@@ -38,6 +38,7 @@ _JOIN_BACK = re.compile(
 )
 _SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
 _PART = re.compile(r"['-][^\W\d_]")  # "D'accord", "B-cell"
+_SUFFIX = re.compile(r"'[dt][ıiuü]r(?![^\W_])")  # Turkish "is": "cevap C'dir"
 _INITIAL = re.compile(r"\.[A-Z]\.")  # "W.E.B. …": a name's initials
 LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
@@ -133,7 +134,7 @@ def _stands_as_label(reply: ReplyText, at: int, end: int) -> bool:
         return True
     second = after[1:]
     if after[0] == "'" and second.isalpha():
-        return False
+        return _SUFFIX.match(text, end) is not None
     if after[0] in ".,/" and second.isdigit():
         return False
     if after[0] == "." and _INITIAL.match(text, end):

@@ -83,6 +83,7 @@ def _styled() -> dict[str, str]:
             plain = unicodedata.normalize("NFKC", chr(code))
             if len(plain) == 1 and plain.isascii():
                 table[chr(code)] = plain
+    table.update({chr(0x2080 + k): str(k) for k in range(10)})  # ₀ … ₉
     for one in (0x2474, 0x2488, 0x2776, 0x2780, 0x278A):  # ⑴ ⒈ ❶ ➀ ➊
         table.update({chr(one + k): str(k + 1) for k in range(9)})
     table.update({chr(0x249C + k): chr(ord("a") + k) for k in range(26)})  # ⒜ … ⒵

@@ -11,21 +11,46 @@ from mubench_gen.parser.target import label_at, skip_fillers, target_at
 from mubench_gen.parser.text import any_in, lower
 from mubench_gen.parser.tokens import tokenize
 
-_NUMBER = re.compile(r":[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}(?:[,;}\n]|$))")
+_NUMBER = re.compile(
+    r"[:=][ ]{0,2}[\"']?(?:(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?:/\d{1,3})?|(very |most |highly )?"
+    r"(?:(yes|true|correct|likely|high)|no|false|incorrect|unlikely|low))[\"']?"
+    r"(?=\s{0,9}(?:[,;}\n]|$))",
+    re.IGNORECASE,
+)
+# "Score A=2, B=9", "P(neutrophil) = 0.9": what tells that the numbers are weights.
+_SCORES = ("score", "rating", "confidence", "probabilit", "likelihood", "p(")
+_SCORE_OF = re.compile(
+    r"(?:p|scores?|ratings?|confidence|probabilit\w{1,3}|likelihood)\b[ (:]{0,2}"
+)
 _NAME_ROOM = 128
+# A record of an option and its weight.
+_RECORD = re.compile(
+    r"([\"'])([^\"'\n{}]{1,120})\1\s{0,9},[^{}]{0,120}?[\"'](?:p|prob\w{0,9}|score|confidence"
+    r"|likelihood|weight|certainty)[\"']\s{0,4}:\s{0,4}[\"']?(\d{1,3}(?:\.\d{1,9})?)"
+    r"(?=[^{}]{0,120}\})",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    r"[\"']rank[\"']\s{0,4}:\s{0,4}(\d{1,2})[^{}]{0,80}?:\s{0,4}([\"'])([^\"'\n{}]{1,120})\2",
+    re.IGNORECASE,
+)
 _SHORT = 600  # characters; a longer reply is not searched for texts before percentages
-_PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3})?)[ ]?%")
+_PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3})?)[ ]?%|\(((?:0|1)?\.\d{1,4})\)")
 _OF = re.compile(
     r"[ ,]{0,2}(?:(?:sure|confident|certain|confidence|likely|likelihood|chance|probability|for"
     r"|that|it is|it's|it|is|of|on|in|to|be|option)\b[ ]?){0,6}[:=(-]?[ ]?"
 )
 _LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
-_BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓)[ ]{0,3}(?=[^\s\])])")
+_BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓|●|◉)[ ]{0,3}(?=[^\s\])])")
 _LABEL_ROOM = 12  # the longest match
-_CHECKED = ("x]", "x)", "✗]", "✗)", *"☑☒🗹✅✔✓")  # one is in every match
+_CHECKED = ("x]", "x)", "✗]", "✗)", *"☑☒🗹✅✔✓●◉")  # one is in every match
 # "A ❌ B ✅": each mark stands behind its label.
-_MARKS_FOLLOW = re.compile(r"\s*[(\[]?[A-Za-z0-9]{1,2}[)\].:]?\s?(?:❌|✗|✘|✅|✔|✓)(?=[\s,;|])")
-_MARKED_BEHIND = re.compile(r"(?<!\w)([A-Za-z0-9]{1,2})[)\].:]?\s?(?:✅|✓|✔)")
+_MARKS_FOLLOW = re.compile(
+    r"\s*[(\[]?[A-Za-z0-9]{1,2}[)\].:]?\s?(?:❌|✗|✘|✅|✔|✓|\[[ xX]\])(?=[\s,;|])"
+)
+_MARKED_BEHIND = re.compile(r"(?<!\w)([A-Za-z0-9]{1,2})[)\].:]?\s?(?:✅|✓|✔|\[[xX]\])")
+_MARK = re.compile(r"[ ]?[:-]?[ ]?(?:✅|✓|✔|\[[xX]\])")
+_CROSSED = re.compile(r"[ ]?[:-]?[ ]?(?:❌|✗|✘|✅|✓|✔|\[[ xX]\])")
 _EMPTY = re.compile(r"\[ {0,2}\]|\( \)|☐|□|○|◯|❌|✗|✘|⬜")
 
 
@@ -54,19 +79,44 @@ class _Weights:
 
 def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
-    if "{" in reply.marked or reply.low.count(": 0.") > 1:
-        weights = _Weights()
-        for number in islice(_NUMBER.finditer(reply.marked), MANY):
-            start = _name_start(reply.marked, number.start())
-            weights.add(
-                _named(reply, reply.marked[start : number.start()]),
-                number[1],
-                start,
-                number.start(),
-            )
-        yield from weights.best()
-    if reply.low.count("%") > 1 and not any("%" in option for option in reply.choices.options):
+    if "{" in reply.marked or reply.low.count(": 0.") > 1 or any_in(_SCORES, reply.low):
+        yield from _values(reply).best()
+    if max(map(reply.low.count, ("%", "(0.", "(."))) > 1 and not any(
+        "%" in option for option in reply.choices.options
+    ):
         yield from _percentages(reply).best()
+
+
+def _values(reply: ReplyText) -> _Weights:
+    """The numbers and verdicts behind options' names: "A: 0.1", "nucleus": "no"."""
+    weights = _Weights()
+    for number in islice(_NUMBER.finditer(reply.marked), MANY):
+        start = _name_start(reply.marked, number.start())
+        option = _named(reply, reply.marked[start : number.start()])
+        weights.add(option, number[1] or _verdict(number), start, number.start())
+    return weights
+
+
+def _verdict(said: re.Match[str]) -> str:
+    """What a word weighs: "very likely" 2, "yes" 1, "no" 0."""
+    return str(bool(said[3]) + bool(said[3] and said[2]))
+
+
+def ranked(reply: ReplyText) -> Iterator[Verdict]:
+    """The reply is JSON that weighs options: `[{"option": "A", "p": 0.1}, …]`, `{"A": "no", …}`."""
+    written = reply.marked.strip(" \t\r\n`")
+    if not written.endswith(("}", "]")):
+        return
+    if reply.marked.count("{") < 2:
+        if written.startswith("{") and "answer" not in reply.low:
+            yield from _values(reply).best()
+        return
+    weights = _Weights()
+    for record in islice(_RANK.finditer(reply.marked), MANY):
+        weights.add(_named(reply, record[3]), str(1000 - int(record[1])), *record.span(3))
+    for record in islice(_RECORD.finditer(reply.marked), MANY):
+        weights.add(_named(reply, record[2]), record[3], *record.span(2))
+    yield from weights.best()
 
 
 def _name_start(text: str, colon: int) -> int:
@@ -79,7 +129,9 @@ def _name_start(text: str, colon: int) -> int:
 
 
 def _named(reply: ReplyText, name: str) -> int | None:
-    low = lower(name.rstrip(" \"'"))
+    low = lower(name.rstrip(" \"')"))
+    score = _SCORE_OF.match(low)
+    low = low[score.end() :] if score else low
     option = reply.choices.labels.index_of.get(low)
     return reply.choices.read(tokenize(low)) if option is None else option
 
@@ -90,12 +142,14 @@ def _percentages(reply: ReplyText) -> _Weights:
     before, behind = _Weights(), _Weights()
     end = 0
     for number in numbers:
+        if reply.low.startswith((" of ", "of "), number.end()):
+            continue  # a share of something
         option = _before(reply, end, number.start())
-        before.add(option, number[1], *number.span())
+        before.add(option, number[1] or number[2], *number.span())
         of = _OF.match(reply.low, number.end())
         found = target_at(reply, of.end() if of else number.end())
         if found is not None and found.status == "answered":
-            behind.add(found.option, number[1], found.start, found.end)
+            behind.add(found.option, number[1] or number[2], found.start, found.end)
         end = number.end()
     return before if len(before.found) >= len(behind.found) else behind
 
@@ -117,7 +171,10 @@ def checked(reply: ReplyText) -> Iterator[Verdict]:
     if not any_in(_CHECKED, reply.low):
         return
     found = {}
-    for verdict in _marked_behind(reply) if _MARKS_FOLLOW.match(text) else _boxed(reply):
+    behind = _MARKS_FOLLOW.match(text) or any(
+        _CROSSED.match(text, end) for start, end, _ in reply.mentions[:1] if start < 4
+    )
+    for verdict in _marked_behind(reply) if behind else _boxed(reply):
         found[verdict.option] = verdict
     if len(found) == 1 and (_EMPTY.search(text) or len(text) < reply.choices.room):
         yield from found.values()
@@ -136,7 +193,10 @@ def _boxed(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _marked_behind(reply: ReplyText) -> Iterator[Verdict]:
-    """The labels that a mark stands behind."""
+    """The labels and texts that a mark stands behind."""
+    for start, end, named in reply.mentions[:MANY]:
+        if named >= 0 and _MARK.match(reply.text, end):
+            yield Verdict.of(named, start, end)
     for mark in islice(_MARKED_BEHIND.finditer(reply.text), MANY):
         option = reply.choices.labels.index_of.get(mark[1].lower())
         if option is not None:

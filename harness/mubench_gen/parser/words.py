@@ -26,6 +26,10 @@ _IRREGULAR = {word: str(k) for k, word in enumerate(NUMBERS) if word != "one"} |
         "halves=half calves=calf grey=gray greyish=grayish mould=mold moulds=mold",
         "aluminium=aluminum analogue=analog catalogue=catalog programme=program",
         "spermatozoa=spermatozoon protozoa=protozoon protozoan=protozoon protozoans=protozoon",
+        "phyla=phylum taxa=taxon larynges=larynx pharynges=pharynx meninges=meninx gyri=gyrus",
+        "nevi=nevus naevi=nevus asci=ascus spirilla=spirillum scolices=scolex loci=locus",
+        "foci=focus rami=ramus ilea=ileum antra=antrum diverticula=diverticulum reticula=reticulum",
+        "artefact=artifact artefacts=artifact leucocyte=leukocyte leucocytes=leukocyte",
         "sulphur=sulfur sceptical=skeptical plough=plow",
         "um=µm micron=µm microns=µm micrometer=µm micrometers=µm micrometre=µm micrometres=µm",
         "nanometer=nm nanometers=nm nanometre=nm nanometres=nm percent=% &=and ×=x",
@@ -43,8 +47,10 @@ _BRITISH = re.compile(
 _BRITISH_SIGNS = ("our", "re", "ulp", "ll", "is", "ys")  # one is in every match
 _SIS = re.compile(r"(?<=[a-z]{3}[oey])ses$")  # diagnoses, hypotheses, analyses
 _ES = re.compile(r"(?:x|ch|sh|ss|zz)es$")  # boxes, masses
+_USES = re.compile(r"(?<=[a-z]{2}[^ao])uses$")  # viruses
 _PREFIXES = ("multi", "anti", "semi", "hemi")  # of hyphenated words
 _OTIC = 7
+_MATA = 7
 _LONG = 5  # shorter words are left as they are but for a plural s
 
 
@@ -85,6 +91,8 @@ def _singular(token: str) -> str:
         return f"{token[:-1]}u"  # nuclei → nucleu, as nucleus
     if token.endswith("ae"):
         return token[:-1]  # hyphae
+    if token.endswith("mata") and len(token) >= _MATA:
+        return token[:-2]  # stigmata, adenomata
     if token.endswith("ia"):
         return f"{token[:-1]}um"  # bacteria, cilia
     if token.endswith("ies") and token != "species":
@@ -92,6 +100,8 @@ def _singular(token: str) -> str:
     if token[-1] != "s" or token[-2] == "s":
         return token
     if token[-2] == "e":
+        if _USES.search(token):
+            return token[:-3]  # viruses → viru, as virus
         if _SIS.search(token):
             return f"{token[:-2]}i"  # diagnoses → diagnosi, as diagnosis
         if _ES.search(token):

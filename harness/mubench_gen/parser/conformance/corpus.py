@@ -12,7 +12,18 @@ from typing import Any
 from mubench_gen.errors import DataError
 
 HERE = Path(__file__).parent
-FILES = ("dev", "held", "fresh", "blind", "kinds", "micrographs", "second", "everyday", "terse")
+FILES = (
+    "dev",
+    "held",
+    "fresh",
+    "blind",
+    "kinds",
+    "micrographs",
+    "second",
+    "everyday",
+    "terse",
+    "voices",
+)
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
 

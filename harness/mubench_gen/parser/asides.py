@@ -1,0 +1,205 @@
+"""What a sentence says beside its answer: examples, candidates, concessions, what was withdrawn.
+
+Such a mention is no claim about the image: "cells such as neutrophils", "DDx: smooth muscle",
+"a nucleus would be larger", "fits, though the lysosome looks similar", "I take that back".
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from mubench_gen.parser.reply_text import Claim, ReplyText
+
+_EXAMPLE = re.compile(
+    r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
+    r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close) to"
+    r"|\bto (?:identify|recogni[sz]e|diagnose|detect)|\b(?:history|suspicion|risk) of"
+    r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
+    r"(?: (?:an?|the))? [\"'(]?$"
+)
+_CANDIDATE = re.compile(
+    r"\b(?:ddx|differential(?: diagnos[ie]s)?(?: (?:includes?|is|of|would be))?)[\s:=]"
+    r"|\b(?:alternatives?|runners?[- ]up)\s?[:=]"
+    r"|\bto (?:confirm|verify|prove|establish|check)\b"
+    # What the question says.
+    r"|\b(?:question|options?|choices?|list)\b[^.;\n]{0,30}\b(?:mentions?|includes?|contains?"
+    r"|lists?|asks?)\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
+    # What another picture would show.
+    r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
+)
+_EXAMPLE_WORDS = (  # one is in every match
+    "such as", "e.g.", "for example", "for instance", "including", "resemble", "number", "amount",
+    "proportion", "percentage", "count", "ext to", "cent to", "ose to", "identify", "recogni",
+    "diagnos", "detect", "history", "suspicion", "risk",
+)  # fmt: skip
+_CANDIDATE_WORDS = ("ddx", "differential", "alternative", "runner", "question", "option", "choice",
+                    "list", "guess", "best", "d see", "d expect", "d find", "to ")  # fmt: skip
+# A verb of what all of a kind are or do, not "are seen", "are visible in this image".
+_VERB = re.compile(
+    r" (?!(?:in|with|of|on|at|and|or|as|is|from|for|because|since|under|within|per|by|plus|vs"
+    r"|versus)\b"
+    r"|[a-z]+(?:ed|ing)\b)[a-z]{2,}\b"
+    r"(?![^.;\n]{0,60}\b(?:seen|visible|shown|present|here|this|these|the (?:image|picture|field"
+    r"|micrograph"
+    r"|arrows?)|predominant|identified|recogni[sz]able)\b)"
+)
+_BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
+_IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
+_WOULD = re.compile(r"[^.;\n]{0,40}\b(?:would|(?:one|you|we) can|\w+'d)\b")
+_TELL = re.compile(
+    r"\b(?:distinguish(?:ing)?|tell(?:ing)?|differentiate|discriminate)(?: (?:an?|the))? [\"'(]?$"
+)
+_FROM = re.compile(
+    r"\b(?:distinguish\w*|tell\w*|differentiat\w*|discriminat\w*) [^;\n]{1,60} from (?:an? |the )?$"
+)
+_APART_ROOM = 96
+_COMPARED = re.compile(
+    r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
+    r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
+    r"(?! ?[(:]? ?\w)"
+)
+_REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
+_FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
+_EXAMPLE_ROOM = 40
+# Where something is: "the layer outside of the plasma membrane is the cell wall".
+_PLACED = re.compile(
+    r"\b(?:outside(?: of)?|between|next to|adjacent to|near|around|beneath|beside|besides"
+    r"|surround(?:s|ing|ed by)"
+    r"|close to|attached to|connected to|behind|above|below|before|after|prior to|past|beyond"
+    r"|preced\w{2,3}"
+    r"|following|extend\w* (?:from|to|into|towards?)|with (?:only )?(?:a few|few|some|scattered"
+    r"|occasional|rare|sparse|isolated|little))"
+    r"(?: (?:an?|the))? [\"'(]?$"
+)
+_TURN = re.compile(r"\b(?:but|yet|however|still)\b|但")
+_HEDGE = re.compile(r"\b(?:chance|possib\w{2,5}|perhaps|maybe|might|could|may|tempting)\b[^.;\n]*$")
+_CONCEDED = re.compile(r"\b(?:although|though|albeit|even if)\b|\b(while|whereas)\b")
+# What identifies the image before an option; behind it "while …" speaks of something else.
+_IDENTIFIES = re.compile(
+    r"\b(?:consistent with|typical of|characteristic of|diagnostic of|suggestive of|suggests?"
+    r"|indicates?|indicative of|compatible with|fits|matches|most likely|appears to be|points? to"
+    r"|identif\w{2,5} as"
+    r"|classified as|(?:this|that|it|which|cell|image|structure|tissue|stain) is|it's|that of"
+    r"|diagnosis|impression|conclusion|therefore|so|hence|thus)\b[^.;,\n]{0,24}$"
+)
+_PREFERS = re.compile(r"[^.;,\n]{0,40}\b(?:more|better|best|likelier|likely|closer|closest)\b")
+# "I take that back": what was said before counts no more.
+_WITHDRAWN = re.compile(
+    r"\bi (?:take (?:that|it|this) back|stand corrected|(?:was|am) (?:wrong|mistaken)|misspoke"
+    r"|(?:retract|withdraw) (?:that|it|my))\b"
+    r"|\b(?:scratch|strike|ignore|disregard|forget) that\b|\bon (?:second|closer) thoughts?\b"
+    r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
+)
+_WITHDRAWN_WORDS = (  # one is in every match
+    "take", "corrected", "wrong", "mistake", "misspoke", "retract", "withdraw", " that", "thought",
+    "my bad", "wait", "let me correct",
+)  # fmt: skip
+
+
+def is_aside(low: str, left: int, start: int, end: int) -> bool:
+    """Whether the mention from `start` to `end`, in a clause from `left` on, is one in passing."""
+    before = low[max(0, start - _EXAMPLE_ROOM) : start]
+    if any(word in before for word in _EXAMPLE_WORDS) and _EXAMPLE.search(before):
+        return True
+    clause = low[left:start]
+    if any(word in clause for word in _CANDIDATE_WORDS) and _CANDIDATE.search(clause):
+        return True
+    if _COMPARED.match(low, end) or _is_told_apart(low, start, end):
+        return True
+    if _REQUIRES.match(low, end) and _FINDING.search(before):
+        return True
+    return _IN.search(before) is not None and _WOULD.match(low, end) is not None
+
+
+def _is_told_apart(low: str, start: int, end: int) -> bool:
+    """Whether it is one of two options that something would tell apart: "to tell A from B"."""
+    before = low[max(0, start - _APART_ROOM) : start]
+    if " from " in before[-12:] and _FROM.search(before):
+        return True
+    return low.find(" from ", end, end + 40) >= 0 and _TELL.search(before) is not None
+
+
+def is_plural(reply: ReplyText, end: int, option: int) -> bool:
+    """Whether the mention that ends at `end` is a plural of an option in the singular."""
+    return reply.low[end - 1] == "s" and not reply.choices.options[option].lower().endswith("s")
+
+
+def is_kind(reply: ReplyText, start: int, end: int, option: int) -> bool:
+    """Whether a sentence about a kind begins here: "Eosinophils are …", if the option is one."""
+    low = reply.low
+    if not is_plural(reply, end, option):
+        return False
+    verb = _VERB.match(low, end)
+    return verb is not None and _BEGINS.search(low, max(0, start - 8), start) is not None
+
+
+def conceded(reply: ReplyText, group: list[Claim]) -> list[Claim]:
+    """The claims of a sentence; what it only concedes is contrasted with what it asserts.
+
+    "It could be A, but the granules speak for B": A. "B fits, though A can look similar": A.
+    """
+    if len({claim.option for claim in group}) < 2:
+        return group
+    turned = _unplaced(reply, _before_a_turn(reply, group))
+    for k, (earlier, claim) in enumerate(pairwise(turned), 1):
+        between = reply.low[earlier.end : claim.start]
+        if (
+            (earlier.stance, claim.stance) == ("asserted", "asserted")
+            and earlier.option != claim.option
+            and _concedes(reply.low, earlier.start, between)
+            and not _PREFERS.match(reply.low, claim.end)
+        ):
+            turned[k] = claim._replace(stance="contrasted")
+    return turned
+
+
+def _unplaced(reply: ReplyText, group: list[Claim]) -> list[Claim]:
+    """The claims; an option that only tells a place is contrasted if one other is asserted."""
+    asserted = [claim for claim in group if claim.stance == "asserted"]
+    if not asserted:
+        return group
+    beside = [c for c in group if c.stance in ("asserted", "open")]
+    places = [c for c in beside if _PLACED.search(reply.low, max(0, c.start - 40), c.start)]
+    if not places or len({c.option for c in asserted if c not in places}) != 1:
+        return group
+    return [c._replace(stance="contrasted") if c in places else c for c in group]
+
+
+def _concedes(low: str, start: int, between: str) -> bool:
+    """Whether what follows an option that starts at `start` concedes another one."""
+    found = _CONCEDED.search(between)
+    return found is not None and (found[1] is None or identifies(low, start))
+
+
+def identifies(low: str, start: int) -> bool:
+    """Whether the words before a mention say what the image shows: "consistent with"."""
+    return _IDENTIFIES.search(low, max(0, start - 60), start) is not None
+
+
+def _before_a_turn(reply: ReplyText, group: list[Claim]) -> list[Claim]:
+    """The claims; those left open are contrasted if behind a "but" one option is asserted."""
+    for turn in _TURN.finditer(reply.low, group[0].end, group[-1].start):
+        behind = [c for c in group if c.start > turn.start() and c.stance in ("asserted", "open")]
+        if {c.stance for c in behind} == {"asserted"} and len({c.option for c in behind}) == 1:
+            return [
+                claim._replace(stance="contrasted")
+                if claim.end <= turn.start() and _is_hedged(reply, claim)
+                else claim
+                for claim in group
+            ]
+    return list(group)
+
+
+def _is_hedged(reply: ReplyText, claim: Claim) -> bool:
+    """Whether the claim is one of several, or no more than a chance."""
+    if claim.stance != "asserted":
+        return claim.stance == "open"
+    return _HEDGE.search(reply.low, max(0, claim.start - 60), claim.start) is not None
+
+
+def withdrawn_until(low: str) -> int:
+    """The place up to which a reply has taken back what it said; 0 if nothing."""
+    if not any(word in low for word in _WITHDRAWN_WORDS):
+        return 0
+    return max((found.start() for found in _WITHDRAWN.finditer(low)), default=0)

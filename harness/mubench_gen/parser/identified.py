@@ -1,0 +1,91 @@
+"""An option that the reply says the image shows, beside others that it only speaks of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
+from mubench_gen.parser.target import target_at
+
+# "That's a glomerulus", "consistent with PAS", "= monocyte", right before the option.
+_FRAME = re.compile(
+    r"(?:\b(?:this|that|it|which|cell|image|picture|micrograph|structure|organelle|tissue|stain"
+    r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage)"
+    r"(?:'s| is| was| must be| has to be| appears to be| seems to be| looks like| represents)"
+    r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
+    r"|characteristic (?:of|for)"
+    r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
+    r"|(?:identified|classified|recogni[sz]ed) as|i\.e\.,?|namely|that is,?"
+    r"|what (?:we|you|i) (?:see|have|are looking at)(?: here)? is"
+    # What there is most of.
+    r"|(?:bulk|majority|most) of (?:the|this) \w+ (?:is|are|consists? of)|mostly|mainly|chiefly"
+    r"|predominantly|dominated by"
+    r"|(?:predominant|main|dominant|principal) [^.;,\n]{0,40} (?:is|are)"
+    r"|(?:so|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
+    r"(?: (?:most likely|probably|likely|clearly|definitely|thus|therefore|indeed|a case of"
+    r"|an example of))? (?:an? |the )?[\"'(]?$"
+)
+_ENDS = re.compile(
+    r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
+    r"|based|from|stain(?:ing|ed)?)\b|,)"
+)
+# "… is the only one that makes sense", "… fits best", right behind it.
+_FITS = re.compile(
+    r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice)|best|most (?:likely"
+    r"|plausible"
+    r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
+    r"|it is)\b"
+)
+_OPENS = re.compile(r"[)\]\"']* ?(?:- |because\b|since\b)")
+# "The cell embedded in the matrix is an osteocyte."
+_SUBJECT = re.compile(
+    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ )?(?:cell|structure|organelle|tissue|layer|tube"
+    r"|shell|region"
+    r"|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker)\b"
+    r"[^.;,:\n]{0,60} (?:is|marks|shows) (?:an? |the )?[\"'(]?$"
+)
+_ANOTHER = re.compile(
+    r",? (?:and )?(?:the|an?) (?:other|one|second|cell)\b"
+)  # "…, the one beside it a …"
+_LISTED = re.compile(r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:an? |the )?[\"'(]?")
+_ROOM = 72
+
+
+def identified(reply: ReplyText) -> Iterator[Verdict]:
+    """The one option in words that say what is shown: "That's a glomerulus. Beside it, tubules"."""
+    placed = answering_claims(reply)
+    if any(claim.stance == "supposed" for claim in placed):
+        return
+    listed = {
+        place.start
+        for claim, other in pairwise(placed)
+        if _LISTED.fullmatch(reply.low, claim.end, other.start)
+        for place in (claim, other)
+    }
+    framed = [
+        claim
+        for claim in placed
+        if claim.stance == "asserted" and claim.start not in listed and _is_framed(reply, claim)
+    ]
+    if len({claim.option for claim in framed}) == 1:
+        yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
+
+
+def _is_framed(reply: ReplyText, claim: Claim) -> bool:
+    low = reply.low
+    named = target_at(reply, claim.start)
+    if named is not None and named.status != "answered":
+        return False
+    if not low[: claim.start].strip(" \n\"'(*-"):
+        return _OPENS.match(low, claim.end) is not None
+    if _FITS.match(low, claim.end):
+        return True
+    if _ENDS.match(low, claim.end) is None:
+        return False
+    if _FRAME.search(low, max(0, claim.start - _ROOM), claim.start):
+        return True
+    found = _SUBJECT.search(low, max(0, claim.start - 2 * _ROOM), claim.start)
+    return found is not None and not _ANOTHER.match(low, claim.end)
