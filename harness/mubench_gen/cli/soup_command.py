@@ -16,7 +16,7 @@ from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
-    from mubench_gen.interpolation.soup.held_out import Gain, Score
+    from mubench_gen.interpolation.soup.held_out import GainOver, HalfScore
     from mubench_gen.interpolation.soup.running import SoupResult
     from mubench_gen.interpolation.soup.soup import Soup
 
@@ -180,13 +180,13 @@ def _show(result: SoupResult) -> None:
     say(printable(f"Model: {result.model}"))
 
 
-def _scored(score: Score) -> str:
+def _scored(score: HalfScore) -> str:
     from mubench_gen.console.numbers import interval, percent
 
     return f"{percent(score.accuracy)} ({interval(score.ci95)})"
 
 
-def _gained(gain: Gain) -> str:
+def _gained(gain: GainOver) -> str:
     from mubench_gen.console.numbers import number_format, signed
 
     ends = number_format(in_percent=True).signed_interval(gain.ci95)

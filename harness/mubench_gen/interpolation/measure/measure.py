@@ -15,7 +15,7 @@ from mubench_gen.errors import ItemError, MergeError, SettingError
 from mubench_gen.interpolation.merge.checkpoint import is_adapter, open_checkpoint
 from mubench_gen.interpolation.merge.partial_folder import open_partial, refuse_existing
 from mubench_gen.interpolation.merge.parts import alike
-from mubench_gen.interpolation.merge.statistics import DOCUMENT, WEIGHTS, Measured
+from mubench_gen.interpolation.merge.statistics import DOCUMENT, WEIGHTS, MeasuredStatistics
 from mubench_gen.interpolation.soup.halves import halve
 from mubench_gen.interpolation.soup.soup import masked
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of
@@ -85,7 +85,7 @@ def open_measuring(settings: Settings, method: str, out: Path, plugins: Plugins)
     return Measuring(method, out, plan, plugins, source)
 
 
-def measure(wanted: Measuring, command: Sequence[str], progress: Progress) -> Measured:
+def measure(wanted: Measuring, command: Sequence[str], progress: Progress) -> MeasuredStatistics:
     """Show the items to the model, and write the folder. Raises UsageError if none can be."""
     from mubench_gen.interpolation.measure.collectors import COLLECTORS
     from mubench_gen.interpolation.measure.options import OptionScores
@@ -149,7 +149,7 @@ def _by_file_names(name: str, found: Any) -> tuple[dict[str, torch.Tensor], list
     return tensors, [own for own in found if own not in names]
 
 
-def _written(out: Path, tensors: dict[str, Any], document: dict[str, Any]) -> Measured:
+def _written(out: Path, tensors: dict[str, Any], document: dict[str, Any]) -> MeasuredStatistics:
     from safetensors.torch import save_file
 
     with open_partial(out, {"measured": document["weights"]}) as partial:
@@ -160,4 +160,4 @@ def _written(out: Path, tensors: dict[str, Any], document: dict[str, Any]) -> Me
         digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         write_json(folder / DOCUMENT, {**document, "sha256": digest})
         partial.complete(folder)
-    return Measured.read(out)
+    return MeasuredStatistics.read(out)

@@ -25,7 +25,7 @@ from mubench_gen.interpolation.merge.parts import as_part
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile, check_promises
 from mubench_gen.interpolation.merge.statistics import (
-    Measured,
+    MeasuredStatistics,
     open_statistics,
     with_statistics,
 )
@@ -76,7 +76,7 @@ class MergeInputs:
     shards: Mapping[str, Sequence[OutputTensor]]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[MeasuredStatistics, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import Recipe, block_of
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard
-from mubench_gen.interpolation.merge.statistics import Measured
+from mubench_gen.interpolation.merge.statistics import MeasuredStatistics
 from mubench_gen.interpolation.merge.tensors import TORCH_NAMES
 
 # ‖Δ‖ / ‖base‖. The fine-tune of the tiny CLIP has 0.12; two models that were trained separately
@@ -60,7 +60,7 @@ class MergeReport:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     file: RecipeFile | None = None
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[MeasuredStatistics, ...] = ()
     store: str | None = None
 
     def as_dict(self, alpha: str | None = None) -> dict[str, Any]:

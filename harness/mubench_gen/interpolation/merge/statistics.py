@@ -21,7 +21,7 @@ WEIGHTS, DOCUMENT = "statistics.safetensors", "measured.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredStatistics:
     """A folder of `mubench-gen measure`. `method`: the one that it is for; `weights`: the digest of
     the model's; `items`: how many it was shown, about `images` (by their SHA-256)."""
 
@@ -38,7 +38,7 @@ class Measured:
     sha256: str
 
     @classmethod
-    def read(cls, folder: Path) -> Measured:
+    def read(cls, folder: Path) -> MeasuredStatistics:
         """What the folder says of itself. MergeError if it was not made by `measure`."""
         if not (folder / DOCUMENT).is_file():
             raise MergeError(
@@ -76,7 +76,7 @@ class Statistics:
     """What was measured of each fine-tune of a merge, in their order. `tensors`: by the names of
     the weights."""
 
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[MeasuredStatistics, ...] = ()
     tensors: tuple[Mapping[str, Tensor], ...] = ()
 
     @property
@@ -110,7 +110,7 @@ def open_statistics(
             f"{len(folders)} for {len(finetuned)}. Make them with mubench-gen measure --method "
             f"{method}."
         )
-    found = [Measured.read(folder) for folder in folders]
+    found = [MeasuredStatistics.read(folder) for folder in folders]
     tensors = []
     for one, side in zip(found, finetuned, strict=True):
         _check(one, method, side)
@@ -118,7 +118,7 @@ def open_statistics(
     return Statistics(tuple(found), tuple(tensors))
 
 
-def _check(one: Measured, method: str, side: OpenCheckpoint) -> None:
+def _check(one: MeasuredStatistics, method: str, side: OpenCheckpoint) -> None:
     if one.method != method:
         raise MergeError(f"--statistics {one.folder}: was measured for {one.method}, not {method}.")
     if side.adapter or side.converted:

@@ -14,7 +14,7 @@ from mubench_gen.scores.paired import compare_pair
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class HalfScore:
     """An accuracy and its 95 % interval, clustered by image or what else was asked for."""
 
     accuracy: float
@@ -22,7 +22,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class GainOver:
     """The soup's accuracy minus another's on the same items, and its 95 % interval."""
 
     difference: float
@@ -41,11 +41,11 @@ class HeldOut:
     items: int
     clusters: int
     noun: str
-    soup: Score
-    best: Score
-    base: Score
-    over_best: Gain
-    over_base: Gain
+    soup: HalfScore
+    best: HalfScore
+    base: HalfScore
+    over_best: GainOver
+    over_base: GainOver
     notes: tuple[str, ...]
 
 
@@ -59,13 +59,13 @@ def held_out(soup: Run, *, best: Run, base: Run, name: str) -> HeldOut:
         raise RunFolderError("No item was answered by all: see the runs' records for why.")
     values, clusters = values[there], reading.clusters.codes[there]
 
-    def score(run: Run) -> Score:
+    def score(run: Run) -> HalfScore:
         pooled = run.scores.pooled
-        return Score(float(pooled.accuracy or 0), pooled.ci95)
+        return HalfScore(float(pooled.accuracy or 0), pooled.ci95)
 
-    def gain(other: int) -> Gain:
+    def gain(other: int) -> GainOver:
         found = compare_pair(values[:, 0], values[:, other], clusters)
-        return Gain(found.difference, found.ci95)
+        return GainOver(found.difference, found.ci95)
 
     return HeldOut(
         name=name,
