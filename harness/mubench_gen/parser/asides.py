@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 
 from mubench_gen.parser.reply_text import Claim, ReplyText
+from mubench_gen.parser.text import any_in
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
@@ -59,6 +60,9 @@ _COMPARED = re.compile(
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"(?! ?[(:]? ?\w)"
 )
+# One is in every match of it.
+_COMPARED_WORDS = ("for comp", "for ref", "second ", "2nd ", "third ", "3rd ")
+_COMPARED_ROOM = 40  # the longest match
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _EXAMPLE_ROOM = 40
@@ -100,12 +104,15 @@ _WITHDRAWN_WORDS = (  # one is in every match
 def is_aside(low: str, left: int, start: int, end: int) -> bool:
     """Whether the mention from `start` to `end`, in a clause from `left` on, is one in passing."""
     before = low[max(0, start - _EXAMPLE_ROOM) : start]
-    if any(word in before for word in _EXAMPLE_WORDS) and _EXAMPLE.search(before):
+    if any_in(_EXAMPLE_WORDS, before) and _EXAMPLE.search(before):
         return True
     clause = low[left:start]
-    if any(word in clause for word in _CANDIDATE_WORDS) and _CANDIDATE.search(clause):
+    if any_in(_CANDIDATE_WORDS, clause) and _CANDIDATE.search(clause):
         return True
-    if _COMPARED.match(low, end) or _is_told_apart(low, start, end):
+    behind = low[end : end + _COMPARED_ROOM]
+    if any_in(_COMPARED_WORDS, behind) and _COMPARED.match(low, end):
+        return True
+    if _is_told_apart(low, start, end):
         return True
     if _REQUIRES.match(low, end) and _FINDING.search(before):
         return True
@@ -200,6 +207,6 @@ def _is_hedged(reply: ReplyText, claim: Claim) -> bool:
 
 def withdrawn_until(low: str) -> int:
     """The place up to which a reply has taken back what it said; 0 if nothing."""
-    if not any(word in low for word in _WITHDRAWN_WORDS):
+    if not any_in(_WITHDRAWN_WORDS, low):
         return 0
     return max((found.start() for found in _WITHDRAWN.finditer(low)), default=0)

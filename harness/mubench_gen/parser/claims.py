@@ -208,7 +208,7 @@ def answering_claims(reply: ReplyText) -> list[Claim]:
 
 
 def _answering(reply: ReplyText) -> list[Claim]:
-    placed = claims(reply)
+    placed = reply.kept(claims)
     if not placed:
         return []
     kept = []

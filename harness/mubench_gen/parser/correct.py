@@ -127,6 +127,9 @@ _ITEM_IN_LINE = re.compile(
     r"(?=[.,;|]|[ ]?(?:\n|$))",
     re.IGNORECASE,
 )
+_RIGHT_IN_LINE = re.compile(  # is in every match that marks an item right, and found faster
+    r"[:=>-][ ]?(?:yes|true|right|correct|likely)(?=[.,;|]|[ ]?(?:\n|$))", re.IGNORECASE
+)
 
 
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
@@ -159,7 +162,7 @@ def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
 
 def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
     """ "A: no. B: yes. C: no.": verdicts one behind the other."""
-    if len(labels_named(reply)) < 2:
+    if not _RIGHT_IN_LINE.search(reply.text):
         return
     right: list[Verdict] = []
     items = 0
@@ -169,5 +172,5 @@ def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
             items += 1
             if item[2]:
                 right.append(Verdict.of(option, *item.span(1)))
-    if items > 1 and len(right) == 1:
+    if items > 1 and len(right) == 1 and len(labels_named(reply)) > 1:
         yield right[0]

@@ -21,7 +21,8 @@ _DIGITS = {"0": ("0", "z"), "1": ("1", "o", "t")} | {
 }
 
 
-def _words(option: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def _words(option: str) -> tuple[str, ...]:
     """An option's words as they are written, without a leading article."""
     if _PLAIN.fullmatch(option):
         words = option.lower().split()
@@ -29,8 +30,8 @@ def _words(option: str) -> list[str]:
         words = words_of(lower(strip_markup(fold(option))))
     noun = len(words) > 1 and words[0] in ARTICLES and words[1] not in _VERBS
     if noun and not option.lower().startswith("a-"):  # "A-beta"
-        return words[1:]
-    return words
+        return tuple(words[1:])
+    return tuple(words)
 
 
 @lru_cache(maxsize=8192)

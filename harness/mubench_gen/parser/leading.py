@@ -244,6 +244,8 @@ def final_line(reply: ReplyText) -> Iterator[Verdict]:
 
 def _final_sentence(reply: ReplyText) -> Iterator[Verdict]:
     """ "It has no granules. D.": a capital behind a sentence, not one of several or an initial."""
+    if not reply.text.rstrip().rstrip(".!)]")[-1:].isupper():
+        return
     found = _LAST_LABEL.search(reply.text, max(0, len(reply.text) - _LAST_ROOM))
     option = reply.choices.labels.index_of.get(found[1].lower()) if found else None
     if found is not None and option is not None and found[1] in reply.choices.labels.labels:

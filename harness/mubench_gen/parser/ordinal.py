@@ -25,8 +25,6 @@ _CHOSEN = re.compile(
     rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
     r"(?=[\s.!]*(?:\n|$|because|since|as ))"
 )
-
-
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|to|towards?|with"
@@ -76,7 +74,7 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
 
 def _two_before(reply: ReplyText, at: int) -> list[int]:
     """The two options that the last sentence with any before a place names, in order."""
-    named = [claim for claim in claims(reply) if claim.end <= at]
+    named = [claim for claim in reply.kept(claims) if claim.end <= at]
     for group in reversed(by_sentence(reply, named)):
         options = list(dict.fromkeys(claim.option for claim in group))
         if len(options) > 1:

@@ -19,35 +19,36 @@ _BOUNDARY = re.compile(
     r"|consistent|compatible|visible|seen|present|shown|here|this|it|sure|certain)\b))"
     r"|而是|而|但|ではなく|じゃなく|아니라|아니고|بل"
 )
+# In these patterns one \b stands before all words, so that most places are left at once.
 _CONTRAST = re.compile(
-    r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
+    r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
     r"|followed by|other than|apart from|besides|versus|different from|differs? from"
     r"|in contrast to|beyond(?: what)?)\b"
-    r"|\b(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
+    r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
-    # What the reply thought before it looked again.
     # What others think.
-    r"|\b(?:(?:some|many|most|other) (?:people|students|experts|authors"
+    r"|(?:(?:some|many|most|other) (?:people|students|experts|authors"
     r"|readers|models|sources|may|might|would|say|think|argue)|others|people (?:think|say))\b"
-    r"|(?:\b(?:would|could|might)|'d)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed"
-    r"|thought)\b"
-    r"|\bi was (?:about|going|tempted|inclined) to (?:say|think|call)"
-    r"|\bi was (?:first |initially |at first )?(?:thinking of|leaning)"
-    r"|\bmy (?:first|initial) \w{4,12}(?: was| is| would have been|:)"
-    r"|\bi (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
+    # What the reply thought before it looked again.
+    r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
+    r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
+    r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
+    r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)"
+    r"|i (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
     r"|assumed|believed|guessed|took|saw|favou?red|leaned)"
-    r"|\b(?:at first|initially|originally),? (?:i|it|this|that) \w+"
-    r"|\bat first (?:glance|sight|look)"
-    r"|\b(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?"
+    r"|(?:at first|initially|originally),? (?:i|it|this|that) \w+"
+    r"|at first (?:glance|sight|look)"
+    r"|(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?"
     r"(?:say|suspect|guess|suggest|(?:think|have thought) of)"
-    r"|\bover (?:an? |the )?$|而不是|不同于"
+    r"|over (?:an? |the )?$)"
+    r"|'d(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b|而不是|不同于"
 )
 _DENIAL = re.compile(
-    r"\bnot\b(?! (?:wrong|incorrect|false)\b)|n't\b(?! (?:wrong|incorrect|false)\b)"
-    r"|(?<!not )(?<!n't )\b(?:incorrect(?:ly)?|(?<!nothing is )(?<!least )wrong|false)\b"
-    r"|\bno (?:way|chance|es|era|puede)\b|\br/o\b|\bschlie(?:ß|ss)(?:e|en|t)\b"
-    r"|\b(?:neither|nor|never|cannot|non|inaccurate"
+    r"\b(?:not\b(?! (?:wrong|incorrect|false)\b)"
+    r"|(?<!not )(?<!n't )(?:incorrect(?:ly)?|(?<!nothing is )(?<!least )wrong|false)\b"
+    r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot|non"
+    r"|inaccurate"
     r"|irrelevant|unlikely|invalid|eliminated?|ruled? out|rules out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
     r"|absent|no longer|impossible|implausible|improbable|hardly|anything but|far from|by no means"
@@ -59,8 +60,8 @@ _DENIAL = re.compile(
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
     r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
     # PAS is a stain, and Ni an element.
-    r"|(?:n'\w+|ne \w+) pas\b|\b(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b"
-    r"|[(l]['\w])"
+    r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b|[(l]['\w]))"
+    r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
     r"|不|错|非|排除|没有|誤|ない|ではなく|じゃなく|아니|아닙|틀리|وليس|नहीं"
 )
 # An apposition between an option and its verb: "C, the nucleus, cannot be", "(B), which …, is".
@@ -112,11 +113,12 @@ _NO = re.compile(
 )
 # Several options at once, or one of several: no single one is asserted.
 _OPEN = re.compile(
-    r"\b(?:either|each|all|none|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean|indicate"
-    r"|suggest|represent)|beide|tanto|ambos)\b"
-    r"|\bboth(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
-    r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
-    r"|\bso (?:is|are|does) (?:option )?[(\"']*$"
+    r"\b(?:(?:either|each|all|none|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
+    r"|indicate|suggest|represent)|beide|tanto|ambos)\b"
+    r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
+    r"|between (?:options? )?[(\"']*$"
+    r"|so (?:is|are|does) (?:option )?[(\"']*$)"
+    r"|\w (?:and|or) $"
 )
 _SUPPOSED = re.compile(
     r"\bhow $|\b(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed"
