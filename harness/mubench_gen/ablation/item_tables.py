@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from mubench_gen.ablation.corruption import MEAN, Corruption
 from mubench_gen.ablation.gains import Gain
 from mubench_gen.ablation.grid import shown
-from mubench_gen.ablation.items import ItemFindings, Known
+from mubench_gen.ablation.item_pairs import Known
+from mubench_gen.ablation.items import ItemFindings
 from mubench_gen.ablation.tables import ends_of, tables_of
 from mubench_gen.ablation.thinking_costs import ThinkingCost
 from mubench_gen.ablation.verdict import PairVerdict

@@ -6,19 +6,26 @@ pairs, and its mean over the items has an interval by cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
+from mubench_gen.ablation.answers import MOVED, UNANSWERED, Answers
 from mubench_gen.ablation.calibration_shift import CalibrationShift, calibration_shift
 from mubench_gen.ablation.cell_pairs import Pairs, as_given, baseline_of, matched
 from mubench_gen.ablation.grid import Factor, Grid
-from mubench_gen.scores.estimand import estimands
-from mubench_gen.scores.estimate import share_estimate
+from mubench_gen.ablation.item_pairs import (
+    Known,
+    answer_differs,
+    asked_cells,
+    asked_pairs,
+    known,
+    mean_of,
+    over_pairs,
+)
 from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_pair
 
@@ -26,15 +33,6 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_UNSTABLE = 20
 _MOST_CELLS = 100  # of a matrix of flips
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A mean over `items`, with its 95 % interval by cluster."""
-
-    value: float
-    ci95: tuple[float, float]
-    items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,30 +128,18 @@ def item_findings(
     )
 
 
-def known(values: Floats, answers: Answers) -> Known | None:
-    """The mean of shares of items (NaN: left out) with its interval; None without items."""
-    there = np.isfinite(values)
-    if not there.any():
-        return None
-    first, *also = estimands(values[there], answers.clusters.codes[there])
-    found = share_estimate(first, also=also, noun=answers.clusters.noun)
-    return Known(found.value, found.ci95, int(there.sum()))
-
-
 def _flips(
     grid: Grid, answers: Answers, factor: Factor
 ) -> Iterator[tuple[LevelFlips, PairedDifference]]:
-    base = baseline_of(factor)
-    for level in factor.levels:
-        pairs = _asked(answers, matched(grid, factor.name, level, base)) if level != base else []
-        right = answers.right
+    base, right = baseline_of(factor), answers.right
+    for level, pairs in _by_level(grid, answers, factor):
         here, there = over_pairs(right, pairs)
-        sound = np.isfinite(here - there) if pairs else np.zeros(0, bool)
+        sound = np.isfinite(here - there)
         if not _has_clusters(answers, sound):
             continue
-        changed = known(_mean_of([_differs(answers, *pair) for pair in pairs]), answers)
+        changed = known(mean_of([answer_differs(answers, *pair) for pair in pairs]), answers)
         shares = [
-            known(_mean_of([(sign * (right[:, one] - right[:, other])).clip(0)
+            known(mean_of([(sign * (right[:, one] - right[:, other])).clip(0)
                             for one, other in pairs]), answers)
             for sign in (-1, 1)
         ]  # fmt: skip
@@ -173,18 +159,24 @@ def _flips(
 
 
 def _untold(grid: Grid, answers: Answers, factor: Factor) -> Iterator[Untold]:
-    base = baseline_of(factor)
-    for level in factor.levels:
-        pairs = _asked(answers, matched(grid, factor.name, level, base)) if level != base else []
+    for level, pairs in _by_level(grid, answers, factor):
         here, there = over_pairs(answers.right, pairs)
-        if level == base or (pairs and _has_clusters(answers, np.isfinite(here - there))):
+        if _has_clusters(answers, np.isfinite(here - there)):
             continue
         why = (
             "fewer than two images have an answer in both of two such cells"
             if pairs
             else "no two cells that were asked differ by it alone"
         )
-        yield Untold(factor.name, level, base, why)
+        yield Untold(factor.name, level, baseline_of(factor), why)
+
+
+def _by_level(grid: Grid, answers: Answers, factor: Factor) -> Iterator[tuple[str, Pairs]]:
+    """Each level but the baseline, with the pairs of cells that tell what it changes."""
+    base = baseline_of(factor)
+    for level in factor.levels:
+        if level != base:
+            yield level, asked_pairs(answers, matched(grid, factor.name, level, base))
 
 
 def _has_clusters(answers: Answers, items: npt.NDArray[np.bool_]) -> bool:
@@ -192,45 +184,18 @@ def _has_clusters(answers: Answers, items: npt.NDArray[np.bool_]) -> bool:
     return bool(items.any()) and len(np.unique(answers.clusters.codes[items], axis=0)) > 1
 
 
-def over_pairs(values: Floats, pairs: Pairs) -> tuple[Floats, Floats]:
-    """Each item's mean of the first cells of the pairs, and of the second; NaN where one is."""
-    if not pairs:
-        return np.empty(0), np.empty(0)
-    first = np.stack([values[:, one] for one, _ in pairs])
-    second = np.stack([values[:, other] for _, other in pairs])
-    gone = np.isnan(first) | np.isnan(second)
-    return _mean_of(np.where(gone, np.nan, first)), _mean_of(np.where(gone, np.nan, second))
-
-
-def _mean_of(rows: Sequence[Floats] | Floats) -> Floats:
-    """The mean of the rows that are there, NaN where none is."""
-    table = np.asarray(rows, np.float64)
-    there = np.isfinite(table)
-    counts = there.sum(axis=0)
-    sums = np.where(there, table, 0).sum(axis=0)
-    found: Floats = np.divide(sums, counts, out=np.full(table.shape[1], np.nan), where=counts > 0)
-    return found
-
-
-def _differs(answers: Answers, one: int, other: int) -> Floats:
-    """Whether each item's answer is another in these cells; NaN if one is not known."""
-    first, second = answers.choice[:, one], answers.choice[:, other]
-    unknown = (first <= MOVED) | (second <= MOVED)
-    return np.where(unknown, np.nan, (first != second).astype(np.float64))
-
-
 def _stability(grid: Grid, answers: Answers, factor: Factor) -> Stability | None:
     same: dict[str, list[Floats]] = {"agreement": [], "right": [], "wrong": []}
     for one, other in combinations(factor.levels, 2):
-        for pair in _asked(answers, matched(grid, factor.name, one, other)):
-            alike = 1 - _differs(answers, *pair)
+        for pair in asked_pairs(answers, matched(grid, factor.name, one, other)):
+            alike = 1 - answer_differs(answers, *pair)
             right = answers.right[:, pair[0]] > 0.5
             same["agreement"].append(alike)
             same["right"].append(np.where(np.isnan(alike), np.nan, alike * right))
             same["wrong"].append(np.where(np.isnan(alike), np.nan, alike * ~right))
     if not same["agreement"]:
         return None
-    shares = {name: known(_mean_of(rows), answers) for name, rows in same.items()}
+    shares = {name: known(mean_of(rows), answers) for name, rows in same.items()}
     spread = known(_sensitivity(grid, answers, factor), answers)
     agreement, right_, wrong = shares["agreement"], shares["right"], shares["wrong"]
     if agreement is None or right_ is None or wrong is None:
@@ -246,7 +211,7 @@ def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
         levels = grid.cells[place].levels
         groups.setdefault((*levels[:at], *levels[at + 1 :]), []).append(place)
     found = []
-    there = _columns_asked(answers)
+    there = asked_cells(answers)
     for group in groups.values():
         cells = [place for place in group if there[place]]
         chosen = answers.choice[:, cells].astype(np.int64)
@@ -259,18 +224,7 @@ def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
         most = np.log(np.minimum(len(cells), answers.options + 1))  # + 1: no answer
         entropy = -(shares * logs).sum(axis=0)
         found.append(np.where(unknown, np.nan, entropy / np.maximum(most, 1e-12)))
-    return _mean_of(found) if found else np.full(len(answers.items), np.nan)
-
-
-def _asked(answers: Answers, pairs: Pairs) -> Pairs:
-    """The pairs of which both cells were asked: of a fraction of a grid not all are."""
-    there = _columns_asked(answers)
-    return [(one, other) for one, other in pairs if there[one] and there[other]]
-
-
-def _columns_asked(answers: Answers) -> npt.NDArray[np.bool_]:
-    """Whether each cell was asked."""
-    return np.asarray((answers.choice > UNASKED).any(axis=0), np.bool_)
+    return mean_of(found) if found else np.full(len(answers.items), np.nan)
 
 
 def _answers(choice: npt.NDArray[np.int64]) -> range:
@@ -284,7 +238,7 @@ def _matrix(answers: Answers) -> tuple[tuple[float | None, ...], ...]:
         return ()
     found: list[list[float | None]] = [[0.0] * width for _ in range(width)]
     for one, other in combinations(range(width), 2):
-        differs = _differs(answers, one, other)
+        differs = answer_differs(answers, one, other)
         there = np.isfinite(differs)
         share = float(differs[there].mean()) if there.any() else None
         found[one][other] = found[other][one] = share
@@ -301,7 +255,7 @@ def _unstable(answers: Answers) -> tuple[Unstable, ...]:
     )
     pairs = np.maximum(total * (total - 1), 1)
     changed = np.where(total > 1, 1 - same / pairs, 0.0)
-    accuracy = _mean_of(answers.right.T)
+    accuracy = mean_of(answers.right.T)
     order = np.argsort(-changed, kind="stable")[:_MOST_UNSTABLE]
     return tuple(
         Unstable(answers.items[at], float(changed[at]), float(accuracy[at]))
