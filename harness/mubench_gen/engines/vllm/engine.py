@@ -11,11 +11,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from vllm import SamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
@@ -23,8 +21,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from mubench_gen.engines.conversation import read_stops
 from mubench_gen.engines.image_tokens import image_token_id
-from mubench_gen.engines.label_tokens import label_tokens, logsumexp
-from mubench_gen.engines.option_tokens import continued
+from mubench_gen.engines.label_tokens import logsumexp
 from mubench_gen.engines.thinking import ThoughtMarks
 from mubench_gen.engines.vllm.adapters import not_applied
 from mubench_gen.engines.vllm.asks import Ask
@@ -33,6 +30,7 @@ from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.engines.vllm.loop import EngineOutput
+from mubench_gen.engines.vllm.rendering import Rendering, Tokens
 from mubench_gen.engines.vllm.thinking import apart
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, UsageError, describe
 from mubench_gen.model import Checkpoint
@@ -73,17 +71,15 @@ class VllmEngine:
         self._log = log
         self._llm = llm
         self._checkpoint = checkpoint
-        self._template = template
-        self._tokenizer: Any = llm.get_tokenizer()
+        tokenizer: Any = llm.get_tokenizer()
+        self._rendering = Rendering(tokenizer, template, checkpoint.template_arguments)
         self._context = int(llm.model_config.max_model_len)
         self._image_token = image_token_id(getattr(llm.model_config, "hf_config", None))
         # Mistral's tokenizers do not list an added vocabulary.
-        added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
+        added: dict[str, int] = getattr(tokenizer, "get_added_vocab", dict)()
         self._added = added
         self._stops = read_stops(checkpoint.stop, added)
-        self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
-        self._begins: dict[str, bool] | None = None
-        self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
+        self._asked: dict[str, tuple[Ask, Tokens]] = {}
         self._clozes = Clozes(llm)
         self._died = False
         self._adapter: LoRARequest | None = None
@@ -92,7 +88,7 @@ class VllmEngine:
 
     def add(self, ask: Ask) -> str:
         """Render the ask and queue it. Raises ItemError if that is impossible."""
-        tokens = self._label_tokens(ask) if ask.readout == "logprob" else ()
+        tokens = self._rendering.label_tokens(ask) if ask.readout == "logprob" else ()
         try:
             if ask.readout == "cloze":
                 return self._add_cloze(ask)
@@ -101,7 +97,7 @@ class VllmEngine:
                 self._params(ask, [token for ids in tokens for token in ids]),
                 use_tqdm=False,
                 lora_request=self._adapter,
-                **self._rendering(ask),
+                **self._rendering.settings(ask),
             )
         except EngineDeadError as error:
             raise self._fault(error) from error
@@ -113,18 +109,9 @@ class VllmEngine:
         return name
 
     def _add_cloze(self, ask: Ask) -> str:
-        encode = partial(self._tokenizer.encode, add_special_tokens=False)
-        options = continued(ask.texts, self._tail(ask), encode)
-        prompt = self._llm._preprocess_chat_one(ask.chat(), **self._rendering(ask))
+        options = self._rendering.option_tokens(ask)
+        prompt = self._llm._preprocess_chat_one(ask.chat(), **self._rendering.settings(ask))
         return self._clozes.add(prompt, options, self._adapter)
-
-    def _rendering(self, ask: Ask) -> dict[str, Any]:
-        """How vLLM makes a prompt of the ask's conversation."""
-        return {
-            "chat_template": self._template,
-            "chat_template_kwargs": dict(self._checkpoint.template_arguments) or None,
-            "tokenization_kwargs": self._beginning(ask),
-        }
 
     def step(self) -> Sequence[tuple[str, EngineOutput | Exception]]:
         answers: list[tuple[str, EngineOutput | Exception]] = []
@@ -229,7 +216,7 @@ class VllmEngine:
             thinking_token_budget=self._budget,
         )
 
-    def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> EngineOutput:
+    def _read(self, ask: Ask, tokens: Tokens, output: Any) -> EngineOutput:
         completion = output.outputs[0]
         if has_failed(completion.finish_reason):
             raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
@@ -257,56 +244,16 @@ class VllmEngine:
         self._counts["cached_prompt_tokens"] += cached
         return cached
 
-    def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:
-        """The first tokens of the ask's labels, cached by the labels."""
-        if ask.labels not in self._labels:
-            tokenizer = self._tokenizer
-            self._labels[ask.labels] = label_tokens(
-                ask.labels,
-                tail=self._tail(ask),
-                encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
-                decode=tokenizer.decode,
-            )
-        return self._labels[ask.labels]
-
-    def _beginning(self, ask: Ask) -> dict[str, bool]:
-        """Whether the tokenizer must add the beginning of sequence, because the template does not.
-
-        transformers adds it (for LLaVA), `LLM.chat` by default never does.
-        """
-        if self._begins is None:
-            bos = str(getattr(self._tokenizer, "bos_token", None) or "")
-            begun = self._template is None or self._rendered(ask, reply=True).startswith(bos)
-            self._begins = {} if begun else {"add_special_tokens": True}
-        return self._begins
-
-    def _tail(self, ask: Ask) -> str:
-        """The text that the template adds after the messages, at the start of the reply."""
-        if self._template is None:  # a tokenizer that renders without one (Mistral's)
-            return ""
-        try:
-            whole, without = (self._rendered(ask, reply=reply) for reply in (True, False))
-        except (jinja2.TemplateError, TypeError, ValueError):
-            return ""
-        return whole.removeprefix(without) if whole.startswith(without) else ""
-
-    def _rendered(self, ask: Ask, *, reply: bool) -> str:
-        return str(
-            self._tokenizer.apply_chat_template(
-                list(ask.turns),
-                chat_template=self._template,
-                tokenize=False,
-                add_generation_prompt=reply,
-                **self._checkpoint.template_arguments,
-            )
-        )
-
     def _refusal(self, ask: Ask, error: Exception) -> ItemError:
         """The item's error for an ask that vLLM refused."""
         words = describe(error)
         if any(sign in words for sign in _TOO_LONG):
             counted = _LENGTH.search(words)
-            length = f"{counted.group(1)} tokens" if counted else self._text_length(ask)
+            length = (
+                f"{counted.group(1)} tokens"
+                if counted
+                else f"{self._rendering.length(ask)} tokens without its images"
+            )
             return ItemError(
                 f"The prompt has {length}, the model's context {self._context}. {self._room}"
             )
@@ -327,12 +274,6 @@ class VllmEngine:
             return "Use a shorter prompt: the context is as long as the model and memory allow."
         return "Use a shorter prompt, or a longer context (-o engine.max_model_len=…)."
 
-    def _text_length(self, ask: Ask) -> str:
-        """The number of tokens of an ask's rendered text, in words."""
-        text = self._rendered(ask, reply=True)
-        tokens = self._tokenizer.encode(text, add_special_tokens=False)
-        return f"{len(tokens)} tokens without its images"
-
 
 def _first_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
@@ -340,7 +281,7 @@ def _first_cause(error: BaseException) -> str:
     return describe(error)
 
 
-def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list[float]:
+def _sums(found: Mapping[int, Any], tokens: Tokens) -> list[float]:
     """Each label's log-probability, summed over the tokens that it may begin with."""
     scores = []
     for ids in tokens:
