@@ -121,9 +121,9 @@ _OPEN = re.compile(
     r"|\w (?:and|or) $"
 )
 _SUPPOSED = re.compile(
-    r"\bhow $|\b(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed"
+    r"\b(?:how $|(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed"
     r"| anything)"
-    r"|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b"
+    r"|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b)"
     r"|是否|如果"
 )
 # "a basophil would be darker" speaks of another cell than the one in the image, "a basophil
