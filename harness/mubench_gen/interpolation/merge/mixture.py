@@ -41,7 +41,7 @@ from mubench_gen.interpolation.merge.kept import (
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.methods import METHODS, Sparse
-from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.merge.recipe import MEANS, Recipe
 from mubench_gen.interpolation.merge.tensor_merge import (
     Difference,
     Mixture,
@@ -105,8 +105,6 @@ class Preparation:
             measured = partial(products_of, self.tensor, self.names)
             total = sum(self.threads.map(measured, chunks(self.tensor)), total)
         weights, of_base = self._weights(), alpha_at(self.recipe.base_weight, *self._where)
-        if self.recipe.method == "linear" and not sum(weights) + of_base:
-            raise MergeError(f"{self.tensor.name}: the sum of the weights is 0. Give others.")
         return lambda alpha: coefficients(
             self.recipe.method, self._at(alpha),
             weights=weights, of_base=of_base, place=self.place, total=total,
@@ -117,7 +115,11 @@ class Preparation:
         return self.tensor.name, self.place
 
     def _weights(self) -> tuple[float, ...]:
-        return self.recipe.weights_at(*self._where, len(self.tensor.finetuned))
+        found = self.recipe.weights_at(*self._where, len(self.tensor.finetuned))
+        total = sum(found) + alpha_at(self.recipe.base_weight, *self._where)
+        if self.recipe.method in MEANS and not total:
+            raise MergeError(f"{self.tensor.name}: the sum of the weights is 0. Give others.")
+        return found
 
     def _settings(self) -> list[Sparse]:
         """The settings of each fine-tune."""
