@@ -207,9 +207,9 @@ def test_several_fine_tunes_are_ends_that_all_is_compared_with(
     here: Here, demo: Path, tuned: tuple[Path, Path]
 ) -> None:
     asked = ("--tasks", "demo-texture,modality", "--data", demo, "--in-domain", "demo-texture")
-    sides = [word for side in tuned for word in ("--finetuned", side)]
-    flags = ("sweep", "--plugin", "clip", "--base", BASE, *sides, *asked, "--alpha", "1",
-             "--method", "ties", "--run-dir", "t")  # fmt: skip
+    sides = ",".join(map(str, tuned))
+    flags = ("sweep", "--plugin", "clip", "--base", BASE, "--finetuned", sides, *asked,
+             "--alpha", "1", "--method", "ties", "--run-dir", "t")  # fmt: skip
     done = here(*flags)
     assert done.code == 0, done.err
     document = here("report", "t", "--json").document
