@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,6 +113,8 @@ def test_a_soup_is_chosen_on_one_half_scored_on_the_other_and_asked_once(
         mean = torch.stack([state[name].float() for state in states]).mean(0)
         assert torch.allclose(tensor.float(), mean, atol=1e-6), name
 
+    (listed,) = here("runs", "--folder", tmp_path / "soup", "--json").document
+    assert (listed["kind"], listed["state"]) == ("soup", "finished")
     before = [path.read_bytes() for path in records]
     assert here(*flags).document == result
     assert [path.read_bytes() for path in records] == before
@@ -119,3 +122,24 @@ def test_a_soup_is_chosen_on_one_half_scored_on_the_other_and_asked_once(
     told = here(*flags, "--seed", "1")
     assert told.code == 2
     assert "holds another soup" in told.err
+
+
+def test_what_a_fine_tune_lacks_is_refused_in_words_that_soup_has(
+    tmp_path: Path, here: Here
+) -> None:
+    safetensors = package("safetensors.torch")
+    small_demo(tmp_path / "cache")
+    shutil.copytree(WEIGHTS / "clip-finetuned", tmp_path / "less")
+    file = tmp_path / "less" / "model.safetensors"
+    state = safetensors.load_file(file)
+    del state["visual_projection.weight"]
+    safetensors.save_file(state, file, {"format": "pt"})
+    flags = (
+        "soup", "--plugin", "clip", "--base", WEIGHTS / "clip", "--tasks", "demo-texture",
+        "--finetuned", WEIGHTS / "clip-finetuned", "--finetuned", tmp_path / "less", "--plan",
+    )  # fmt: skip
+    refused = here(*flags)
+    assert refused.code == 2
+    assert "visual_projection.weight" in refused.err
+    assert "--missing keep-base" in refused.err
+    assert here(*flags, "--missing", "keep-base").code == 0

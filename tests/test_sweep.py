@@ -21,7 +21,7 @@ from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally
 from mubench_gen.interpolation.sweep.frontier import frontier
 from mubench_gen.interpolation.sweep.page import figure, page
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
-from mubench_gen.interpolation.sweep.sentences import explained
+from mubench_gen.interpolation.sweep.sentences import answers
 from mubench_gen.interpolation.sweep.stops import Stop, stops_of
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.pareto import undominated
@@ -141,7 +141,7 @@ def test_pareto_points_are_those_that_no_other_is_above(runs: list[Run]) -> None
     worse = frontier([runs[0], runs[0], runs[1]], ALPHAS, ["stain"])
     assert worse.pareto == ("0", "0.5", "1")
     found = frontier([runs[1], runs[2], runs[2]], ALPHAS, ["stain"])
-    assert "Every α is a Pareto point" in " ".join(explained(found))
+    assert "Every α is a Pareto point" in " ".join(answers(found))
 
 
 def test_equal_means_are_equally_good_and_none_is_praised(runs: list[Run]) -> None:
@@ -152,7 +152,7 @@ def test_equal_means_are_equally_good_and_none_is_praised(runs: list[Run]) -> No
     assert chosen.mean <= chosen.mean_there + 1e-9
     assert sum(chosen.shares.values()) == pytest.approx(1)
     assert chosen == frontier(runs, ALPHAS, ["modality"], seed=3).chosen
-    assert "α from 0 to 1 are equally good" in " ".join(explained(found))
+    assert "α from 0 to 1 are equally good" in " ".join(answers(found))
 
 
 def halves(gains: Sequence[float], *, images: int, seed: int) -> Halves:
@@ -212,7 +212,7 @@ def test_names_tell_the_method_even_where_only_one_has_an_alpha_of_its_own(
     recipes = [make_recipe(["1"], method=method) for method in ("linear", "ties")]
     found = frontier(runs, stops_of(recipes, ["tuned"]), ["modality"])
     assert found.alphas == ("base", "ties 1", "fine-tune")
-    told = " ".join(explained(found))
+    told = " ".join(answers(found))
     assert "base, ties 1, fine-tune are equally good" in told
     assert "α ties" not in told
     assert "ties 1: rest" in figure(found).inline()

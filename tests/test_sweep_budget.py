@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import mubench_gen
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import SettingError
+from mubench_gen.interpolation.sweep.budget import drawn_with
 from mubench_gen.interpolation.sweep.halving import PoolItem, Search, pool_of, schedule, search
 
 from .conftest import Here
@@ -39,11 +42,24 @@ def found_in(true: Sequence[float], *, budget: int, seed: int) -> Search:
 def test_images_that_choose_do_not_confirm() -> None:
     pool = pool_of(ITEMS, seed=3)
     images = [{name.partition("/")[0] for half in part for name in half}
-              for part in (pool.search, pool.fresh)]  # fmt: skip
+              for part in (pool.search, pool.confirm)]  # fmt: skip
     assert not images[0] & images[1]
     assert sum(map(len, images)) == 400
     assert pool == pool_of(reversed(ITEMS), seed=3)
     assert pool != pool_of(ITEMS, seed=4)
+
+
+def test_items_of_one_patient_do_not_choose_and_confirm_by_different_images() -> None:
+    def drawn(image: str, meta: dict[str, str], *fields: str, of_task: str = "") -> str:
+        row = SimpleNamespace(dataset="cells", image_id=image, meta=meta)
+        sample: Any = SimpleNamespace(row=row, task=SimpleNamespace(cluster=of_task))
+        return drawn_with(sample, fields)
+
+    one = {"patient": "7"}
+    assert drawn("a", one) != drawn("b", one)
+    assert drawn("a", one, "patient") == drawn("b", one, "patient")
+    assert drawn("a", one, of_task="patient") == drawn("b", one, "patient", "site")
+    assert drawn("a", {}, "patient") != drawn("b", {}, "patient")
 
 
 def test_the_better_half_stays_and_no_more_is_asked_than_the_budget() -> None:

@@ -54,6 +54,8 @@ def test_one_method_between_two_models_has_the_ends_of_its_line() -> None:
         (stops("ties"), ["0", "0.5", "1", "fine-tune"]),
         (stops("lines"), ["base", "0", "0.5", "1"]),
         (stops("passthrough"), ["base", "0.5", "1"]),  # at 0 all weights would be 0
+        (stops("passthrough", alphas=["vision=0,1"]), ["base", "vision=1", "1"]),
+        (stops("lines", alphas=["vision=0,1"]), ["base", "vision=0", "vision=1", "1"]),
         (stops("linear", finetuned=2), ["0", "0.5", "1", "tuned0", "tuned1"]),
         (stops("task-arithmetic", each=weights_of("0.5")), ["0", "0.5", "1", "fine-tune"]),
         (stops("linear", "ties"), ["base", "linear 0.5", "ties 0.5", "ties 1", "fine-tune"]),
@@ -205,9 +207,9 @@ def test_several_fine_tunes_are_ends_that_all_is_compared_with(
     here: Here, demo: Path, tuned: tuple[Path, Path]
 ) -> None:
     asked = ("--tasks", "demo-texture,modality", "--data", demo, "--in-domain", "demo-texture")
-    sides = [word for side in tuned for word in ("--finetuned", side)]
-    flags = ("sweep", "--plugin", "clip", "--base", BASE, *sides, *asked, "--alpha", "1",
-             "--method", "ties", "--run-dir", "t")  # fmt: skip
+    sides = ",".join(map(str, tuned))
+    flags = ("sweep", "--plugin", "clip", "--base", BASE, "--finetuned", sides, *asked,
+             "--alpha", "1", "--method", "ties", "--run-dir", "t")  # fmt: skip
     done = here(*flags)
     assert done.code == 0, done.err
     document = here("report", "t", "--json").document

@@ -233,6 +233,8 @@ def test_what_outputs_cannot_be_mixed_of_is_said(
     for flags, told in (
         ((*two, *inside, "--include", "vision_*"), "--include is of weights"),
         ((*two, *inside, "--density", "0.2"), "--density is of weights"),
+        ((*two, *inside, "--axis", "transform=none,blur:3"), "--axis says how each α is asked"),
+        ((*two, *inside, "--budget", "9"), "--budget says how each α is asked"),
         ((*two, *inside, "--method", "ties"), "by one method"),
         ((*two, *inside, "--finetuned", "clip"), "one fine-tune"),
         ((*two, *inside, "--alpha", "1.5"), "from 0 to 1"),

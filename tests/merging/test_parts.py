@@ -304,6 +304,20 @@ def test_each_part_has_its_own_alpha(tmp_path: Path, here: Here, two: tuple[Path
     assert told["alpha"] == "*.mlp.*=0.3,vision=0.25,text=[0,1],projector=0.8"
 
 
+@pytest.mark.parametrize(("method", "first"), [("passthrough", 1.0), ("lines", 0.2)])
+def test_what_no_part_names_stays_the_bases_whatever_alpha_0_makes_of_it(
+    tmp_path: Path, here: Here, two: tuple[Path, Path], method: str, first: float
+) -> None:
+    alpha = f"*.layers.0.*={first:g},vision=1"
+    done = here("merge", *two, "--alpha", alpha, "--method", method, "--out", "m")
+    assert done.code == 0, done.err
+    found = alphas_of(*map(read, two), read(tmp_path / "m"))
+    assert found.pop("language_model.layers.0.self_attn.q_proj") == pytest.approx(first, abs=2e-3)
+    assert found.pop("language_model.layers.0.mlp.up_proj") == pytest.approx(first, abs=2e-3)
+    assert found.pop("visual.blocks.0.attn.qkv") == 1.0
+    assert set(found.values()) == {0.0}
+
+
 def test_every_combination_by_part_is_a_folder(
     tmp_path: Path, here: Here, two: tuple[Path, Path]
 ) -> None:

@@ -172,6 +172,11 @@ def test_what_does_not_belong_to_the_fine_tunes_is_refused(
         flags = [part for folder in folders for part in ("--statistics", folder)]
         out = merged(here, models, "fisher", "out", *flags, "--alpha", "1")
         assert (out.code, message in out.err) == (2, True), out.err
+    two = write_measured(tmp_path / "two.fisher", "fisher", models["two"], fisher)
+    flags = ["--statistics", good, "--statistics", two, "--alpha", "1"]
+    for weights, message in (("1,-1", "sum is 0"), ("2,-1", "fisher multiplies it with")):
+        out = merged(here, models, "fisher", "out", *flags, "--weights", weights)
+        assert (out.code, message in out.err) == (2, True), out.err
     out = merged(here, models, "linear", "out", "--statistics", good, "--alpha", "1")
     assert "--statistics is a setting of fisher, regmean; linear has none" in out.err
     assert not (tmp_path / "out").exists()

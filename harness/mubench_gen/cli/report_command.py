@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,9 +23,6 @@ from mubench_gen.cli.report_output import (
     write_page,
 )
 from mubench_gen.cli.user_path import PATH, expanded
-
-if TYPE_CHECKING:
-    pass
 
 _EXAMPLES = """
 \b

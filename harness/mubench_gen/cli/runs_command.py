@@ -51,7 +51,7 @@ _FORMATS = (
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
-    """List the runs, studies and sweeps in a folder; check, pack, import and export them."""
+    """List the runs, studies, sweeps and soups in a folder; check, pack, import and export them."""
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.cli.tables import print_json, print_table

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.finetuned_option import (
+    finetuned_option,
+    missing_option,
+    names_of,
+    vocabulary_option,
+)
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
@@ -33,8 +39,8 @@ The same command again resumes. Exit code 0: all done; 2: something to fix; 3: s
 """
 _OWN = {
     "The soup": (
-        "--plugin", "--base", "--finetuned", "--accept-vocabulary", "--seed", "--cluster",
-        "--run-dir", "--plan", "--json",
+        "--plugin", "--base", "--finetuned", "--missing", "--accept-vocabulary", "--seed",
+        "--cluster", "--run-dir", "--plan", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {
@@ -53,15 +59,9 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 )
 @setting_option("plugin", multiple=False)
 @click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
-@click.option(
-    "--finetuned",
-    multiple=True,
-    metavar="MODEL[,MODEL…]",
-    help="Fine-tunes of it, two or more, models of the plugin.",
-)
-@click.option(
-    "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
-)
+@finetuned_option("Fine-tunes of it, two or more, models of the plugin.")
+@missing_option
+@vocabulary_option
 @setting_option("run_dir", "--soup-dir", help="The soup's folder: its runs, and model/. [soups/ID]")
 @click.option(
     "--plan",
@@ -81,6 +81,7 @@ def command(
     config: Path | None,
     base: str | None,
     finetuned: tuple[str, ...],
+    missing: str,
     accept_vocabulary: bool,
     planning: bool,
     as_json: bool,
@@ -100,14 +101,14 @@ def command(
     from mubench_gen.plugins.registry import Plugins
 
     gathered = gather(flags, config)
-    names = [part for text in finetuned for part in text.split(",") if part]
     with results_only():
         soup = open_soup(
             make_settings(gathered.values),
             base=base,
-            finetuned=names,
+            finetuned=names_of(finetuned),
             plugins=Plugins(),
             accept_vocabulary=accept_vocabulary,
+            keep_base=missing == "keep-base",
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None if planning else run_soup(soup, command_line, progress=True)

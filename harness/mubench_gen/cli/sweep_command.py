@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.finetuned_option import (
+    finetuned_option,
+    missing_option,
+    names_of,
+    vocabulary_option,
+)
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
@@ -31,7 +37,7 @@ Examples:
       --in-domain demo-texture --include 'vision_*'                   the vision tower alone
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
       --in-domain demo-texture --method linear,ties,dare-ties --density 0.3   which method, which α
-  mubench-gen sweep --plugin clip --base BASE --finetuned ONE --finetuned TWO \\
+  mubench-gen sweep --plugin clip --base BASE --finetuned ONE,TWO \\
       --in-domain 'kather*' --method ties,model-stock                 two fine-tunes in one
   mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
       --in-domain demo-texture --method outputs                       answers, not weights
@@ -79,12 +85,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 )
 @setting_option("plugin", multiple=False)
 @click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
-@click.option(
-    "--finetuned",
-    multiple=True,
-    metavar="MODEL",
-    help="The fine-tune, a model of the plugin; may be given several times.",
-)
+@finetuned_option("The fine-tune, a model of the plugin, or several.")
 @click.option(
     "--alpha",
     "alphas",
@@ -149,15 +150,8 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
 )
-@click.option(
-    "--missing",
-    type=click.Choice(["refuse", "keep-base"]),
-    default="refuse",
-    help="What becomes of tensors that the fine-tune lacks, as in merge. [refuse]",
-)
-@click.option(
-    "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
-)
+@missing_option
+@vocabulary_option
 @adjust_option
 @setting_option(
     "run_dir",
@@ -224,13 +218,12 @@ def command(
     empties the caches. The other options are those of eval.
     """
     from mubench_gen.ablation.axes import table_of
-    from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, opened
-    from mubench_gen.cli.sweep_view import finish, show_items, show_plan, title_of
+    from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, sweep_outputs
+    from mubench_gen.cli.sweep_view import Shown, finish, show_plan, title_of
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.said import weights_of
     from mubench_gen.interpolation.sweep.conditions import SweepKeys
-    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
@@ -245,6 +238,7 @@ def command(
     gathered = gather(flags, config, SweepKeys)
     values = dict(gathered.values)
     axes = {**values.pop("axis", {}), **table_of(axis)}
+    finetuned, shown = names_of(finetuned), Shown(html, svg, as_json)
     inside = [part for text in in_domain for part in text.split(",") if part]
     command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
     names = [name for text in methods for name in text.split(",") if name.strip()]
@@ -252,19 +246,13 @@ def command(
         of_weights = {
             "--weights": weights, "--density": density, "--gamma": gamma, "--epsilon": epsilon,
             "--include": include, "--exclude": exclude, "--missing": missing != "refuse",
-            "--accept-vocabulary": accept_vocabulary, "--axis": axes or None, "--budget": budget,
+            "--accept-vocabulary": accept_vocabulary,
         }  # fmt: skip
-        check_flags(names, finetuned, of_weights)
+        check_flags(names, finetuned, of_weights, {"--axis": axes or None, "--budget": budget})
         given = OutputFlags(names[0], t3, base, finetuned, alphas, inside, study, pair)
-        with results_only():
-            outputs = opened(given, values, flags)
-            mixed = None
-            if not planning:
-                mixed = run_outputs(outputs, command_line, adjust=adjust, progress=True)
-        if mixed is None:
-            outputs.close()
-            return show_items("α", outputs.folder, outputs.planned(), as_json=as_json)
-        return finish(mixed, outputs.title, html, svg, as_json=as_json)
+        return sweep_outputs(
+            given, values, flags, command_line, adjust=adjust, planning=planning, shown=shown
+        )
     if t3:
         raise SettingError("--t3 is of outputs: give it with --method outputs.")
     meant = asked(
@@ -304,5 +292,4 @@ def command(
             result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return show_plan(sweep, as_json=as_json)
-    by, search = result.by_condition, result.search
-    return finish(result, title_of(result), html, svg, as_json=as_json, by=by, search=search)
+    return finish(result, title_of(result), shown, by=result.by_condition, search=result.search)

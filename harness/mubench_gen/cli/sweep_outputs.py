@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
+    from mubench_gen.cli.sweep_view import Shown
     from mubench_gen.interpolation.sweep.output_sweep import OutputSweep
+    from mubench_gen.scores.joint import Adjust
 
 # What a sweep of two finished runs has of the settings of `eval`.
 _OF_RUNS = ("cluster", "seed", "run_dir", "fresh")
@@ -23,10 +25,13 @@ def mixes_outputs(methods: Sequence[str]) -> bool:
 
 
 def check_flags(
-    methods: Sequence[str], finetuned: Sequence[str], of_weights: Mapping[str, Any]
+    methods: Sequence[str],
+    finetuned: Sequence[str],
+    of_weights: Mapping[str, Any],
+    of_asking: Mapping[str, Any],
 ) -> None:
     """SettingError for several methods or fine-tunes, and where a flag was given that says how
-    weights are merged. `of_weights`: these flags by name."""
+    weights are merged (`of_weights`, by name), or how each α is asked (`of_asking`)."""
     if len(methods) > 1:
         raise SettingError(
             f"--method {','.join(methods)}: outputs are mixed by one method in a sweep of their "
@@ -41,6 +46,13 @@ def check_flags(
             raise SettingError(
                 f"{name} is of weights, and --method {methods[0]} mixes outputs: leave it out, or "
                 "take another method."
+            )
+    for name, value in of_asking.items():
+        if value is not None:
+            raise SettingError(
+                f"{name} says how each α is asked, and with --method {methods[0]} no α is: the two "
+                "models are asked once, and their answers are mixed. Leave it out, or mix weights "
+                "(--method linear)."
             )
 
 
@@ -58,11 +70,37 @@ class OutputFlags:
     pair: str | None
 
 
-def opened(given: OutputFlags, values: Mapping[str, Any], flags: Mapping[str, Any]) -> OutputSweep:
-    """The sweep of two finished runs, where base and fine-tune are such, else of two models.
+def sweep_outputs(
+    given: OutputFlags,
+    values: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    command: Sequence[str],
+    *,
+    adjust: Adjust,
+    planning: bool,
+    shown: Shown,
+) -> int:
+    """Ask the two models, or with `planning` nothing, and show the result; the exit code.
 
     `values`: the settings; `flags`: those that were typed.
     """
+    from mubench_gen.cli.sweep_view import finish, show_items
+    from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
+
+    with results_only():
+        outputs = _opened(given, values, flags)
+        result = None
+        if not planning:
+            result = run_outputs(outputs, command, adjust=adjust, progress=True)
+    if result is None:
+        outputs.close()
+        return show_items("α", outputs.folder, outputs.planned(), as_json=shown.as_json)
+    return finish(result, outputs.title, shown)
+
+
+def _opened(given: OutputFlags, values: Mapping[str, Any], flags: Mapping[str, Any]) -> OutputSweep:
+    """The sweep of two finished runs, where base and fine-tune are such, else of two models."""
     from mubench_gen.interpolation.sweep.output_sweep import (
         finished_run,
         mixing_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,20 +20,27 @@ if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.under import ByCondition
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How a result is shown: the page and the figure that are written, and whether as JSON."""
+
+    html: Path | None
+    svg: Path | None
+    as_json: bool
+
+
 def finish(
     result: SweepResult | OutputResult,
     title: str,
-    html: Path | None,
-    svg: Path | None,
+    shown: Shown,
     *,
-    as_json: bool,
     by: ByCondition | None = None,
     search: Search | None = None,
 ) -> int:
     """Write and print what was found, by condition and with a budget where there are such results;
     the exit code says whether items failed."""
-    write_pages(result.frontier, title, html, svg, by, search)
-    if as_json:
+    write_pages(result.frontier, title, shown.html, shown.svg, by, search)
+    if shown.as_json:
         print_json(result.as_dict())
     else:
         show(result.frontier, title, by, search)
@@ -122,81 +130,70 @@ def write_pages(
 def show(
     found: Frontier, title: str, by: ByCondition | None = None, search: Search | None = None
 ) -> None:
-    """Print the tables of a sweep; before them what a budget was spent on, and those by condition,
-    where there are several."""
-    from mubench_gen.interpolation.sweep.page import (
-        each_heads,
-        each_rows,
-        ends_rows,
-        head,
-        part_heads,
-        part_rows,
-        task_rows,
-    )
-    from mubench_gen.interpolation.sweep.sentences import explained, finetuned_name
+    """Print which α to take, then the tables: what a budget was spent on, those by condition where
+    there are several, and those of all together."""
+    from mubench_gen.interpolation.sweep import page
+    from mubench_gen.interpolation.sweep.sentences import finetuned_name
 
+    for line in page.answers(found, by, search):
+        say(printable(line))
+    say()
     if search is not None:
         _show_search(search)
     if by is not None:
         _show_conditions(by)
         title = f"{title}, all conditions"
-    rows = ends_rows(found)
+    rows = page.ends_rows(found)
     print_table(
-        [head(found), "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
+        [page.head(found), "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
         [row[:7] for row in rows],
         title=f"{title}: accuracy in %, then the gain over the base in points",
         right=range(7),
     )
     print_table(
-        [head(found), "in-domain", "rest", "mean"],
+        [page.head(found), "in-domain", "rest", "mean"],
         [[row[0], *row[7:]] for row in rows],
         title=f"Gain over {finetuned_name(found)} in points",
         right=range(4),
     )
     if found.finetunes:
         print_table(
-            each_heads(found),
-            each_rows(found),
+            page.each_heads(found),
+            page.each_rows(found),
             title="Gain of the mean over each fine-tune in points",
             right=range(len(found.finetunes) + 1),
         )
     if found.parts:
         print_table(
-            part_heads(found),
-            part_rows(found),
+            page.part_heads(found),
+            page.part_rows(found),
             title="Accuracy by part in %",
             right=range(2, len(found.parts) + 2),
         )
     print_table(
         ["task (*: in-domain)", "items", *map(found.spoken, found.names)],
-        task_rows(found),
+        page.task_rows(found),
         title="Accuracy by task in %",
         right=range(1, len(found.names) + 2),
     )
-    for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
+    for line in page.explained(found):
         say(printable(line))
 
 
 def _show_conditions(by: ByCondition) -> None:
-    """Print the tables by condition, and what they answer."""
-    from mubench_gen.interpolation.sweep.conditions_view import explained, tables
+    """Print the tables by condition."""
+    from mubench_gen.interpolation.sweep.conditions_view import tables
 
     for table in tables(by):
         rows = [row for section in table.sections for row in section]
         right = range(1, len(table.columns))
         print_table(table.columns, rows, title=table.title, right=right)
-    for line in explained(by):
-        say(printable(line))
-    say()
 
 
 def _show_search(found: Search) -> None:
     """Print what a budget was spent on."""
-    from mubench_gen.interpolation.sweep.budget_view import explained, spent_table
+    from mubench_gen.interpolation.sweep.budget_view import spent_table
 
     table = spent_table(found)
     rows = [row for section in table.sections for row in section]
     print_table(table.columns, rows, title=table.title, right=range(1, 4))
-    for line in explained(found):
-        say(printable(line))
-    say()

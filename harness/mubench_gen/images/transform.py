@@ -109,6 +109,8 @@ def spread_out(text: str, plugins: Plugins) -> list[str]:
     """The transforms that a level of an axis stands for: jpeg:1-5 five, blurs:3 one of each of the
     family. Any other text, even a wrong one, stands for itself."""
     source, colon, rest = text.partition(":")
+    if not source:
+        raise SettingError(f"transform={text}: name a transform, such as blur:3, or none.")
     severities, more, options = rest.partition(":")
     levels = _SEVERITIES.fullmatch(severities)
     names = [source] if "@" in source else _family(source, plugins) or [source]

@@ -102,12 +102,13 @@ def box_cells(name: str, score: BoxScore) -> list[str]:
 
 
 def title(manifest: Mapping[str, Any]) -> str:
-    """A run in one line: plugin, model, data, prompts, control."""
+    """A run in one line: plugin, model, data, prompts, control, and how images are changed."""
     words = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
     words += f" · {', '.join(manifest['settings']['prompt'])}"
     if manifest["settings"]["control"] != "none":
         words += f" · control: {manifest['settings']['control']}"
-    return words
+    changes = manifest["settings"].get("image_set") or {}
+    return "".join([words, *(f" · {name}: {value}" for name, value in changes.items())])
 
 
 def print_report(

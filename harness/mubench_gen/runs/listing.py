@@ -1,4 +1,4 @@
-"""A folder of runs → a line for each run, study and sweep in it."""
+"""A folder of runs → a line for each run, study, sweep and soup in it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mubench_gen.storage.run_folder import (
     MANIFEST,
     RECORDS,
     SCORES,
+    SOUP,
     STUDY,
     SWEEP,
     read_manifest,
@@ -24,19 +25,19 @@ from mubench_gen.storage.run_folder import (
 from mubench_gen.storage.user_files import read_json
 
 # The document that makes a folder one of this kind.
-_KINDS = {STUDY: "study", SWEEP: "sweep", MANIFEST: "run"}
+_KINDS = {STUDY: "study", SWEEP: "sweep", SOUP: "soup", MANIFEST: "run"}
 _DEEPEST = 3  # folders below the one that is listed
 _BLOCK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A run, or the runs of a study or sweep together.
+    """A run, or the runs of a study, sweep or soup together.
 
-    kind: "run", "imported", "pack", "study", "sweep". prompt: the names of the prompts. n: answered
-    items; of a run without scores the lines of its records. accuracy: the least and the greatest
-    of the runs; None where no run has scores. state: "finished", "running", "unfinished: 30 of
-    42", "3 failed", or why the folder cannot be read.
+    kind: "run", "imported", "pack", "study", "sweep", "soup". prompt: the names of the prompts. n:
+    answered items; of a run without scores the lines of its records. accuracy: the least and the
+    greatest of the runs; None where no run has scores. state: "finished", "running", "unfinished:
+    30 of 42", "3 failed", or why the folder cannot be read.
     """
 
     folder: str
@@ -71,7 +72,7 @@ class _Counted:
 
 
 def listed(folder: Path) -> Iterator[Listed]:
-    """All that the folder holds, by name; it may be a run, study or sweep itself."""
+    """All that the folder holds, by name; it may be a run, study, sweep or soup itself."""
     if not folder.is_dir():
         raise RunFolderError(f"There is no folder {folder}: give the one that holds your runs.")
     yield from _below(folder, folder, 0)
@@ -131,7 +132,7 @@ def _listed(name: str, kind: str, counted: Sequence[_Counted], state: str) -> Li
 
 
 def _members(folder: Path) -> Iterator[Path]:
-    """The run folders below a study or a sweep."""
+    """The run folders below a study, a sweep or a soup."""
     for path in sorted(folder.glob(f"*/{MANIFEST}")) + sorted(folder.glob(f"*/*/{MANIFEST}")):
         yield path.parent
 

@@ -24,9 +24,9 @@ Gradient = tuple[Decimal, ...]  # from a tower's first block to its last; one fo
 class ByPart:
     """An α for each part of a model: "text", "vision", "projector", a glob of names, "rest".
 
-    The first that matches a tensor counts, globs before the others; what no part matches is the
-    base's. Several α of a part are spread over its blocks; before them the first counts, and
-    behind them the last; with `outside_first` the first counts there too.
+    The first that matches a tensor counts, globs before the others; what no part matches stays the
+    base's, by `leaves`. Several α of a part are spread over its blocks; before them the first
+    counts, and behind them the last; with `outside_first` the first counts there too.
     """
 
     parts: tuple[tuple[str, Gradient], ...]
@@ -40,6 +40,10 @@ class ByPart:
                 return float(gradient[0]) if first and not place else _spread(gradient, name, place)
         return 0.0
 
+    def leaves(self, name: str) -> bool:
+        """Whether no part matches the tensor."""
+        return not any(matches(part, name) for part, _ in self.parts)
+
 
 Alpha = Decimal | ByPart
 
@@ -47,6 +51,11 @@ Alpha = Decimal | ByPart
 def alpha_at(alpha: Alpha, name: str, place: tuple[int, int] | None) -> float:
     """The α of one tensor."""
     return alpha.at(name, place) if isinstance(alpha, ByPart) else float(alpha)
+
+
+def leaves(alpha: Alpha, name: str) -> bool:
+    """Whether α is of other parts alone, so that the tensor of that name stays the base's."""
+    return isinstance(alpha, ByPart) and alpha.leaves(name)
 
 
 def numbers_of(alpha: Alpha) -> Iterator[Decimal]:

@@ -26,6 +26,11 @@ class Coefficients:
     base: float = 0.0
     of_differences: bool = False
 
+    @classmethod
+    def of_base(cls, count: int) -> Coefficients:
+        """The base, unchanged by `count` fine-tunes."""
+        return cls((0.0,) * count, 1.0)
+
     @property
     def give_base(self) -> bool:
         """Whether the result is the base, unchanged."""

@@ -19,7 +19,7 @@ _RIDGE = 1e-6
 def weighted_mean(differences: Sequence[Array], weights: Sequence[float]) -> Array:
     """Of the differences of tensors of which nothing was measured."""
     kind = differences[0].dtype.type
-    total = sum(weights) or 1.0
+    total = sum(weights)
     return summed([one * kind(w / total) for one, w in zip(differences, weights, strict=True)])
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at
+from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at, leaves
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.by_angle import karcher_weights, products, stock_ratio
 from mubench_gen.interpolation.merge.by_statistics import (
@@ -41,7 +41,7 @@ from mubench_gen.interpolation.merge.kept import (
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.methods import METHODS, Sparse
-from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.merge.recipe import MEANS, Recipe
 from mubench_gen.interpolation.merge.tensor_merge import (
     Difference,
     Mixture,
@@ -74,8 +74,11 @@ class Preparation:
             return Mixture({alpha: self._left(self._at(alpha)) for alpha in self.recipe.alphas})
         if facts.consensus is not None:
             return Mixture(self._added(), self._difference())
-        way = self._by_angle() or self._by_share()
-        return Mixture({alpha: way(alpha) for alpha in self.recipe.alphas})
+        way, name = self._by_angle() or self._by_share(), self.tensor.name
+        base = Coefficients.of_base(len(self.tensor.finetuned))
+        return Mixture(
+            {alpha: base if leaves(alpha, name) else way(alpha) for alpha in self.recipe.alphas}
+        )
 
     def _at(self, alpha: Alpha) -> float:
         return alpha_at(alpha, self.tensor.name, self.place)
@@ -88,7 +91,7 @@ class Preparation:
         ends = METHODS[self.recipe.method].consensus is None
         if tensor.action == "copied" and alpha == 1 and alike and ends:
             return Coefficients((1.0,), 0.0)
-        return Coefficients((0.0,) * count, 1.0)
+        return Coefficients.of_base(count)
 
     def _added(self) -> dict[Alpha, Coefficients]:
         return {
@@ -102,8 +105,6 @@ class Preparation:
             measured = partial(products_of, self.tensor, self.names)
             total = sum(self.threads.map(measured, chunks(self.tensor)), total)
         weights, of_base = self._weights(), alpha_at(self.recipe.base_weight, *self._where)
-        if self.recipe.method == "linear" and not sum(weights) + of_base:
-            raise MergeError(f"{self.tensor.name}: the sum of the weights is 0. Give others.")
         return lambda alpha: coefficients(
             self.recipe.method, self._at(alpha),
             weights=weights, of_base=of_base, place=self.place, total=total,
@@ -114,7 +115,11 @@ class Preparation:
         return self.tensor.name, self.place
 
     def _weights(self) -> tuple[float, ...]:
-        return self.recipe.weights_at(*self._where, len(self.tensor.finetuned))
+        found = self.recipe.weights_at(*self._where, len(self.tensor.finetuned))
+        total = sum(found) + alpha_at(self.recipe.base_weight, *self._where)
+        if self.recipe.method in MEANS and not total:
+            raise MergeError(f"{self.tensor.name}: the sum of the weights is 0. Give others.")
+        return found
 
     def _settings(self) -> list[Sparse]:
         """The settings of each fine-tune."""

@@ -28,6 +28,8 @@ from mubench_gen.interpolation.merge.methods import (
     with_own,
 )
 
+MEANS = ("linear", "fisher")  # methods that divide by the sum of the weights
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -122,8 +124,14 @@ def _check_weights(method: str, weights: list[Alpha]) -> None:
         raise SettingError(f"Weights are a setting of {', '.join(users)}; {method} has none.")
     numbers = [one for one in weights if isinstance(one, Decimal)]
     known = len(weights) > 1 and len(numbers) == len(weights)
-    if method == "linear" and known and not sum(numbers):
+    if method in MEANS and known and not sum(numbers):
         raise SettingError("Weights whose sum is 0 have no mean. Give others.")
+    below = [one for one in numbers if one < 0]
+    if method == "fisher" and below:
+        raise SettingError(
+            f"The weight {spelled(below[0])}: fisher multiplies it with how sure a fine-tune is, "
+            "which has no meaning below 0. Give 0 or more."
+        )
 
 
 def lines_scale(alpha: float, place: tuple[int, int] | None) -> float:

@@ -31,7 +31,8 @@ class GainOver:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """On the half that did not choose, over the items that all of them answered.
+    """On the half that did not choose: accuracies of each over what it answered, and gains over the
+    `items` that all of them answered.
 
     `best`: of the fine-tune `name`, which was the best on the other half. `noun`: what is drawn
     together, of which there are `clusters`.

@@ -8,33 +8,28 @@ SOUP/model the weights, and SOUP/soup.json settings and results.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import Silent, bar
 from mubench_gen.errors import MergeError, RunFolderError
+from mubench_gen.interpolation.document import A_SOUP, locked_document
 from mubench_gen.interpolation.merge.files import read_object
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.model_files import REPORT
 from mubench_gen.interpolation.soup.greedy import Trial, greedy, kept
 from mubench_gen.interpolation.soup.held_out import HeldOut, held_out
 from mubench_gen.interpolation.soup.soup import BASE, MODEL, Soup, masked
-from mubench_gen.plan.manifest import session
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.runs.studies import read_soup
 from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.storage.run_folder import (
     MANIFEST,
     SOUP,
-    differences,
-    locked,
     run_name,
     settings_hash,
     write_json,
@@ -42,7 +37,6 @@ from mubench_gen.storage.run_folder import (
 
 _SCRATCH, _CHOOSING, _HELD_OUT = ".scratch", "choosing", "held-out"
 _OPENER = "mubench_gen.interpolation.soup.opening:open_folder"
-_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,8 @@ def run_soup(soup: Soup, command: Sequence[str], *, progress: bool) -> SoupResul
     Raises RunFolderError if the folder holds another soup, which is left unchanged.
     """
     asking = _Asking(soup, command, progress)
-    with _locked_document(soup, command) as document:
+    fixed, told = soup.fixed_settings(), {"halves": _halves(soup)}
+    with locked_document(A_SOUP, soup.folder, fixed, told, command) as document:
         try:
             alone = {name: asking.alone(name, soup.halves.choosing) for name in soup.finetuned}
             trials = greedy(_accuracies(alone), lambda names: _accuracy(asking.mean(names)))
@@ -234,30 +229,3 @@ def _halves(soup: Soup) -> dict[str, Any]:
         "by": (*soup.settings.cluster, IMAGE)[0],
         "rows": {name: part.count(1) for name, part in rows.items()},
     }
-
-
-@contextmanager
-def _locked_document(soup: Soup, command: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Lock the soup's folder, and yield its document."""
-    path = soup.folder / SOUP
-    with locked(soup.folder, file=SOUP, what="soup"):
-        fixed = soup.fixed_settings()
-        sessions: list[Any] = []
-        if path.exists():
-            stored = read_soup(path)
-            changed = list(differences(stored, blanked(fixed), tuple(fixed)))
-            if changed:
-                raise RunFolderError(
-                    f"{soup.folder} holds another soup:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --soup-dir) to start another, or that soup's settings."
-                )
-            sessions = stored["sessions"]
-        document = {
-            "format": _FORMAT,
-            **fixed,
-            "halves": _halves(soup),
-            "sessions": [*sessions, session(command)],
-            "results": None,
-        }
-        write_json(path, document)
-        yield document

@@ -35,7 +35,7 @@ class Soup:
     """Several fine-tunes of one base, opened and checked before anything is asked.
 
     `finetuned`: by their names; `digests`: of the base's and of all of their weights, by name.
-    `plan`: of the base, on all rows.
+    `plan`: of the base, on all rows. `keep_base`: as in `Recipe`.
     """
 
     folder: Path
@@ -46,6 +46,7 @@ class Soup:
     plan: Plan
     plugins: Plugins
     accept_vocabulary: bool
+    keep_base: bool
     data: OpenedData = field(repr=False)
 
     @property
@@ -67,7 +68,7 @@ class Soup:
         return MergeSettings(
             name_of(self.base, self.settings.revision),
             tuple(name_of(self.finetuned[name]) for name in names),
-            make_recipe(["1"]),
+            make_recipe(["1"], keep_base=self.keep_base),
             out,
             accept_vocabulary=self.accept_vocabulary,
         )
@@ -80,11 +81,13 @@ def open_soup(
     finetuned: Sequence[str],
     plugins: Plugins,
     accept_vocabulary: bool = False,
+    keep_base: bool = False,
 ) -> Soup:
     """Open and check all that a soup needs. Raises UsageError if something is wrong.
 
     `settings`: those of `eval`; `base` and `finetuned` are models of its plugin. The halves are
-    drawn by the settings' seed, by the first field of `cluster`.
+    drawn by the settings' seed, by the first field of `cluster`. `keep_base`: what a fine-tune
+    lacks stays as the base has it, which is otherwise refused.
     """
     if settings.base_url:
         raise SettingError(
@@ -111,6 +114,7 @@ def open_soup(
         plan=plan,
         plugins=plugins,
         accept_vocabulary=accept_vocabulary,
+        keep_base=keep_base,
         data=data,
     )
     if settings.run_dir is None:

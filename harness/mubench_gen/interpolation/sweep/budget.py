@@ -18,6 +18,8 @@ from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan, Selection
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.clusters import IMAGE, cluster_of
+from mubench_gen.types import Sample
 
 RunStop = Callable[[Stop, Sequence[Plan]], list[Run]]
 
@@ -48,11 +50,11 @@ def check_budget(sweep: Sweep) -> None:
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a budget was spent on: the search, the runs of all that was asked, and the names of the
-    items on which the finalists are compared."""
+    items on which the finalists are compared, which confirm."""
 
     search: Search
     runs: Mapping[Stop, Sequence[Run]]
-    fresh: frozenset[str]
+    confirming: frozenset[str]
 
     @property
     def finals(self) -> dict[Stop, Sequence[Run]]:
@@ -88,11 +90,19 @@ def _items(sweep: Sweep) -> list[PoolItem]:
     return [
         PoolItem(
             sample.id,
-            f"{sample.row.dataset}/{sample.row.image_id}",
+            drawn_with(sample, sweep.settings.cluster),
             sample.task.name in sweep.in_domain,
         )
         for sample in samples_of(sweep.conditions.plans[0])
     ]
+
+
+def drawn_with(sample: Sample, fields: Sequence[str]) -> str:
+    """What an item is drawn with, so that what chooses and what confirms have none of it in common:
+    by the first field of `--cluster`, or by that of its task."""
+    row, (field, *_) = sample.row, fields or (sample.task.cluster or IMAGE,)
+    facts = {"dataset": row.dataset, "image_id": row.image_id, "image_sha256": "", "meta": row.meta}
+    return cluster_of(facts, field)
 
 
 def _cost(sweep: Sweep) -> int:

@@ -28,7 +28,7 @@ def spent_table(found: Search) -> TextTable:
     )
 
 
-def explained(found: Search) -> list[str]:
+def answers(found: Search) -> list[str]:
     """What was asked, and what the intervals hold."""
     sizes = ", ".join(f"{len(one.alphas)}" for one in found.rounds)
     return [

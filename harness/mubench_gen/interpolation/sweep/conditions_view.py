@@ -145,7 +145,7 @@ def drops_table(found: Robustness) -> TextTable:
     )
 
 
-def explained(found: ByCondition) -> list[str]:
+def answers(found: ByCondition) -> list[str]:
     """Sentences that answer whether the best α depends on the condition."""
     one = found.one_for_all
     lines = [_dependence(each, found) for each in found.interactions]

@@ -20,8 +20,8 @@ from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.merge.alphas import alpha_at, spelled
-from mubench_gen.interpolation.merge.arithmetic import InnerProducts, coefficients
+from mubench_gen.interpolation.merge.alphas import alpha_at, leaves, spelled
+from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, read_config
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
@@ -134,11 +134,10 @@ def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None
     """A digest of a checkpoint's weights; fetches the checkpoint if needed."""
     folder = find_folder(name_of(checkpoint, revision))
     digest = digest_files(folder)
-    if digest is not None and is_adapter(
-        str(folder)
-    ):  # an adapter's configuration changes its effect
-        return f"{digest.weights}-{digest.settings}"
-    return None if digest is None else digest.weights
+    if digest is None:
+        return None
+    configured = is_adapter(str(folder))  # an adapter's configuration changes its effect
+    return f"{digest.weights}-{digest.settings}" if configured else digest.weights
 
 
 # Methods that need nothing of a tensor but the two models' values.
@@ -204,8 +203,10 @@ class _InPlace(Ends):
                 if not one.is_floating_point():
                     target.copy_(other if at == 1 else one)
                     continue
-                total = inner_products(one, other) if method == "slerp" else InnerProducts()
-                how = coefficients(method, at, place=places.get(name), total=total)
+                how = Coefficients.of_base(1)
+                if not leaves(stop.alpha, name):
+                    total = inner_products(one, other) if method == "slerp" else InnerProducts()
+                    how = coefficients(method, at, place=places.get(name), total=total)
                 target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
     def _base_weights(self) -> dict[str, torch.Tensor]:

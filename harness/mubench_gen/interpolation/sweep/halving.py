@@ -21,10 +21,11 @@ Ask = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class PoolItem:
-    """An item that may be asked: its name, what it is drawn with, and whether it is in-domain."""
+    """An item that may be asked: its name, what it is drawn with (its image, or slide, …), and
+    whether it is in-domain."""
 
     name: str
-    image: str
+    cluster: str
     inside: bool
 
 
@@ -34,7 +35,7 @@ class Pool:
     that choose, and those of the other images, which confirm."""
 
     search: tuple[tuple[str, ...], tuple[str, ...]]
-    fresh: tuple[tuple[str, ...], tuple[str, ...]]
+    confirm: tuple[tuple[str, ...], tuple[str, ...]]
 
     def first(self, count: int) -> list[str]:
         """So many items of each half of those that choose."""
@@ -42,7 +43,7 @@ class Pool:
 
     def confirming(self, count: int) -> list[str]:
         """So many items of each half of those that confirm."""
-        return [*self.fresh[0][:count], *self.fresh[1][:count]]
+        return [*self.confirm[0][:count], *self.confirm[1][:count]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +73,25 @@ class Search:
 
 
 def pool_of(items: Iterable[PoolItem], *, seed: int) -> Pool:
-    """Half of the images choose, the others confirm; both in an order drawn by the seed."""
+    """Half of the clusters choose, the others confirm; both in an order drawn by the seed."""
     found = list(items)
-    images = sorted({item.image for item in found})
+    clusters = sorted({item.cluster for item in found})
     generator = np.random.default_rng([seed, 12])
-    rank = {images[place]: at for at, place in enumerate(generator.permutation(len(images)))}
-    ordered = sorted(found, key=lambda item: (rank[item.image], item.name))
+    rank = {clusters[place]: at for at, place in enumerate(generator.permutation(len(clusters)))}
+    ordered = sorted(found, key=lambda item: (rank[item.cluster], item.name))
     parts = [
         tuple(
             item.name
             for item in ordered
-            if item.inside is inside and (rank[item.image] % 2 == 0) is chooses
+            if item.inside is inside and (rank[item.cluster] % 2 == 0) is chooses
         )
         for chooses in (True, False)
         for inside in (True, False)
     ]
     if not all(parts):
         raise SettingError(
-            "--budget: too few images. Half of them choose α and half confirm it, and each half "
+            "--budget: too few images (or what --cluster names). Half of them choose α and half "
+            "confirm it, and each half "
             "needs items in-domain and of the rest."
         )
     return Pool((parts[0], parts[1]), (parts[2], parts[3]))
@@ -149,7 +151,7 @@ def search(
         left, before = [name for name in left if name in kept], count
     finalists = [name for name in names if name in {left[0], *ends}]
     spare = budget - sum(answers.values())
-    count = min(*map(len, pool.fresh), spare // (2 * cost * len(finalists)))
+    count = min(*map(len, pool.confirm), spare // (2 * cost * len(finalists)))
     items = pool.confirming(max(1, count))
     ask(finalists, items)
     for name in finalists:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import SettingError
+from mubench_gen.interpolation.document import A_SWEEP, locked_document
 from mubench_gen.interpolation.merge.alphas import folder_name, parse_alphas, spelled
-from mubench_gen.interpolation.sweep.document import locked_document
 from mubench_gen.interpolation.sweep.domain import domain_of, domain_of_run
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.output_frontier import output_frontier
@@ -191,7 +191,7 @@ def run_outputs(
     try:
         # Runs that cannot be mixed are refused before a folder is made.
         result = _mixed(sweep, command, adjust, progress) if runs else None
-        with locked_document(sweep.folder, sweep.fixed, told, command) as document:
+        with locked_document(A_SWEEP, sweep.folder, sweep.fixed, told, command) as document:
             result = result or _mixed(sweep, command, adjust, progress)
             write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     finally:

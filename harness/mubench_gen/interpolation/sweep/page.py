@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from html import escape
 
 from mubench_gen.console.numbers import percent
-from mubench_gen.interpolation.sweep import budget_view
+from mubench_gen.interpolation.sweep import budget_view, conditions_view, sentences
 from mubench_gen.interpolation.sweep.conditions_page import parts as by_condition_parts
-from mubench_gen.interpolation.sweep.conditions_view import explained as by_condition_lines
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.gains import Point
 from mubench_gen.interpolation.sweep.halving import Search
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
-from mubench_gen.interpolation.sweep.sentences import explained
 from mubench_gen.interpolation.sweep.under import ByCondition
 from mubench_gen.interpolation.sweep.words import signed_interval
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
@@ -30,6 +29,7 @@ def page(
     """The whole page as text; `by`: the results by condition, where there are several; `search`:
     what a budget was spent on."""
     parts = [
+        "".join(f'<p class="finding">{escape(line)}</p>' for line in answers(found, by, search)),
         *([] if search is None else budget_view.parts(search)),
         *([] if by is None else by_condition_parts(by)),
         html_figure(figure(found)),
@@ -42,13 +42,24 @@ def page(
             name="Accuracy by task",
         ),
     ]
-    notes = [
-        *([] if search is None else budget_view.explained(search)),
-        *([] if by is None else by_condition_lines(by)),
-        *explained(found),
-        *(f"Note: {text}." for text in found.notes),
-    ]
-    return static_page(title, parts, notes, by="sweep")
+    return static_page(title, parts, explained(found), by="sweep")
+
+
+def answers(found: Frontier, by: ByCondition | None, search: Search | None) -> list[str]:
+    """What stands above all tables: the sentences that say which α to take."""
+    told = sentences.answers(found)
+    if by is not None:
+        told = [*conditions_view.answers(by), "All conditions together:", *told]
+    return [*_searched(search), *told]
+
+
+def _searched(search: Search | None) -> list[str]:
+    return [] if search is None else budget_view.answers(search)
+
+
+def explained(found: Frontier) -> list[str]:
+    """What stands below all tables: what the numbers are of, and notes."""
+    return [*sentences.explained(found), *(f"Note: {text}." for text in found.notes)]
 
 
 def head(found: Frontier) -> str:

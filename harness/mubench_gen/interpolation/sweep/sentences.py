@@ -11,8 +11,13 @@ from mubench_gen.interpolation.sweep.parts import MEAN
 from mubench_gen.interpolation.sweep.words import signed_interval
 
 
+def answers(found: Frontier) -> list[str]:
+    """Sentences that say which α to take, for above all tables."""
+    return [*_best(found), _beating(found), *_worth(found), _pareto(found)]
+
+
 def explained(found: Frontier) -> list[str]:
-    """Sentences that explain the numbers and recommend an α."""
+    """Sentences on what the numbers are of, for below the tables."""
     lines = [
         f"In-domain: {', '.join(found.in_domain)}. Rest: {', '.join(found.rest)}. Mean: of the "
         f"two, half each. On {found.items:,} items that every α answered"
@@ -21,43 +26,42 @@ def explained(found: Frontier) -> list[str]:
         + f"{found.clustered}."
     ]
     lines += [_BANDS[found.adjust], *_parts_explained(found)]
-    lines += [] if found.mix is None else mixes.explained(found.mix, found.alphas)
-    if len(found.pareto) < len(found.alphas):
-        lines.append(
-            f"Pareto points: {_spanned(found.pareto, found)}; every other one is below one of them "
-            "in-domain or on the rest, and above it in neither."
-        )
-    else:
-        lines.append(
-            f"Every {'one' if found.several else 'α'} is a Pareto point: of two the one is better "
-            "in-domain, the other on the rest."
-        )
+    return lines + ([] if found.mix is None else mixes.explained(found.mix, found.alphas))
+
+
+def _best(found: Frontier) -> list[str]:
+    """Which are the best, as far as the images can tell."""
+    chosen = found.chosen
+    if chosen is None:
+        return [f"No α is recommended: too few {found.noun}s have items in-domain and of the rest."]
+    alike = [alpha for alpha in found.alphas if alpha in chosen.equally_good]
+    if len(alike) == 1:
+        best = found.spoken(chosen.alpha)
+        return [f"{best} is the best: all others have a lower mean (95 %)."]
+    return [
+        f"{_spanned(alike, found)} are equally good: on {chosen.images:,} {found.noun}s none of "
+        "them can be said to have a lower mean than the best (95 %)."
+    ]
+
+
+def _beating(found: Frontier) -> str:
+    """Which are above the models themselves."""
     if found.beats_both:
-        lines.append(
+        return (
             f"The mean is surely above that of {_both(found)} ends at "
             f"{_listed(found.beats_both, found)}."
         )
-    else:
-        between = "No α between the ends" if not found.models else "Nothing between the ends"
-        lines.append(f"{between} has a mean that is surely above {_both(found)}.")
-    if found.chosen is None:
-        lines.append(
-            f"No α is recommended: too few {found.noun}s have items in-domain and of the rest."
-        )
-        return lines
+    between = "No α between the ends" if not found.models else "Nothing between the ends"
+    return f"{between} has a mean that is surely above {_both(found)}."
+
+
+def _worth(found: Frontier) -> list[str]:
+    """What choosing the one with the highest mean is worth on other images."""
     chosen = found.chosen
-    alike = [alpha for alpha in found.alphas if alpha in chosen.equally_good]
-    if len(alike) > 1:
-        lines.append(
-            f"{_spanned(alike, found)} are equally good: on {chosen.images:,} "
-            f"{found.noun}s none of them can be said to have a lower mean than the best "
-            "(95 %)."
-        )
-    else:
-        best = found.spoken(chosen.alpha)
-        lines.append(f"{best} is the best: all others have a lower mean (95 %).")
+    if chosen is None:
+        return []
     what = "method and α" if found.several else "α"
-    lines.append(
+    return [
         f"{found.spoken(chosen.alpha)} has the highest mean, {percent(chosen.mean_there)} %. "
         f"Choosing {what} so is worth {percent(chosen.mean)} % on other {found.noun}s "
         f"(cross-fitted: {chosen.folds} folds of {found.noun}s, {chosen.repeats} times, seed "
@@ -65,8 +69,19 @@ def explained(found: Frontier) -> list[str]:
         f"{signed_interval(chosen.over_base)} against the base, "
         f"{signed_interval(chosen.over_finetuned)} against {finetuned_name(found)}; it chose "
         f"{_often(chosen.shares, found)}."
+    ]
+
+
+def _pareto(found: Frontier) -> str:
+    if len(found.pareto) < len(found.alphas):
+        return (
+            f"Pareto points: {_spanned(found.pareto, found)}; every other one is below one of them "
+            "in-domain or on the rest, and above it in neither."
+        )
+    return (
+        f"Every {'one' if found.several else 'α'} is a Pareto point: of two the one is better "
+        "in-domain, the other on the rest."
     )
-    return lines
 
 
 def _parts_explained(found: Frontier) -> list[str]:

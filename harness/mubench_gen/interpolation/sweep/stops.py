@@ -153,10 +153,12 @@ def _named(recipe: Recipe, count: int) -> Iterable[Stop]:
 
 
 def _alphas(recipe: Recipe, *also: Decimal) -> list[Alpha]:
-    """Those of the recipe, and these: numbers, with those by part before α 1. At α 0 passthrough
+    """Those of the recipe, and these: numbers, with those by part before α 1. What is 0 in all
+    parts is the base; but with lines it is not, whose blocks move at α 0 too. At α 0 passthrough
     has no weights left to ask."""
-    none = {Decimal(0)} if recipe.method == "passthrough" else set()
-    numbers = sorted({*recipe.numbers, *also} - none)
-    by_part = [one for one in recipe.alphas if isinstance(one, ByPart) and any(numbers_of(one))]
+    empty, moves = recipe.method == "passthrough", recipe.method == "lines"
+    numbers = sorted({*recipe.numbers, *also} - ({Decimal(0)} if empty else set()))
+    by_part = [one for one in recipe.alphas
+               if isinstance(one, ByPart) and (moves or any(numbers_of(one)))]  # fmt: skip
     behind = [alpha for alpha in numbers if alpha >= 1] if by_part else []
     return [*numbers[: len(numbers) - len(behind)], *by_part, *behind]

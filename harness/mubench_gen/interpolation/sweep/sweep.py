@@ -15,13 +15,13 @@ from typing import Any
 from mubench_gen.ablation.grid import variants
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
+from mubench_gen.interpolation.document import A_SWEEP, locked_document
 from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.sweep.budget import Spent, check_budget, is_bounded, spend
 from mubench_gen.interpolation.sweep.conditions import make_axes, open_conditions
-from mubench_gen.interpolation.sweep.document import locked_document
 from mubench_gen.interpolation.sweep.domain import domain_of
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of
 from mubench_gen.interpolation.sweep.frontier import frontier_of
@@ -146,7 +146,7 @@ def run_sweep(
         "alphas": sweep.alphas,
         "folders": [stop.folder for stop in sweep.plans],
     }
-    with locked_document(sweep.folder, sweep.fixed_settings(), told, command) as document:
+    with locked_document(A_SWEEP, sweep.folder, sweep.fixed_settings(), told, command) as document:
         model = sweep.plan.model
 
         def run_stop(stop: Stop, plans: Sequence[Plan]) -> list[Run]:
@@ -180,7 +180,7 @@ def _result(
     if spent is None:
         sheet, cube = sheet_under(runs, grid)
     else:
-        sheet, cube = sheet_under(spent.finals, grid, only=spent.fresh)
+        sheet, cube = sheet_under(spent.finals, grid, only=spent.confirming)
     if grid is not None and cube is not None:
         by = by_condition(sheet, cube, grid, sweep.in_domain, adjust=adjust, seed=seed)
     found = frontier_of(
