@@ -127,7 +127,9 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["options=a,b"], "name one option: options.KEY"),
         (["shots=0,1", "few_shot=0,2"], "the axis shots is given twice"),
         (["seen=none,blind", "control=none,blind"], "Give either seen, or control and transform"),
-        (["seen=none,blnd"], "'blnd'.* The controls are blind, shuffled"),
+        (["seen=none,blnd"], "no control 'blnd'. Did you mean 'blind'"),
+        (["seen=none,blind:2"], "no severity and no settings. Write blind"),
+        (["seen=none,greyscale"], "'grayscale'.* The controls are blind, shuffled"),
         (["seen=none,jpeg:9"], "a number from 1 to 5"),
     ],
 )

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -182,8 +183,7 @@ def _axis(given: str, texts: list[Any]) -> Axis:
         values = [_words(text) if isinstance(text, (bool, float)) else text for text in texts]
         senses: list[Any] = list(map(str, values))
     else:
-        with seen.controls_told(name):
-            checked = [seen.control(name, one) or _checked(field, key, one) for one in texts]
+        checked = [seen.level_of(name, one, partial(_checked, field, key)) for one in texts]
         values, senses = [value for value, _ in checked], [sense for _, sense in checked]
     for place, value in enumerate(senses):
         if value in senses[:place]:

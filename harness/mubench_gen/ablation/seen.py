@@ -7,11 +7,10 @@ at a time, and still crossed with all else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from mubench_gen.errors import PluginError, SettingError
+from mubench_gen.errors import PluginError, SettingError, did_you_mean
 from mubench_gen.images.transform import NONE
 from mubench_gen.types import Control
 
@@ -26,9 +25,32 @@ def settings_of(value: Any) -> dict[str, Any]:
     return {CONTROL: value} if value in CONTROLS else {"image_set": {TRANSFORM: value}}
 
 
-def control(axis: str, level: Any) -> tuple[Any, Any] | None:
-    """A level of the axis that is a control, as the value and its sense; None of other levels."""
-    return (level, (CONTROL, level)) if axis == SEEN and level in CONTROLS else None
+def level_of(axis: str, level: Any, check: Callable[[Any], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """The value and the sense of a level: of a control those here, of others what `check` finds.
+
+    SettingError for a level of this axis that is neither.
+    """
+    if axis != SEEN:
+        return check(level)
+    if level in CONTROLS:
+        return level, (CONTROL, level)
+    try:
+        return check(level)
+    except PluginError as error:
+        raise SettingError(_no_level(str(level), error)) from None
+
+
+def _no_level(level: str, error: PluginError) -> str:
+    """Why a level is none: the control that it is like, or else what is said of transforms."""
+    import difflib
+
+    name = level.partition(":")[0]
+    if name in CONTROLS:
+        return f"--axis {SEEN}: {level}: a control has no severity and no settings. Write {name}."
+    if difflib.get_close_matches(name, CONTROLS, cutoff=0.6):
+        told = did_you_mean(name, CONTROLS)
+        return f"--axis {SEEN}: there is no transform and no control {name!r}. {told}"
+    return f"{error} The controls are {', '.join(CONTROLS)}."
 
 
 def hides(factor: str, level: str) -> bool:
@@ -44,14 +66,3 @@ def check_apart(names: Mapping[str, Any]) -> None:
                 f"--axis {SEEN} and --axis {other}: {SEEN} has controls and transforms, one at a "
                 f"time. Give either {SEEN}, or {CONTROL} and {TRANSFORM} for their product."
             )
-
-
-@contextmanager
-def controls_told(axis: str) -> Iterator[None]:
-    """Adds the names of the controls to what is said of a level that is no transform."""
-    try:
-        yield
-    except PluginError as error:
-        if axis != SEEN:
-            raise
-        raise SettingError(f"{error} The controls are {', '.join(CONTROLS)}.") from None
