@@ -70,6 +70,8 @@ def test_what_is_only_conceded_does_not_stand_against_the_answer(
          "late anaphase"),
         ("H&E or PAS; magenta is absent, so the former.", STAINS, "H&E"),
         ("Lymphocyte, monocyte or basophil; I'd go for the latter.", CELLS, None),
+        ("Early anaphase or late anaphase: the latter is more likely.", PHASES, "late anaphase"),
+        ("Compare early anaphase and late anaphase: the latter is longer.", PHASES, None),
     ],
 )  # fmt: skip
 def test_the_latter_is_the_second_of_two(
@@ -87,6 +89,9 @@ def test_the_latter_is_the_second_of_two(
         ('{"basophil": "no", "eosinophil": "yes"}', "eosinophil"),
         ("P(neutrophil) = 0.85, P(eosinophil) = 0.1", "neutrophil"),
         ("A: no. B: no. C: yes. D: no. E: no.", "neutrophil"),
+        ("A: yes. B: yes. C: no. D: no. E: no.", None),
+        ("A: no, B: no, C: no", None),
+        ("See Fig. A.", None),
         ("A [ ] B [X] C [ ]", "eosinophil"),
         ('{"answer": "C", "second_choice": "B"}', "neutrophil"),
         ("Neutrophils make up 60 % of leukocytes, lymphocytes 30 %.", None),

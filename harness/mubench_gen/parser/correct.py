@@ -161,7 +161,7 @@ def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
-    """ "A: no. B: yes. C: no.": verdicts one behind the other."""
+    """ "A: no. B: yes. C: no.": verdicts one behind the other; several that are right are open."""
     if not _RIGHT_IN_LINE.search(reply.text):
         return
     right: list[Verdict] = []
@@ -172,5 +172,8 @@ def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
             items += 1
             if item[2]:
                 right.append(Verdict.of(option, *item.span(1)))
-    if items > 1 and len(right) == 1 and len(labels_named(reply)) > 1:
-        yield right[0]
+    if items > 1 and right and len(labels_named(reply)) > 1:
+        if len(right) == 1:
+            yield right[0]
+        elif len({one.option for one in right}) > 1:
+            yield Verdict("ambiguous", None, right[0].start, right[-1].end)

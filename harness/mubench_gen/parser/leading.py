@@ -27,6 +27,8 @@ _BOTH_WRONG = re.compile(
     r"[)\]]?(?:,? ?[(\[]?[a-z][)\]]?){0,6},? (?:and|or|nor) [(\[]?[a-z][)\]]? (?:are|is|can be)"
     r" (?:both |all )?(?:incorrect|wrong|false|not|eliminated|excluded|ruled out)\b"
 )
+# "A: no, B: no": verdicts on one item behind the other.
+_NO_NEXT = re.compile(r"[)\]]? ?[:=-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=-] ?\w")
 _MARKED = re.compile("[☑☒✅✔✓✗✘❌☐%]")  # labels with marks or shares are no bare list
 _MARKS = re.compile(r"[\s(\[\"']*")
 OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")
@@ -41,6 +43,8 @@ _SURE = re.compile(  # "A it is!", "A for sure."
 _ASKED = re.compile(r"[^.!\n]{1,24}\?\s*\w")
 _LAST_LABEL = re.compile(r"(?:[^\W\d_]{2}[)\"']?[.!]|\?) {1,2}[(\[]?([A-Z])[)\]]?[.!]?\s*$")
 _LAST_ROOM = 24
+# "See Fig. A", "Dr. A": a point that ends no sentence.
+_SHORTENED = re.compile(r"\b(?:figs?|dr|mrs?|ms|prof|st|cf|vs|eq)\. {1,2}[(\[]?$")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
@@ -118,6 +122,8 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         found = label_at(reply, at)
         if found is None or found.status != "answered":
             return
+    if _NO_NEXT.match(reply.low, found.end):
+        return
     if _BOTH_WRONG.match(reply.low, found.end) or denied_behind(reply, _end(reply, found)):
         return
     if _WRONG_AFTER.match(reply.low, found.end) and not _own_text(reply, found):
@@ -248,5 +254,7 @@ def _final_sentence(reply: ReplyText) -> Iterator[Verdict]:
         return
     found = _LAST_LABEL.search(reply.text, max(0, len(reply.text) - _LAST_ROOM))
     option = reply.choices.labels.index_of.get(found[1].lower()) if found else None
-    if found is not None and option is not None and found[1] in reply.choices.labels.labels:
+    if found is None or option is None or found[1] not in reply.choices.labels.labels:
+        return
+    if not _SHORTENED.search(reply.low, max(0, found.start(1) - 12), found.start(1)):
         yield Verdict.of(option, *found.span(1))

@@ -29,8 +29,9 @@ _CHOSEN = re.compile(
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|to|towards?|with"
     r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe)|[,:;>-])"
-    r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|is\b|seems"
-    r"|fits))"
+    r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
+    r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
+    r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
 _CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
 
