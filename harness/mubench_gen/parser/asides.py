@@ -47,6 +47,7 @@ _VERB = re.compile(
 )
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
+_IN_ENDS = ("in ", "with ", "for ", " a ", " an ", " the ")  # one ends every match
 _WOULD = re.compile(r"[^.;\n]{0,40}\b(?:would|(?:one|you|we) can|\w+'d)\b")
 _TELL = re.compile(
     r"\b(?:distinguish(?:ing)?|tell(?:ing)?|differentiate|discriminate)(?: (?:an?|the))? [\"'(]?$"
@@ -116,7 +117,9 @@ def is_aside(low: str, left: int, start: int, end: int) -> bool:
         return True
     if _REQUIRES.match(low, end) and _FINDING.search(before):
         return True
-    return _IN.search(before) is not None and _WOULD.match(low, end) is not None
+    if not before.endswith(_IN_ENDS) or _IN.search(before) is None:
+        return False
+    return _WOULD.match(low, end) is not None
 
 
 def _is_told_apart(low: str, start: int, end: int) -> bool:

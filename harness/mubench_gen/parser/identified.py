@@ -75,10 +75,13 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _is_framed(reply: ReplyText, claim: Claim) -> bool:
-    low = reply.low
-    named = target_at(reply, claim.start)
-    if named is not None and named.status != "answered":
+    if not _says_what_is_shown(reply.low, claim):
         return False
+    named = target_at(reply, claim.start)
+    return named is None or named.status == "answered"
+
+
+def _says_what_is_shown(low: str, claim: Claim) -> bool:
     if not low[: claim.start].strip(" \n\"'(*-"):
         return _OPENS.match(low, claim.end) is not None
     if _FITS.match(low, claim.end):
