@@ -97,10 +97,10 @@ def test_the_number_of_replicas_is_the_engine_s_own_and_not_vllm_s() -> None:
         read_number({"data_parallel_size": 0})
 
 
-def test_the_engine_offers_three_read_outs_and_a_window_a_replica() -> None:
+def test_the_engine_offers_four_read_outs_and_a_window_a_replica() -> None:
     one = open_checkpoint("vllm", CHECKPOINT, Runtime(""))
     assert isinstance(one, VllmGenerative)
-    assert one.readouts == ("parse", "choice", "logprob")
+    assert one.readouts == ("parse", "choice", "logprob", "cloze")
     runtime = Runtime("", engine_options={"data_parallel_size": "3"})
     three = open_checkpoint("vllm", CHECKPOINT, runtime)
     assert isinstance(three, VllmGenerative)

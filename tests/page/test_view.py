@@ -308,7 +308,7 @@ def test_folders_of_runs_studies_and_sweeps_are_searched(
         (["nowhere"], "nowhere: there is no such folder"),
         (["empty"], "empty: holds no run"),
         (["notes.txt"], "notes.txt is neither a run's folder nor a pack"),
-        ([], "There is no folder runs, studies or sweeps here"),
+        ([], "There is no folder runs, studies, sweeps or soups here"),
         (["empty", "--port", "70000"], "70000"),
     ],
 )
