@@ -115,6 +115,7 @@ def test_a_soup_is_chosen_on_one_half_scored_on_the_other_and_asked_once(
 
     (listed,) = here("runs", "--folder", tmp_path / "soup", "--json").document
     assert (listed["kind"], listed["state"]) == ("soup", "finished")
+    assert "is a soup: its runs are in held-out/" in here("report", folder).err
     before = [path.read_bytes() for path in records]
     assert here(*flags).document == result
     assert [path.read_bytes() for path in records] == before

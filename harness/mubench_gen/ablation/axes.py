@@ -39,8 +39,8 @@ _GROUPS = {
 }  # fmt: skip
 _ITEMS = "it decides which items are asked, and cells are compared on the same items"
 _REFUSED = {
-    "plugin": "ablate compares all of --plugin and --model, sweep its --base and --finetuned",
-    "model": "ablate compares all of --plugin and --model, sweep its --base and --finetuned",
+    "plugin": "give --plugin and --model several (sweep: --base and --finetuned), all are compared",
+    "model": "give --model several (sweep: --base and --finetuned), all are compared",
     "options": "name one option: options.KEY of the plugin, engine.KEY of the engine",
     "prompt_set": "name one setting of the prompts: prompt.KEY",
     "image_set": "name one setting of the images: image.KEY",

@@ -81,6 +81,7 @@ Examples:
 @click.option(
     "--statistics",
     multiple=True,
+    type=PATH,
     metavar="FOLDER",
     help="What mubench-gen measure found of each fine-tune, in their order, with fisher, regmean.",
 )
@@ -133,7 +134,7 @@ def command(
     epsilon: float | None,
     seed: int | None,
     rescale: Literal["chance", "sum", "none"] | None,
-    statistics: tuple[str, ...],
+    statistics: tuple[Path, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     missing: Literal["refuse", "keep-base"] | None,
@@ -177,7 +178,7 @@ def command(
         epsilon=epsilon,
         seed=seed,
         rescale=rescale,
-        statistics=statistics or None,
+        statistics=tuple(map(str, statistics)) or None,
         include=include or None,
         exclude=exclude or None,
         missing=missing,

@@ -22,6 +22,8 @@ from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mubench_gen.interpolation.soup.held_out import GainOver, HalfScore
     from mubench_gen.interpolation.soup.running import SoupResult
     from mubench_gen.interpolation.soup.soup import Soup
@@ -154,11 +156,16 @@ def _show(result: SoupResult) -> None:
     from mubench_gen.console.numbers import percent
     from mubench_gen.console.outlet import printable
 
-    found = result.held_out
+    found, names = result.held_out, _short([one.name for one in result.trials])
     print_table(
         ["fine-tune", "alone", "with it", ""],
         [
-            [one.name, percent(one.alone), percent(one.with_it), "kept" if one.kept else "left out"]
+            [
+                names[one.name],
+                percent(one.alone),
+                percent(one.with_it),
+                "kept" if one.kept else "left out",
+            ]
             for one in result.trials
         ],
         title=f"Chosen on {result.clusters:,} {found.noun}s ({result.items:,} items): accuracy in "
@@ -169,7 +176,7 @@ def _show(result: SoupResult) -> None:
         ["", "accuracy", "soup's gain"],
         [
             [f"soup of {len(result.kept)}", _scored(found.soup), ""],
-            [f"best: {found.name}", _scored(found.best), _gained(found.over_best)],
+            [f"best: {names[found.name]}", _scored(found.best), _gained(found.over_best)],
             ["base", _scored(found.base), _gained(found.over_base)],
         ],
         title=f"On the {found.clusters:,} other {found.noun}s ({found.items:,} items) in %, with "
@@ -179,6 +186,14 @@ def _show(result: SoupResult) -> None:
     for text in found.notes:
         say(printable(f"Note: {text}."))
     say(printable(f"Model: {result.model}"))
+
+
+def _short(names: Sequence[str]) -> dict[str, str]:
+    """The names without the folders or owners before them, where these tell them apart."""
+    from mubench_gen.interpolation.sweep.sweep import short_name
+
+    short = {name: short_name(name) for name in names}
+    return short if len(set(short.values())) == len(names) else dict(zip(names, names, strict=True))
 
 
 def _scored(score: HalfScore) -> str:

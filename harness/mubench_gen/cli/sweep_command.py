@@ -219,7 +219,7 @@ def command(
     """
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, sweep_outputs
-    from mubench_gen.cli.sweep_view import Shown, finish, show_plan, title_of
+    from mubench_gen.cli.sweep_view import ShownSweep, finish, show_plan, title_of
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.said import weights_of
@@ -238,7 +238,7 @@ def command(
     gathered = gather(flags, config, SweepKeys)
     values = dict(gathered.values)
     axes = {**values.pop("axis", {}), **table_of(axis)}
-    finetuned, shown = names_of(finetuned), Shown(html, svg, as_json)
+    finetuned, shown = names_of(finetuned), ShownSweep(html, svg, as_json)
     inside = [part for text in in_domain for part in text.split(",") if part]
     command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
     names = [name for text in methods for name in text.split(",") if name.strip()]

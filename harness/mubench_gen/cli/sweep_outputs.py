@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
-    from mubench_gen.cli.sweep_view import Shown
+    from mubench_gen.cli.sweep_view import ShownSweep
     from mubench_gen.interpolation.sweep.output_sweep import OutputSweep
     from mubench_gen.scores.joint import Adjust
 
@@ -78,7 +78,7 @@ def sweep_outputs(
     *,
     adjust: Adjust,
     planning: bool,
-    shown: Shown,
+    shown: ShownSweep,
 ) -> int:
     """Ask the two models, or with `planning` nothing, and show the result; the exit code.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownSweep:
     """How a result is shown: the page and the figure that are written, and whether as JSON."""
 
     html: Path | None
@@ -32,7 +32,7 @@ class Shown:
 def finish(
     result: SweepResult | OutputResult,
     title: str,
-    shown: Shown,
+    shown: ShownSweep,
     *,
     by: ByCondition | None = None,
     search: Search | None = None,

@@ -181,7 +181,9 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> dict[str, Any]:
     try:
         manifest: Any = read_json(path)
     except FileNotFoundError:
-        raise RunFolderError(f"{folder} is no run folder: it holds no {name}.") from None
+        of_soup = " It is a soup: its runs are in held-out/ and choosing/, each a folder there."
+        also = of_soup if (folder / SOUP).is_file() else ""
+        raise RunFolderError(f"{folder} is no run folder: it holds no {name}.{also}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunFolderError(
             f"{path}: cannot be read: {error}. Put a copy in its place, or use another --run-dir."

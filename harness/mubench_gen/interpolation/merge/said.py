@@ -15,6 +15,7 @@ from mubench_gen.interpolation.merge.methods import Rescale, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
 from mubench_gen.interpolation.merge.tensors import NAMED
+from mubench_gen.storage.paths import user_path
 
 STORED = ("float32", "bfloat16", "float16")  # the types of --store
 _FLAGS = {"base": "BASE", "finetuned": "FINETUNED", "each": "--weights", "alphas": "--alpha"}
@@ -66,7 +67,7 @@ class Said:
             accept_vocabulary=bool(self.accept_vocabulary),
             file=self.file,
             store=stored_type(self.store),
-            statistics=tuple(map(Path, self.statistics or ())),
+            statistics=tuple(map(user_path, self.statistics or ())),
         )
 
 

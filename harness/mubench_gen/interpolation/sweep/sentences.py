@@ -75,7 +75,7 @@ def _worth(found: Frontier) -> list[str]:
 def _pareto(found: Frontier) -> str:
     if len(found.pareto) < len(found.alphas):
         return (
-            f"Pareto points: {_spanned(found.pareto, found)}; every other one is below one of them "
+            f"Pareto points: {_spanned(found.pareto, found)}. Every other one is below one of them "
             "in-domain or on the rest, and above it in neither."
         )
     return (
@@ -135,7 +135,8 @@ def _listed(some: Sequence[str], found: Frontier, *, spans: bool = False) -> str
             ends = (name.removeprefix(f"{line} ") for name in (names[0], names[-1]))
             told.append(f"{line} from {' to '.join(ends)}")
         else:
-            told.append(f"{'' if found.several else 'α '}{', '.join(names)}")
+            between = "; " if any("," in name for name in names) else ", "  # by part there are
+            told.append(f"{'' if found.several else 'α '}{between.join(names)}")
     return ", ".join(told)
 
 
