@@ -120,7 +120,7 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["temperature"], "KEY=VALUE,VALUE is needed"),
         (["prompt.answer=[1,"], "is not a JSON list"),
         (["prompt.answer=[[1], 2]"], "a value is a text, a number"),
-        (["plugin=a,b"], "cannot be an axis: ablate compares all of --plugin"),
+        (["plugin=a,b"], "cannot be an axis: give --plugin"),
         (["run_dir=a,b"], "how a run is carried out, not its result"),
         (["device=cpu,cuda"], "how a run is carried out, not its result"),
         (["data=a,b"], "decides which items are asked"),
