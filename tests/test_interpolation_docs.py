@@ -18,7 +18,7 @@ PAGE = (DOCS / "interpolation.md").read_text("utf-8")
 def test_every_flag_exists(here: Here) -> None:
     known = "".join(
         here(command, "--help-all").out
-        for command in ("merge", "sweep", "soup", "measure", "report", "eval")
+        for command in ("merge", "sweep", "soup", "measure", "report", "eval", "runs")
     )
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert flags

@@ -30,7 +30,7 @@ from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.engines.vllm.loop import EngineOutput
-from mubench_gen.engines.vllm.rendering import Rendering, Tokens
+from mubench_gen.engines.vllm.rendering import AskRenderer, Tokens
 from mubench_gen.engines.vllm.thinking import apart
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, UsageError, describe
 from mubench_gen.model import Checkpoint
@@ -72,7 +72,7 @@ class VllmEngine:
         self._llm = llm
         self._checkpoint = checkpoint
         tokenizer: Any = llm.get_tokenizer()
-        self._rendering = Rendering(tokenizer, template, checkpoint.template_arguments)
+        self._rendering = AskRenderer(tokenizer, template, checkpoint.template_arguments)
         self._context = int(llm.model_config.max_model_len)
         self._image_token = image_token_id(getattr(llm.model_config, "hf_config", None))
         # Mistral's tokenizers do not list an added vocabulary.

@@ -15,7 +15,7 @@ from mubench_gen.engines.vllm.asks import Ask
 Tokens = tuple[tuple[int, ...], ...]  # of each label those that it may begin with
 
 
-class Rendering:
+class AskRenderer:
     """A model's chat template (None: its tokenizer renders without one) with the `arguments` that
     it is given, and its tokenizer."""
 
