@@ -247,6 +247,15 @@ def test_an_error_that_is_not_known_is_told_in_its_words() -> None:
     assert cause(LOADING) == ""
 
 
+def test_a_program_for_another_processor_is_told_as_such(
+    here: Here, fake: Path, model: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_FAULT", "SIGILL")
+    outcome = here(*evaluation(model, cells))
+    assert outcome.code == 2
+    assert "llama-server did not start (exit code 132). Its program has instructions" in outcome.err
+
+
 def test_a_start_that_fails_is_one_message(
     here: Here, fake: Path, model: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 The forms are those that build b10434 of the program gave when it was asked. What it answers is of
 no meaning. FAKE_FOLDER is where it notes its command and environment; FAKE_FAULT is a log with
-which it does not start, FAKE_DIES_AFTER the number of questions after which it dies.
+which it does not start (SIGILL: as a program built for other processors), FAKE_DIES_AFTER the number of questions after which it dies.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import pathlib
+import signal
 import sys
 from typing import Any
 
@@ -154,6 +155,8 @@ def main() -> None:
     note("command.json", sys.argv)
     note("environment.json", dict(os.environ))
     fault = os.environ.get("FAKE_FAULT")
+    if fault == "SIGILL":
+        os.kill(os.getpid(), signal.SIGILL)
     if fault:
         say(fault)
         sys.exit(1)

@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 import secrets
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import cache_folder
 
 _KEPT_LOGS = 20
+NO_SUCH_INSTRUCTION = 128 + signal.SIGILL  # the exit code of a program built for other processors
 
 
 class ManagedOptions(ServerOptions):
@@ -175,7 +177,14 @@ class ManagedServer(ServerGenerative):
                 f"it was not ready within {self.options.startup:g} s (engine.startup)"
             )
         ended = "" if code is None else f"{self.title} did not start (exit code {code}). "
-        return f"{ended}{self.why_not_started(process.said, late)} Its log: {process.log}"
+        if code == NO_SUCH_INSTRUCTION:
+            why = (
+                "Its program has instructions that this machine's processor lacks: install a "
+                "build of it for this processor."
+            )
+        else:
+            why = self.why_not_started(process.said, late)
+        return f"{ended}{why} Its log: {process.log}"
 
 
 def refuse_base_url(runtime: Runtime, engine: str) -> None:
