@@ -2,7 +2,8 @@
 
 The forms are those that build b10434 of the program gave when it was asked. What it answers is of
 no meaning. FAKE_FOLDER is where it notes its command and environment; FAKE_FAULT is a log with
-which it does not start (SIGILL: as a program built for other processors), FAKE_DIES_AFTER the number of questions after which it dies.
+which it does not start (SIGILL: as a program that was built for other processors), and
+FAKE_DIES_AFTER the number of questions after which it dies.
 """
 
 from __future__ import annotations
