@@ -15,13 +15,12 @@ from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.interpolation.soup.greedy import greedy, kept
 from mubench_gen.interpolation.soup.halves import halve
 from mubench_gen.types import Row
+from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here
 from .helpers.demo import small_demo
 from .helpers.packages import package
 from .spine import make_row, write_data
-
-WEIGHTS = Path(__file__).parent.parent / "plugins" / "mubench_gen_plugins" / "tiny" / "weights"
 
 
 def rows_of(folder: Path, count: int, **meta: Sequence[str]) -> list[Row]:

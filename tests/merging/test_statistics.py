@@ -15,15 +15,13 @@ from tests.helpers.packages import package
 
 from mubench_gen.engines.digest import digest_files
 from mubench_gen.interpolation.measure.collectors import Fisher, Gram
+from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here, State, near, save, toy
 
 torch = package("torch")
 safetensors = package("safetensors.torch")
 
-WEIGHTS = (
-    Path(__file__).parent.parent.parent / "plugins" / "mubench_gen_plugins" / "tiny" / "weights"
-)
 LAYER = "text.layers.1.fc.weight"
 
 
