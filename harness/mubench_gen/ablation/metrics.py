@@ -54,8 +54,31 @@ def metric_findings(
     """Analyse one model's runs by each metric, by its key. Raises MetricError if one fails."""
     if not metrics:
         return {}
-    clustering = clustering or Clustering()
-    items, clusters = dict[str, int](), clusters_of_items(clustering)
+    found = measured(parts, metrics, clustering)
+    return {
+        metric.key: _found(grid, metric, values, found, seed)
+        for metric, values in zip(metrics, found.values, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Records of cells by metrics: the `item` and the `cell` of each record, the `values` of each
+    metric in the same order, and what the items are clustered by (`of_item`)."""
+
+    item: Codes
+    cell: Codes
+    values: tuple[Floats, ...]
+    of_item: Codes
+
+
+def measured(
+    parts: Sequence[PlacedRecords],
+    metrics: Sequence[ChosenMetric],
+    clustering: Clustering | None = None,
+) -> Measured:
+    """Measure the records of one model's runs, but for those of no cell and those that failed."""
+    items, clusters = dict[str, int](), clusters_of_items(clustering or Clustering())
     item, cell = array("q"), array("q")
     columns = [array("d") for _ in metrics]
     for place, record in placed(parts):
@@ -67,17 +90,18 @@ def metric_findings(
         cell.append(place)
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))
-    at = np.array(item, np.int64), np.array(cell, np.int64), ItemClusters.of(clusters).codes
-    return {
-        metric.key: _found(grid, metric, np.array(column, np.float64), at, seed)
-        for metric, column in zip(metrics, columns, strict=True)
-    }
+    return Measured(
+        np.array(item, np.int64),
+        np.array(cell, np.int64),
+        tuple(np.array(column, np.float64) for column in columns),
+        ItemClusters.of(clusters).codes,
+    )
 
 
 def _found(
-    grid: Grid, chosen: ChosenMetric, values: Floats, at: tuple[Codes, Codes, Codes], seed: int
+    grid: Grid, chosen: ChosenMetric, values: Floats, found: Measured, seed: int
 ) -> MetricFindings:
-    item, cell, of_item = at
+    item, cell, of_item = found.item, found.cell, found.of_item
     width = len(grid.cells)
     there = ~np.isnan(values)
     shape = (int(item.max(initial=-1)) + 1, width)

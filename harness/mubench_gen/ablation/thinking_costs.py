@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mubench_gen.ablation.answers import PlacedRecords, placed
+from mubench_gen.ablation.answers import PlacedRecords
 from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.metrics import measured
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.scores.clusters import Clustering
-from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.measured import MetricScore, score_of
 from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 
@@ -46,28 +45,18 @@ def thinking_costs(
         return ()
     at = grid.factors.index(factor)
     metrics = [*choose_metrics(["accuracy", "tokens", "thought"]), ChosenMetric(_CUT)]
-    items, clusters = dict[str, int](), clusters_of_items(clustering or Clustering())
-    item, level = array("q"), array("q")
-    columns = [array("d") for _ in metrics]
-    for place, record in placed(parts):
-        if place is None or record["status"] == "error":
-            continue
-        item.append(items.setdefault(record["item"], len(items)))
-        for one in clusters:
-            one.add(item[-1], record)
-        level.append(factor.levels.index(grid.cells[place].levels[at]))
-        for metric, column in zip(metrics, columns, strict=True):
-            column.append(metric.value(record))
-    if not item:
+    found = measured(parts, metrics, clustering)
+    if not len(found.item):
         return ()
-    codes = ItemClusters.of(clusters).codes[np.array(item, np.int64)]
-    levels = np.array(level, np.int64)
+    codes = found.of_item[found.item]
+    of_cell = np.array([factor.levels.index(cell.levels[at]) for cell in grid.cells], np.int64)
+    levels = of_cell[found.cell]
     return tuple(
         ThinkingCost(
             name,
             *(
-                score_of(metric.metric, np.array(column)[levels == number], codes[levels == number])
-                for metric, column in zip(metrics, columns, strict=True)
+                score_of(metric.metric, values[levels == number], codes[levels == number])
+                for metric, values in zip(metrics, found.values, strict=True)
             ),
         )
         for number, name in enumerate(factor.levels)
