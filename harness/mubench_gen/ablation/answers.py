@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,6 +127,20 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
         sure=cell_means(item * width + cell, sure, (len(items), width)),
         brier=cell_means(item * width + cell, brier, (len(items), width)),
     )
+
+
+def on_shared_items(answers: Sequence[Answers]) -> tuple[list[Floats], Codes]:
+    """`right` of each model on the items that all have, in the order of the first model's, and
+    what these items are clustered by."""
+    first = answers[0]
+    shared = set(first.items).intersection(*(one.items for one in answers[1:]))
+    wanted = [item for item in first.items if item in shared]
+    rows = []
+    for one in answers:
+        place = {item: n for n, item in enumerate(one.items)}
+        rows.append(np.array([place[item] for item in wanted], np.int64))
+    rights = [one.right[own] for one, own in zip(answers, rows, strict=True)]
+    return rights, first.clusters.codes[rows[0]]
 
 
 def _chances(record: Record) -> tuple[float, float]:

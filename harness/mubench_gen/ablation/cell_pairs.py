@@ -20,8 +20,8 @@ def matched(grid: Grid, factor: str, one: str, other: str) -> Pairs:
     at = [f.name for f in grid.factors].index(factor)
     cells: dict[tuple[str, ...], dict[str, int]] = {}
     for place in as_given(grid, factor):
-        levels = grid.cells[place].levels
-        cells.setdefault((*levels[:at], *levels[at + 1 :]), {})[levels[at]] = place
+        cell = grid.cells[place]
+        cells.setdefault(cell.but(at), {})[cell.levels[at]] = place
     return [(own[one], own[other]) for own in cells.values() if one in own and other in own]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers
+from mubench_gen.ablation.answers import Answers, on_shared_items
 from mubench_gen.ablation.cell_pairs import as_given, transforms_of
 from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.ablation.spread import ByImage, by_image, complete, over_cells
@@ -100,10 +100,7 @@ def _columns(grid: Grid, answers: Sequence[Answers], factor: Factor) -> list[lis
 def _alike(grid: Grid, factor: Factor, columns: Sequence[Sequence[int]]) -> bool:
     """Whether the cells of all levels differ by the transform alone."""
     at = [one.name for one in grid.factors].index(factor.name)
-    others = [
-        {(*levels[:at], *levels[at + 1 :]) for levels in (grid.cells[c].levels for c in own)}
-        for own in columns
-    ]
+    others = [{grid.cells[c].but(at) for c in own} for own in columns]
     return all(own == others[0] for own in others)
 
 
@@ -114,15 +111,9 @@ def _errors(
     every cell; not `whole`: in a part of them."""
     if not all(columns):
         return None
-    first = answers[0]
-    shared = set(first.items).intersection(*(one.items for one in answers[1:]))
-    wanted = [item for item in first.items if item in shared]
-    parts = []
-    if not wanted:
+    parts, codes = on_shared_items(answers)
+    if not len(codes):
         return None
-    for one in answers:
-        place = {item: n for n, item in enumerate(one.items)}
-        parts.append(one.right[[place[item] for item in wanted]])
     if whole:
         errors = [1 - right[:, own].mean(axis=1) for right in parts for own in columns]
     else:  # on the pairs of item and cell that every model was asked
@@ -131,7 +122,6 @@ def _errors(
         errors = [1 - over_cells(right[:, own]) for right in known for own in columns]
     values = np.stack(errors, axis=1)
     sound = complete(values)
-    codes = first.clusters.codes[[n for n, item in enumerate(first.items) if item in shared]]
     if len(np.unique(codes[sound], axis=0)) < 2:
         return None
     return by_image(values[sound], codes[sound])

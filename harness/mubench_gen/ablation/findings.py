@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
+from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers, on_shared_items
 from mubench_gen.ablation.effects import Decomposition, decompose, decompose_drawn
 from mubench_gen.ablation.estimated import Estimated, estimated, responses_in
 from mubench_gen.ablation.grid import Grid
@@ -261,15 +261,8 @@ def _having(grid: Grid, at: int, level: str) -> Mask:
 
 def joint(answers: Sequence[Answers]) -> ByImage | None:
     """The cells of all models, side by side, on the items that every cell answered."""
-    shared = set(answers[0].items).intersection(*(one.items for one in answers[1:]))
-    first = answers[0]
-    wanted = [item for item in first.items if item in shared]
-    columns = []
-    for one in answers:
-        place = {item: n for n, item in enumerate(one.items)}
-        columns.append(one.right[[place[item] for item in wanted]])
-    right = np.concatenate(columns, axis=1) if wanted else np.empty((0, 0))
-    image = first.clusters.codes[[n for n, item in enumerate(first.items) if item in shared]]
+    columns, image = on_shared_items(answers)
+    right = np.concatenate(columns, axis=1)
     sound = complete(right)
     if not sound.any() or len(np.unique(ways_of(image)[0][sound])) < 2:
         return None

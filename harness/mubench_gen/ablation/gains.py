@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers
+from mubench_gen.ablation.answers import Answers, on_shared_items
 from mubench_gen.ablation.grid import Grid, shown
 from mubench_gen.ablation.spread import by_image, over_cells
 from mubench_gen.scores.crossing import ways_of
@@ -83,19 +83,12 @@ class PartlyKnown:
 def answered_by_both(answers: Sequence[Answers]) -> PartlyKnown | None:
     """The cells of two models, side by side, NaN where one has no answer; None where they share
     the items of fewer than two images."""
-    first, second = answers
-    place = {item: n for n, item in enumerate(second.items)}
-    here = [n for n, item in enumerate(first.items) if item in place]
-    if not here:
-        return None
-    base, tuned = first.right[here], second.right[[place[first.items[n]] for n in here]]
+    (base, tuned), codes = on_shared_items(answers)
     unknown = np.isnan(base) | np.isnan(tuned)
     values = np.concatenate([np.where(unknown, np.nan, one) for one in (base, tuned)], axis=1)
     some = ~unknown.all(axis=1)
-    codes = first.clusters.codes[here][some]
-    if not some.any() or len(np.unique(ways_of(codes)[0])) < 2:
-        return None
-    return PartlyKnown(values[some], tuple(ways_of(codes)))
+    images = tuple(ways_of(codes[some]))
+    return PartlyKnown(values[some], images) if len(np.unique(images[0])) > 1 else None
 
 
 class Gains:
@@ -171,15 +164,14 @@ class Gains:
         there = np.asarray(self._known.any(axis=0), np.bool_)
         for one, other in compared:
             at = names.index(one[0])
-
-            def rest(cell: int, at: int = at) -> tuple[str, ...]:
-                levels = self._grid.cells[cell].levels
-                return (*levels[:at], *levels[at + 1 :])
-
-            here, others = ([c for c in part[2] if there[c]] for part in (one, other))
-            both = {*map(rest, here)} & {*map(rest, others)}
-            here, others = ([c for c in own if rest(c) in both] for own in (here, others))
-            yield (*one[:2], here), (*other[:2], others)
+            here, others = (
+                {self._grid.cells[c].but(at): c for c in part[2] if there[c]}
+                for part in (one, other)
+            )
+            yield (
+                (*one[:2], [c for rest, c in here.items() if rest in others]),
+                (*other[:2], [c for rest, c in others.items() if rest in here]),
+            )
 
     def _asked(self, cells: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Whether each item has a value in one of the cells."""
@@ -188,7 +180,7 @@ class Gains:
     def _can_tell(self, cells: Sequence[int]) -> bool:
         """Whether there are values of two images or more."""
         codes = self._codes[self._asked(cells)]
-        return len(codes) > 0 and len(np.unique(ways_of(codes)[0])) > 1
+        return len(np.unique(ways_of(codes)[0])) > 1
 
     def _compared(self, cells: Sequence[int]) -> PairedDifference:
         rows = self._asked(cells)

@@ -158,6 +158,10 @@ class Cell:
     levels: tuple[str, ...]
     condition: int = 0
 
+    def but(self, at: int) -> tuple[str, ...]:
+        """Its levels of all factors but the one at that place."""
+        return (*self.levels[:at], *self.levels[at + 1 :])
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:

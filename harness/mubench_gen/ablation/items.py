@@ -208,8 +208,7 @@ def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
     at = [f.name for f in grid.factors].index(factor.name)
     groups: dict[tuple[str, ...], list[int]] = {}
     for place in as_given(grid, factor.name):
-        levels = grid.cells[place].levels
-        groups.setdefault((*levels[:at], *levels[at + 1 :]), []).append(place)
+        groups.setdefault(grid.cells[place].but(at), []).append(place)
     found = []
     there = asked_cells(answers)
     for group in groups.values():
