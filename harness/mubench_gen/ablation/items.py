@@ -6,7 +6,7 @@ pairs, and its mean over the items has an interval by cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -30,6 +30,7 @@ from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_pair
 
 Floats = npt.NDArray[np.float64]
+_Level = tuple[str, Pairs, Floats, Floats]
 
 _MOST_UNSTABLE = 20
 _MOST_CELLS = 100  # of a matrix of flips
@@ -114,7 +115,8 @@ def item_findings(
 ) -> ItemFindings:
     """The measures of one model's items. `how`: the p of the rows of flips are adjusted."""
     factors = [factor for factor in grid.factors if len(factor.levels) > 1]
-    told = [one for factor in factors for one in _flips(grid, answers, factor)]
+    levels = [(factor, list(_by_level(grid, answers, factor))) for factor in factors]
+    told = [one for factor, own in levels for one in _flips(answers, factor, own)]
     adjusted = adjust([p.p for _, p in told], None, how=how, seed=seed).adjusted
     flips = [_with_p(one, p) for (one, _), p in zip(told, adjusted, strict=True)]
     stable = [_stability(grid, answers, factor) for factor in factors]
@@ -124,16 +126,15 @@ def item_findings(
         tuple(one for one in stable if one is not None),
         _matrix(answers),
         _unstable(answers),
-        tuple(one for factor in factors for one in _untold(grid, answers, factor)),
+        tuple(one for factor, own in levels for one in _untold(answers, factor, own)),
     )
 
 
 def _flips(
-    grid: Grid, answers: Answers, factor: Factor
+    answers: Answers, factor: Factor, levels: Sequence[_Level]
 ) -> Iterator[tuple[LevelFlips, PairedDifference]]:
     base, right = baseline_of(factor), answers.right
-    for level, pairs in _by_level(grid, answers, factor):
-        here, there = over_pairs(right, pairs)
+    for level, pairs, here, there in levels:
         sound = np.isfinite(here - there)
         if not _has_clusters(answers, sound):
             continue
@@ -158,9 +159,8 @@ def _flips(
         )  # fmt: skip
 
 
-def _untold(grid: Grid, answers: Answers, factor: Factor) -> Iterator[Untold]:
-    for level, pairs in _by_level(grid, answers, factor):
-        here, there = over_pairs(answers.right, pairs)
+def _untold(answers: Answers, factor: Factor, levels: Sequence[_Level]) -> Iterator[Untold]:
+    for level, pairs, here, there in levels:
         if _has_clusters(answers, np.isfinite(here - there)):
             continue
         why = (
@@ -171,12 +171,14 @@ def _untold(grid: Grid, answers: Answers, factor: Factor) -> Iterator[Untold]:
         yield Untold(factor.name, level, baseline_of(factor), why)
 
 
-def _by_level(grid: Grid, answers: Answers, factor: Factor) -> Iterator[tuple[str, Pairs]]:
-    """Each level but the baseline, with the pairs of cells that tell what it changes."""
+def _by_level(grid: Grid, answers: Answers, factor: Factor) -> Iterator[_Level]:
+    """Each level but the baseline, with the pairs of cells that tell what it changes, and the
+    items' shares of right answers in the first cells of these and in the second."""
     base = baseline_of(factor)
     for level in factor.levels:
         if level != base:
-            yield level, asked_pairs(answers, matched(grid, factor.name, level, base))
+            pairs = asked_pairs(answers, matched(grid, factor.name, level, base))
+            yield level, pairs, *over_pairs(answers.right, pairs)
 
 
 def _has_clusters(answers: Answers, items: npt.NDArray[np.bool_]) -> bool:

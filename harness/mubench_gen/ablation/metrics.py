@@ -62,7 +62,7 @@ def metric_findings(
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredRecords:
     """Records of cells by metrics: the `item` and the `cell` of each record, the `values` of each
     metric in the same order, and what the items are clustered by (`of_item`)."""
 
@@ -76,7 +76,7 @@ def measured(
     parts: Sequence[PlacedRecords],
     metrics: Sequence[ChosenMetric],
     clustering: Clustering | None = None,
-) -> Measured:
+) -> MeasuredRecords:
     """Measure the records of one model's runs, but for those of no cell and those that failed."""
     items, clusters = dict[str, int](), clusters_of_items(clustering or Clustering())
     item, cell = array("q"), array("q")
@@ -90,7 +90,7 @@ def measured(
         cell.append(place)
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))
-    return Measured(
+    return MeasuredRecords(
         np.array(item, np.int64),
         np.array(cell, np.int64),
         tuple(np.array(column, np.float64) for column in columns),
@@ -99,7 +99,7 @@ def measured(
 
 
 def _found(
-    grid: Grid, chosen: ChosenMetric, values: Floats, found: Measured, seed: int
+    grid: Grid, chosen: ChosenMetric, values: Floats, found: MeasuredRecords, seed: int
 ) -> MetricFindings:
     item, cell, of_item = found.item, found.cell, found.of_item
     width = len(grid.cells)
