@@ -65,8 +65,7 @@ def claims(reply: ReplyText) -> list[Claim]:
         if said == "asserted" and joined_label(reply, end, option):
             said = "open"
         if said == "asserted" and is_kind(reply, start, end, option):
-            stop = SENTENCE.search(reply.low, end)
-            of_kinds = stop.end() if stop else len(reply.low)
+            of_kinds = _sentence_end(reply, end)
         of_kind = start < of_kinds and (
             is_plural(reply, end, option) or reply.low.startswith((" are ", " have "), end)
         )
@@ -195,11 +194,16 @@ def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
     limit = -1
     for claim in placed:
         if claim.start >= limit:
-            stop = SENTENCE.search(reply.low, claim.end)
-            limit = stop.end() if stop else len(reply.low)
+            limit = _sentence_end(reply, claim.end)
             groups.append([])
         groups[-1].append(claim)
     return groups
+
+
+def _sentence_end(reply: ReplyText, at: int) -> int:
+    """Where the sentence ends that goes on at a place."""
+    stop = SENTENCE.search(reply.low, at)
+    return stop.end() if stop else len(reply.low)
 
 
 def answering_claims(reply: ReplyText) -> list[Claim]:

@@ -215,9 +215,7 @@ def _all_but(low: str, start: int, end: int) -> Stance | None:
     before = low[max(0, start - _BACK) : start]
     if not any_in(_BUT_WORDS, before):
         return None
-    if _LESS_THAN.search(before):
-        return "asserted"
-    if _ONLY.search(before):
+    if _LESS_THAN.search(before) or _ONLY.search(before):
         return "asserted"
     if _ALL_BUT.search(before):
         return "asserted" if _DENIAL.search(low, end, end + _BACK) else "denied"

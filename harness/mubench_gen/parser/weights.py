@@ -80,7 +80,7 @@ class _Weights:
 def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
     if "{" in reply.marked or reply.low.count(": 0.") > 1 or any_in(_SCORES, reply.low):
-        yield from _values(reply).best()
+        yield from reply.kept(_values).best()
     if max(map(reply.low.count, ("%", "(0.", "(."))) > 1 and not any(
         "%" in option for option in reply.choices.options
     ):
@@ -109,7 +109,7 @@ def ranked(reply: ReplyText) -> Iterator[Verdict]:
         return
     if reply.marked.count("{") < 2:
         if written.startswith("{") and "answer" not in reply.low:
-            yield from _values(reply).best()
+            yield from reply.kept(_values).best()
         return
     weights = _Weights()
     for record in islice(_RANK.finditer(reply.marked), MANY):
@@ -144,12 +144,12 @@ def _percentages(reply: ReplyText) -> _Weights:
     for number in numbers:
         if reply.low.startswith((" of ", "of "), number.end()):
             continue  # a share of something
-        option = _before(reply, end, number.start())
-        before.add(option, number[1] or number[2], *number.span())
+        share = number[1] or number[2]
+        before.add(_before(reply, end, number.start()), share, *number.span())
         of = _OF.match(reply.low, number.end())
         found = target_at(reply, of.end() if of else number.end())
         if found is not None and found.status == "answered":
-            behind.add(found.option, number[1] or number[2], found.start, found.end)
+            behind.add(found.option, share, found.start, found.end)
         end = number.end()
     return before if len(before.found) >= len(behind.found) else behind
 
