@@ -13,8 +13,9 @@ from pathlib import Path
 
 from mubench_gen_plugins.tiny import WEIGHTS
 
-THOUGHT = "".join(f" glance-{number}" for number in range(1, 9))
-_CHAIN = ("<think>", *(f" glance-{number}" for number in range(1, 9)), "</think>", "\r\n")
+_WORDS = [f" glance-{number}" for number in range(1, 9)]
+THOUGHT = "".join(_WORDS)
+_CHAIN = ("<think>", *_WORDS, "</think>", "\r\n")
 _LINE = "Ċ"  # "\n" as byte-level vocabularies write it
 _LENGTH, _SURE = 3e3, 3.0
 _SWITCH = (
