@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from mubench_gen.errors import ItemError
 
 _SHOWN = 6  # labels that a message names
+NOT_FINITE = "The model's output is not finite. Try --dtype float32."
 Encode = Callable[[str], list[int]]
 Decode = Callable[[list[int]], str]
 

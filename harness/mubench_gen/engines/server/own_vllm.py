@@ -23,7 +23,7 @@ from mubench_gen.engines.server.managed import (
     refuse_base_url,
 )
 from mubench_gen.engines.source import hint_of, read_source, require_installed
-from mubench_gen.engines.thinking import marks_in, read_thinking
+from mubench_gen.engines.thinking import marks_in
 from mubench_gen.engines.vllm.adapters import check_modules
 from mubench_gen.engines.vllm.arguments import (
     ENVIRONMENT,
@@ -39,6 +39,7 @@ from mubench_gen.engines.vllm.diagnosis import (
     opening_of,
 )
 from mubench_gen.engines.vllm.failures import Opening
+from mubench_gen.engines.vllm.thinking import budget_of, named
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
@@ -117,17 +118,15 @@ class VllmServer(ManagedServer):
 
     def _bounds(self, start: VllmStart, template: str | None) -> list[str]:
         """By what the server knows where thoughts begin and end, which a budget needs."""
-        thinking = read_thinking(self.runtime.thinking)
         given = {"reasoning_config", "reasoning_parser"} & {*start.arguments}
-        if thinking is None or thinking.budget is None or given:
+        if budget_of(self.runtime) is None or given:
             return []
         try:
             folder = fetch_small_files(start.model, start.arguments.get("revision"))
         except UsageError:  # the server asks the hub again, and says what is wrong
             return []
         marks = marks_in(template or str(template_in(folder) or ""))
-        both = {"reasoning_start_str": marks.opening, "reasoning_end_str": marks.closing}
-        return ["--reasoning-config", json.dumps(both)]
+        return ["--reasoning-config", json.dumps(named(marks))]
 
     def _environment(self, start: VllmStart, key: str) -> Mapping[str, str]:
         """Its own key (which is nowhere else), and what the user has not set otherwise."""

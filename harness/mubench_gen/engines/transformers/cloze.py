@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mubench_gen.engines.label_tokens import NOT_FINITE
 from mubench_gen.errors import ItemError
 
 
@@ -35,5 +36,5 @@ def sums(
     logprobs = torch.log_softmax(logits.float(), dim=-1).cpu()
     chosen = logprobs.gather(2, own[..., None])[..., 0]
     if not chosen[real.bool()].isfinite().all():
-        raise ItemError("The model's output is not finite. Try --dtype float32.")
+        raise ItemError(NOT_FINITE)
     return [float(value) for value in (chosen * real).sum(1)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.adapters import ready
 from mubench_gen.engines.conversation import images_of, read_stops
-from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.label_tokens import NOT_FINITE, label_tokens
 from mubench_gen.engines.option_tokens import continued
 from mubench_gen.engines.source import require_installed
 from mubench_gen.engines.thinking import marks_in, read_thinking
@@ -210,7 +210,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         logits = self._run(inputs, max_new_tokens=1, output_logits=True).logits[0].float()
         logprobs = torch.log_softmax(logits, dim=-1).cpu()
         if not logprobs.isfinite().all():
-            raise ItemError("The model's output is not finite. Try --dtype float32.")
+            raise ItemError(NOT_FINITE)
         return [label_scores(row, labels) for row, labels in zip(logprobs, ids, strict=True)]
 
     def option_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[float, int]]]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.conversation import conversation, images_of, plain
+from mubench_gen.errors import ReplyError
 from mubench_gen.model import Checkpoint
+from mubench_gen.parser.finish_reason import has_failed
 from mubench_gen.types import Image, Readout, Request, Sampling
 
 if TYPE_CHECKING:
@@ -96,3 +98,8 @@ class Asks:
         digest.update(pixels.tobytes())
         digest.update(b"\0" + self._preparation)
         return digest.hexdigest()
+
+
+def given_up(reason: str | None) -> ReplyError | None:
+    """The error of a request that vLLM aborted, by the `reason` why it ended; None of others."""
+    return ReplyError(f"vLLM gave the request up ({reason})") if has_failed(reason) else None

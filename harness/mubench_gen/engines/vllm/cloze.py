@@ -20,8 +20,9 @@ from vllm import SamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.sampling_params import RequestOutputKind
 
-from mubench_gen.errors import ItemError, ReplyError
-from mubench_gen.parser.finish_reason import has_failed
+from mubench_gen.engines.label_tokens import NOT_FINITE
+from mubench_gen.engines.vllm.asks import given_up
+from mubench_gen.errors import ItemError
 
 Sums = Sequence[tuple[float, int]]  # of each option the log-probability and the number of tokens
 
@@ -72,10 +73,9 @@ class Clozes:
         """The name and the answer of a question of which this is the last output."""
         cloze, place = self._under_way.pop(output.request_id)
         tokens = cloze.options[place]
-        if has_failed(output.outputs[0].finish_reason):
+        if error := given_up(output.outputs[0].finish_reason):
             self._llm.llm_engine.abort_request(self.drop(cloze.name))
-            reason = output.outputs[0].finish_reason
-            yield cloze.name, ReplyError(f"vLLM gave the request up ({reason})")
+            yield cloze.name, error
             return
         if (output.num_cached_tokens or 0) >= len(output.prompt_token_ids) - len(tokens):
             self._queue(cloze, place, cached=False)
@@ -87,7 +87,7 @@ class Clozes:
         if len(cloze.found) < len(cloze.options):
             return
         if not all(map(math.isfinite, cloze.found.values())):
-            yield cloze.name, ItemError("The model's output is not finite. Try --dtype float32.")
+            yield cloze.name, ItemError(NOT_FINITE)
             return
         yield cloze.name, [(cloze.found[n], len(option)) for n, option in enumerate(cloze.options)]
 

@@ -21,10 +21,10 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from mubench_gen.engines.conversation import read_stops
 from mubench_gen.engines.image_tokens import image_token_id
-from mubench_gen.engines.label_tokens import logsumexp
+from mubench_gen.engines.label_tokens import NOT_FINITE, logsumexp
 from mubench_gen.engines.thinking import ThoughtMarks
 from mubench_gen.engines.vllm.adapters import not_applied
-from mubench_gen.engines.vllm.asks import Ask
+from mubench_gen.engines.vllm.asks import Ask, given_up
 from mubench_gen.engines.vllm.cloze import Clozes
 from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
@@ -32,9 +32,8 @@ from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.engines.vllm.loop import EngineOutput
 from mubench_gen.engines.vllm.rendering import AskRenderer, Tokens
 from mubench_gen.engines.vllm.thinking import apart
-from mubench_gen.errors import EngineFault, ItemError, ReplyError, UsageError, describe
+from mubench_gen.errors import EngineFault, ItemError, UsageError, describe
 from mubench_gen.model import Checkpoint
-from mubench_gen.parser.finish_reason import has_failed
 from mubench_gen.types import Reply
 
 _METRICS = {
@@ -218,8 +217,8 @@ class VllmEngine:
 
     def _read(self, ask: Ask, tokens: Tokens, output: Any) -> EngineOutput:
         completion = output.outputs[0]
-        if has_failed(completion.finish_reason):
-            raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
+        if error := given_up(completion.finish_reason):
+            raise error
         cached = self._count(output)
         if ask.readout == "logprob":
             return _sums(completion.logprobs[0], tokens)
@@ -287,6 +286,6 @@ def _sums(found: Mapping[int, Any], tokens: Tokens) -> list[float]:
     for ids in tokens:
         values = [float(found[token].logprob) for token in ids]
         if any(math.isnan(value) for value in values):
-            raise ItemError("The model's output is not finite. Try --dtype float32.")
+            raise ItemError(NOT_FINITE)
         scores.append(logsumexp(values))
     return scores

@@ -70,12 +70,12 @@ def bounds_of_thoughts(
         return {}
     from vllm.config import ReasoningConfig
 
-    marks = opened or marks_in(template.text)
-    return {
-        "reasoning_config": ReasoningConfig(
-            reasoning_start_str=marks.opening, reasoning_end_str=marks.closing
-        )
-    }
+    return {"reasoning_config": ReasoningConfig(**named(opened or marks_in(template.text)))}
+
+
+def named(marks: ThoughtMarks) -> dict[str, str]:
+    """The marks by the names that they have in vLLM's configuration."""
+    return {"reasoning_start_str": marks.opening, "reasoning_end_str": marks.closing}
 
 
 def apart(
