@@ -27,19 +27,19 @@ def lost(shape: str, budget: int, seed: int) -> tuple[float, float, int]:
     the answers that were asked."""
     true, drawn = np.array(SHAPES[shape]), np.random.default_rng([seed, 1])
     ease = {item.name: drawn.random() for item in ITEMS}
-    limits = {name: place for place, name in enumerate(NAMES)}
+    place_of = {name: place for place, name in enumerate(NAMES)}
     right = {item.name: 0.7 * ease[item.name] + 0.3 * drawn.random(len(NAMES)) for item in ITEMS}
     cuts = np.quantile(np.concatenate(list(right.values())), true)  # so that these are the shares
 
     def ask(names: Sequence[str], items: Sequence[str]) -> Sequence[float]:
-        places = [limits[name] for name in names]
+        places = [place_of[name] for name in names]
         answers = np.array([right[item][places] < cuts[places] for item in items])
         return list(answers.mean(axis=0).tolist())
 
     pool = pool_of(ITEMS, seed=seed)
     found = search(NAMES, [NAMES[0], NAMES[-1]], ask, pool, budget=budget, cost=1)
     even = ask(NAMES, pool.first(max(1, budget // 2 // (2 * len(NAMES)))))
-    chosen = true[limits[found.chosen]], true[int(np.argmax(even))]
+    chosen = true[place_of[found.chosen]], true[int(np.argmax(even))]
     return 100 * float(true.max() - chosen[0]), 100 * float(true.max() - chosen[1]), found.spent
 
 

@@ -217,6 +217,7 @@ def test_a_stored_sweep_is_shown_again_without_a_model(
     lost = here("report", "--forgetting", folder / "s")
     assert lost.code == 2
     assert "transform=none" in lost.err
+    assert "Give the runs of one of them: mubench-gen report --forgetting " in lost.err
 
 
 def test_a_plan_counts_items_by_condition(here: Here, folder: Path) -> None:

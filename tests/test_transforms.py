@@ -216,7 +216,8 @@ def test_one_that_hangs_is_left_behind_and_named(mine: Callable[..., Path]) -> N
         ("tinted@./mine.py:seed=3", SettingError, "has no option 'seed'"),
         ("tinted@./mine.py:red", SettingError, "'red' is not KEY=VALUE"),
         ("echo", PluginError, "'echo' has no image transform"),
-        ("ehco", PluginError, "Did you mean 'echo'"),
+        ("ehco", PluginError, "Known: blur, .* Of the plugins: Did you mean 'echo'"),
+        ("blurr", PluginError, r"'blurr'\. Did you mean 'blur'\?$"),
     ],
 )
 def test_what_is_not_offered_is_refused(

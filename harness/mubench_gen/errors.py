@@ -144,13 +144,17 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence that helps with an unknown name: similar names, or else the list of all."""
+def similar(name: str, known: Iterable[str]) -> list[str]:
+    """The known names, at most three, that a wrong name may have meant; the nearest first."""
     import difflib
 
+    return difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence that helps with an unknown name: similar names, or else the list of all."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    if near:
+    if near := similar(name, names):
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
     shown = names if len(names) <= _MOST_NAMES else names[: _MOST_NAMES - 1]
     more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""

@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from mubench_gen.compare.differences import Difference, Overall
     from mubench_gen.compare.groups import Side
 
-
 _RIGHT = {
     "option": "accuracy",
     "several": "accuracy of several options",
     "number": "accuracy of numbers",
     "text": "accuracy of short texts",
 }
-
-
 _MOST_NAMED = 8  # rows in a note
 
 

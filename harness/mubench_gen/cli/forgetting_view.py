@@ -71,17 +71,25 @@ def folders(given: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in given:
         if is_sweep(path):
-            found += runs_of(path)
+            found += _of_one_condition(path, runs_of(path))
             continue
         runs = [] if _is_run(path) else [one.parent for one in path.glob("*/manifest.json")]
         ranked = sorted((rank, one) for one in runs if (rank := _rank(one.name)) is not None)
-        if not ranked and (under := next(path.glob("alpha-*/*/manifest.json"), None)) is not None:
-            raise SettingError(
-                f"{path}: is a sweep under several conditions. Give the runs of one of them: "
-                f"mubench-gen report --forgetting {path}/alpha-*/{under.parent.name}"
-            )
         found += [folder for _, folder in ranked] or [path]
     return found
+
+
+def _of_one_condition(sweep: Path, runs: Sequence[Path]) -> Sequence[Path]:
+    """The sweep's runs; SettingError where there are several of each α, one a condition."""
+    under = [run for run in runs if run.parent.parent == sweep]
+    if not under:
+        return runs
+    conditions = list(dict.fromkeys(run.name for run in under))
+    first = " ".join(str(run) for run in under if run.name == conditions[0])
+    raise SettingError(
+        f"{sweep}: is a sweep under several conditions ({', '.join(conditions)}). Give the runs of "
+        f"one of them: mubench-gen report --forgetting {first}"
+    )
 
 
 def _rank(name: str) -> tuple[bool, Decimal] | None:

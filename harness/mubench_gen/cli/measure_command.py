@@ -10,7 +10,13 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
+from mubench_gen.cli.setting_options import (
+    config_option,
+    few,
+    headings,
+    setting_option,
+    setting_options,
+)
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import printable, say
 from mubench_gen.plan.options import OPTIONS
@@ -58,12 +64,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--plan", "planning", is_flag=True, help="Print how many items would be shown, and show none."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option(
-    "--config",
-    type=PATH,
-    metavar="FILE",
-    help="TOML file with any of the settings; flags override it.",
-)
+@config_option
 @setting_options(*_SHARED)
 def command(
     config: Path | None,

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from mubench_gen.cli.merging_options import density_option, epsilon_option, gamma_option
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
@@ -66,11 +67,9 @@ Examples:
     help="Models, method, α and weights from a file: .toml, or mergekit's .yml where it means the "
     "same.",
 )
-@click.option(
-    "--density", type=float, help="The share that ties, dare, della, breadcrumbs, sce keep."
-)
-@click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
-@click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
+@density_option
+@gamma_option
+@epsilon_option
 @click.option("--seed", type=int, help="Of the methods that draw: dare, della. [0]")
 @click.option(
     "--rescale",

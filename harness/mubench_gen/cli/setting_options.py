@@ -23,6 +23,13 @@ _FEW = ("plugin", "model", "data", "tasks", "limit", "prompt", "control", "reado
 
 Decorator = Callable[[Any], Any]
 
+config_option = click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="TOML file with any of the settings; flags override it.",
+)
+
 
 def setting_option(name: str, *aliases: str, **changed: Any) -> Decorator:
     """The option of a setting. `changed` overrides what is passed to `click.option`."""

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.finetuned_option import (
+from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.merging_options import (
+    base_option,
     finetuned_option,
     missing_option,
     names_of,
     vocabulary_option,
 )
-from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.setting_options import (
+    config_option,
+    few,
+    headings,
+    setting_option,
+    setting_options,
+)
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
@@ -60,7 +66,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     no_args_is_help=True,
 )
 @setting_option("plugin", multiple=False)
-@click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
+@base_option
 @finetuned_option("Fine-tunes of it, two or more, models of the plugin.")
 @missing_option
 @vocabulary_option
@@ -72,12 +78,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="Ask nothing: print how many items would be asked at most.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option(
-    "--config",
-    type=PATH,
-    metavar="FILE",
-    help="TOML file with any of the settings; flags override it.",
-)
+@config_option
 @setting_options(*_SHARED)
 def command(
     config: Path | None,

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.finetuned_option import (
+from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.inference_options import adjust_option
+from mubench_gen.cli.merging_options import (
+    base_option,
+    density_option,
+    epsilon_option,
     finetuned_option,
+    gamma_option,
     missing_option,
     names_of,
     vocabulary_option,
 )
-from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
+from mubench_gen.cli.setting_options import (
+    config_option,
+    few,
+    headings,
+    setting_option,
+    setting_options,
+)
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
@@ -84,7 +94,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="The models of --study paper-interpolation by name: quiltnet, plip, tiny.",
 )
 @setting_option("plugin", multiple=False)
-@click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
+@base_option
 @finetuned_option("The fine-tune, a model of the plugin, or several.")
 @click.option(
     "--alpha",
@@ -132,11 +142,9 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     metavar="W,W…",
     help="One for each fine-tune, as in merge. [1 each]",
 )
-@click.option(
-    "--density", type=float, help="The share that ties, dare, della, breadcrumbs, sce keep."
-)
-@click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
-@click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
+@density_option
+@gamma_option
+@epsilon_option
 @click.option(
     "--t3",
     default="",
@@ -178,12 +186,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="Ask nothing: print how many items each α would take, by condition.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option(
-    "--config",
-    type=PATH,
-    metavar="FILE",
-    help="TOML file with any of the settings; flags override it.",
-)
+@config_option
 @setting_options(*_SHARED)
 def command(
     config: Path | None,

@@ -132,16 +132,19 @@ def show(
 ) -> None:
     """Print which α to take, then the tables: what a budget was spent on, those by condition where
     there are several, and those of all together."""
+    from mubench_gen.cli.ablate_view import show as show_tables
     from mubench_gen.interpolation.sweep import page
+    from mubench_gen.interpolation.sweep.budget_view import spent_table
+    from mubench_gen.interpolation.sweep.conditions_view import tables
     from mubench_gen.interpolation.sweep.sentences import finetuned_name
 
     for line in page.answers(found, by, search):
         say(printable(line))
     say()
     if search is not None:
-        _show_search(search)
+        show_tables([spent_table(search)])
     if by is not None:
-        _show_conditions(by)
+        show_tables(tables(by))
         title = f"{title}, all conditions"
     rows = page.ends_rows(found)
     print_table(
@@ -178,22 +181,3 @@ def show(
     )
     for line in page.explained(found):
         say(printable(line))
-
-
-def _show_conditions(by: ByCondition) -> None:
-    """Print the tables by condition."""
-    from mubench_gen.interpolation.sweep.conditions_view import tables
-
-    for table in tables(by):
-        rows = [row for section in table.sections for row in section]
-        right = range(1, len(table.columns))
-        print_table(table.columns, rows, title=table.title, right=right)
-
-
-def _show_search(found: Search) -> None:
-    """Print what a budget was spent on."""
-    from mubench_gen.interpolation.sweep.budget_view import spent_table
-
-    table = spent_table(found)
-    rows = [row for section in table.sections for row in section]
-    print_table(table.columns, rows, title=table.title, right=range(1, 4))

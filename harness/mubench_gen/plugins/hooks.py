@@ -12,10 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.console.progress import log
-from mubench_gen.errors import (
-    PluginError,
-    describe,
-)
+from mubench_gen.errors import PluginError, describe
 from mubench_gen.plugins.entry_points import GROUP
 from mubench_gen.plugins.isolation import Isolated
 from mubench_gen.plugins.modules import BESIDE_MODELS

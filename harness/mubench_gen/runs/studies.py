@@ -108,9 +108,10 @@ def runs_of(path: Path) -> list[Path]:
             raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     if os.path.isfile(path / SWEEP):
-        if isinstance(named := read_sweep(path / SWEEP).get("runs"), list):  # of finished runs
+        stored = read_sweep(path / SWEEP)
+        if isinstance(named := stored.get("runs"), list):  # of finished runs
             return [path / str(run) for run in named if os.path.isdir(path / str(run))]
-        return _of_sweep(path)
+        return _of_sweep(path, stored.get("folders"))
     return [load_run(path).dir]
 
 
@@ -139,9 +140,8 @@ def is_study(path: Path) -> bool:
     return os.path.isfile(path / STUDY) or os.path.isfile(path / SWEEP)
 
 
-def _of_sweep(path: Path) -> list[Path]:
-    """The base's run, then those that were asked last in their order, then others by α."""
-    order = read_sweep(path / SWEEP).get("folders")
+def _of_sweep(path: Path, order: Any) -> list[Path]:
+    """The base's run, then those that were asked last in their `order`, then others by α."""
     places = {name: place for place, name in enumerate(order if isinstance(order, list) else ())}
     found = [
         run.parent

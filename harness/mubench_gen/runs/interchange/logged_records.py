@@ -10,16 +10,12 @@ from typing import Any
 
 from mubench_gen.parser.answer import answer_of
 from mubench_gen.plan.items import record_id
-from mubench_gen.runs.interchange.logs import (
-    choices,
-)
+from mubench_gen.runs.interchange.logs import choices
 from mubench_gen.runs.interchange.logs.log import Log, LoggedItem
 from mubench_gen.runs.kept_images import IMAGES, suffix_of
 from mubench_gen.storage.records import Record
 
 PROMPT = "imported"
-
-
 _PROMPT_SHA256 = hashlib.sha256(PROMPT.encode()).hexdigest()
 
 

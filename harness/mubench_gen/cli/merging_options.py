@@ -1,4 +1,4 @@
-"""The options of `sweep` and `soup` that say what is merged."""
+"""The options of `merge`, `sweep` and `soup` that say what is merged, and how."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any
 import click
 
 from mubench_gen.storage.paths import user_path
+
+base_option = click.option(
+    "--base", metavar="MODEL", help="The base, a model of the plugin. [its first]"
+)
 
 
 def finetuned_option(text: str) -> Callable[[Any], Any]:
@@ -24,6 +28,15 @@ missing_option = click.option(
 )
 vocabulary_option = click.option(
     "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
+)
+density_option = click.option(
+    "--density", type=float, help="The share that ties, dare, della, breadcrumbs, sce keep."
+)
+gamma_option = click.option(
+    "--gamma", type=float, help="The share of the largest that breadcrumbs drops."
+)
+epsilon_option = click.option(
+    "--epsilon", type=float, help="By how much della's chance varies with the rank."
 )
 
 
