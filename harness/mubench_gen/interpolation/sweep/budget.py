@@ -39,12 +39,12 @@ def check_budget(sweep: Sweep) -> None:
     if sweep.budget is None:
         return
     whole = whole_of(sweep)
-    if not is_bounded(sweep):
+    if sweep.budget >= whole:
         note(f"The budget covers all {whole:,} answers of the sweep.")
         return
-    pool = pool_of(_items(sweep), seed=sweep.settings.seed)
-    room = min(map(len, pool.search))
-    schedule(len(sweep.plans), sweep.budget, _cost(sweep), room, whole=whole)
+    items = _items(sweep)
+    pool = pool_of(items, seed=sweep.settings.seed)
+    schedule(len(sweep.plans), sweep.budget, _cost(sweep, len(items)), pool.room, whole=whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Spent:
 def spend(sweep: Sweep, run_stop: RunStop) -> Spent:
     """Search by the budget. `run_stop`: runs the plans of a stop, and asks what is not answered."""
     assert sweep.budget is not None
-    pool = pool_of(_items(sweep), seed=sweep.settings.seed)
+    every = _items(sweep)
+    pool = pool_of(every, seed=sweep.settings.seed)
     stops = {stop.name: stop for stop in sweep.plans}
     asked: dict[str, set[str]] = {name: set() for name in stops}
     runs: dict[Stop, list[Run]] = {}
@@ -81,7 +82,8 @@ def spend(sweep: Sweep, run_stop: RunStop) -> Spent:
         return list(np.mean(means, axis=0).tolist())
 
     ends = [stop.name for stop in sweep.plans if stop.end]
-    found = search(list(stops), ends, ask, pool, budget=sweep.budget, cost=_cost(sweep))
+    cost = _cost(sweep, len(every))
+    found = search(list(stops), ends, ask, pool, budget=sweep.budget, cost=cost)
     ordered = {stop: runs[stop] for stop in sweep.plans}
     return Spent(found, ordered, frozenset(pool.confirming(found.confirmed // 2)))
 
@@ -105,9 +107,8 @@ def drawn_with(sample: Sample, fields: Sequence[str]) -> str:
     return cluster_of(facts, field)
 
 
-def _cost(sweep: Sweep) -> int:
-    """Answers that an item takes of each α: one in each cell, order and repeat."""
-    items = len(_items(sweep))
+def _cost(sweep: Sweep, items: int) -> int:
+    """Answers that one of so many items takes of each α: one in each cell, order and repeat."""
     return -(-sum(sweep.conditions.counts().values()) // items)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class Frontier:
         other half."""
         halves = zip(self.of(IN_DOMAIN), self.of(REST), strict=True)
         kept = undominated([(inside.accuracy, rest.accuracy) for inside, rest in halves])
-        return tuple(alpha for alpha, stays in zip(self.alphas, kept, strict=True) if stays)
+        return tuple(compress(self.alphas, kept))
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "pareto": self.pareto, "confidence": 0.95}

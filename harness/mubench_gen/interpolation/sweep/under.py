@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.errors import RunFolderError
@@ -103,7 +102,7 @@ def _under(sheet: Sheet, table: Table, name: str, levels: Mapping[str, str]) -> 
         points=tuple(sheet.placed(point) for part in halves.values() for point in part),
         chosen=table.chosen(),
         beats_both=beats_both(halves[HALVES[2]]),
-        pareto=tuple(np.array(table.names)[kept].tolist()),
+        pareto=tuple(compress(table.names, kept)),
     )
 
 
