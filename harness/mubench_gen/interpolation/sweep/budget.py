@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from mubench_gen.console.notes import note
-from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.halving import PoolItem, Search, pool_of, schedule, search
 from mubench_gen.interpolation.sweep.opened import Sweep
 from mubench_gen.interpolation.sweep.sample import sheet_under
 from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan, Selection
 from mubench_gen.runs.results import Run
@@ -125,15 +125,11 @@ def _selected(sweep: Sweep, stop: Stop, items: set[str]) -> list[Plan]:
 
 def stored_search(results: Mapping[str, Any], folder: Path) -> Search | None:
     """That of a sweep's stored results; None of a sweep without a budget."""
-    from pydantic import TypeAdapter, ValidationError
-
     stored = results.get("search")
     if stored is None:
         return None
-    try:
-        return TypeAdapter(Search).validate_python(stored)
-    except ValidationError:
-        raise RunFolderError(
-            f"{folder}: what the budget was spent on is not as this version has it: type the "
-            "sweep's command again, which asks only what is missing."
-        ) from None
+    otherwise = (
+        f"{folder}: what the budget was spent on is not as this version has it: type the "
+        "sweep's command again"
+    )
+    return read_as(Search, stored, otherwise)
