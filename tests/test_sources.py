@@ -116,6 +116,17 @@ def test_a_study_and_its_plan_take_the_environment_too(
     assert done.document["cells"] == 2
 
 
+def test_a_study_says_where_its_settings_are_from(
+    here: Here, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUBENCH_GEN_DATA", str(cells))
+    words = ("--plugin", "echo", "--prompt", "paper", "--limit", "1", "--run-dir", "s")
+    done = here("ablate", *words)
+    assert done.code == 0, done.err
+    (session,) = json.loads(Path("s/study.json").read_text("utf-8"))["sessions"]
+    assert session["settings_from"]["data"]["from"] == "MUBENCH_GEN_DATA"
+
+
 def test_plan_has_two_names(here: Here, cells: Path) -> None:
     words = ["ablate", "--plugin", "echo", "--data", cells, "--prompt", "paper,letter"]
     assert here(*words, "--plan").out == here(*words, "--dry-run").out != ""

@@ -15,10 +15,10 @@ import pytest
 
 import mubench_gen
 from mubench_gen.compare.comparison import compare
-from mubench_gen.errors import SettingError
+from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
-from mubench_gen.interpolation.sweep.frontier import frontier
+from mubench_gen.interpolation.sweep.frontier import frontier, stored_frontier
 from mubench_gen.interpolation.sweep.page import figure, page
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.interpolation.sweep.sentences import answers
@@ -142,6 +142,13 @@ def test_pareto_points_are_those_that_no_other_is_above(runs: list[Run]) -> None
     assert worse.pareto == ("0", "0.5", "1")
     found = frontier([runs[1], runs[2], runs[2]], ALPHAS, ["stain"])
     assert "Every α is a Pareto point" in " ".join(answers(found))
+
+
+def test_results_that_are_not_there_are_told_from_those_of_another_version(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="results are not there yet: type its command again"):
+        stored_frontier({}, tmp_path)
+    with pytest.raises(RunFolderError, match="results are not as this version has them: type"):
+        stored_frontier({"frontier": {"alphas": ["0"]}}, tmp_path)
 
 
 def test_equal_means_are_equally_good_and_none_is_praised(runs: list[Run]) -> None:

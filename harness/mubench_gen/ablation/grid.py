@@ -27,6 +27,7 @@ MOST_RUNS = 500
 # are adjacent, so that a prefix cache computes it once.
 _SETTINGS = {"system": "system", "shots": "shots", "image": "image",
              "labels": "labels", "orders": "order"}  # fmt: skip
+OF_CHATS = ("labels", "system", "image", "shots")  # axes that captions lack
 _TEXTS = ("system",)  # not split at commas, as other lists are
 
 

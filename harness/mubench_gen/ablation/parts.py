@@ -14,6 +14,7 @@ from mubench_gen.ablation.budget import by_item, draw
 from mubench_gen.ablation.design import Design, conditions_in
 from mubench_gen.ablation.grid import (
     MOST_RUNS,
+    OF_CHATS,
     Grid,
     StudySettings,
     make_grid,
@@ -35,8 +36,6 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.tasks.forms import form_of
 from mubench_gen.types import FORM_WORDS
-
-_OF_CHATS = ("labels", "system", "image", "shots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
 
 
 def _check_kind(axes: StudySettings, card: ModelCard) -> None:
-    varied = [axis for axis in _OF_CHATS if getattr(axes, axis)]
+    varied = [axis for axis in OF_CHATS if getattr(axes, axis)]
     if card.spec.kind == "contrastive" and varied:
         raise SettingError(
             f"The axes {', '.join(varied)} are for chat prompts; {card.label} is "

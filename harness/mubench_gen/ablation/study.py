@@ -27,11 +27,9 @@ from mubench_gen.ablation.grid import (
 )
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, designed, open_parts, within
-from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.ablation.verdict import PAIR
 from mubench_gen.console.notes import note
-from mubench_gen.console.secrets import redact_command
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.bases import shares_base
@@ -41,6 +39,7 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
+from mubench_gen.runs.documents import A_STUDY, locked_document
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import runs_of
 from mubench_gen.scores.joint import Adjust
@@ -189,9 +188,8 @@ def run_study(
         **({PAIR: [model[0].plan.name for model in study.models]} if study.has_pair else {}),
     }
     secret = frozenset[str]().union(*(part.plan.secret for part in study.parts))
-    with locked_document(
-        study.folder, study.fixed_settings(), facts, redact_command(command, secret)
-    ) as document:
+    fixed = study.fixed_settings()
+    with locked_document(A_STUDY, study.folder, fixed, facts, command, secret=secret) as document:
         runs: list[Run] = []
         identities = [model_identity(part.plan) for part in study.parts]
         for number, part in enumerate(study.parts):

@@ -25,6 +25,7 @@ from mubench_gen.types import Image
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from mubench_gen.engines.transformers.batches import Chunks
     from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
@@ -104,42 +105,53 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def _embed_images(self, images: Sequence[Image]) -> list[np.ndarray[Any, Any]]:
-        opened = self._ready()
+        return self._embedded(self._ready().model.get_image_features, self._image_inputs(images))
+
+    def _embed_texts(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+        return self._embedded(self._ready().model.get_text_features, self._text_inputs(texts))
+
+    def _image_inputs(self, images: Sequence[Image]) -> Any:
+        """The images as the model takes them."""
         try:
             # The processor, not its image_processor: it may know better (SigLIP 2's patches).
-            inputs = opened.processor(
+            return self._ready().processor(
                 images=[image.pixels() for image in images], return_tensors="pt"
             )
         except (ValueError, TypeError) as error:
             raise ItemError(f"The model's image processor refuses the image: {error}") from error
-        return self._features(opened.model.get_image_features, inputs)
 
-    def _embed_texts(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
-        opened = self._ready()
-        inputs = opened.processor(
+    def _text_inputs(self, texts: Sequence[str]) -> Any:
+        """The texts as the model takes them."""
+        return self._ready().processor(
             text=list(texts),
             padding=self._padding,
             truncation=True,
             max_length=self._context,
             return_tensors="pt",
         )
-        return self._features(opened.model.get_text_features, inputs)
 
-    def _features(self, embed: Any, inputs: Any) -> list[np.ndarray[Any, Any]]:
+    def _embedded(self, embed: Any, inputs: Any) -> list[np.ndarray[Any, Any]]:
         import torch
 
         from mubench_gen.engines.transformers.checkpoint import quiet
+
+        with torch.inference_mode(), quiet():
+            return list(self._features(embed, inputs).cpu().numpy())
+
+    def _features(self, embed: Any, inputs: Any) -> torch.Tensor:
+        """What one of the model's towers makes of the inputs, in float32."""
+        import torch
 
         opened = self._ready()
         tensors = {
             name: value.to(opened.device, opened.dtype if value.is_floating_point() else None)
             for name, value in inputs.items()
         }
-        with torch.inference_mode(), quiet():
-            output = embed(**tensors)
+        output = embed(**tensors)
         # transformers 5 returns a ModelOutput, 4 the tensor itself.
         features = output if isinstance(output, torch.Tensor) else output.pooler_output
-        return list(features.float().cpu().numpy())
+        found: torch.Tensor = features.float()
+        return found
 
 
 def _text_shape(opened: LoadedCheckpoint) -> tuple[bool | str, int]:

@@ -16,7 +16,7 @@ from mubench_gen.interpolation.merge.checkpoint import is_adapter, open_checkpoi
 from mubench_gen.interpolation.merge.partial_folder import open_partial, refuse_existing
 from mubench_gen.interpolation.merge.parts import alike
 from mubench_gen.interpolation.merge.statistics import DOCUMENT, WEIGHTS, MeasuredStatistics
-from mubench_gen.interpolation.soup.halves import halve
+from mubench_gen.interpolation.soup.halves import halve, halved_by
 from mubench_gen.interpolation.soup.soup import masked
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of
 from mubench_gen.model import Checkpoint
@@ -26,7 +26,6 @@ from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.storage.run_folder import write_json
 from mubench_gen.types import Request
 
@@ -75,8 +74,8 @@ def open_measuring(settings: Settings, method: str, out: Path, plugins: Plugins)
         )
     if plan.spec.kind == "generative":
         plan = replace(plan, readouts=("logprob",))
-    field = (*settings.cluster, IMAGE)[0]
-    plan = masked(plan, halve(plan.dataset, field=field, seed=settings.seed).choosing)
+    halves = halve(plan.dataset, field=halved_by(settings), seed=settings.seed)
+    plan = masked(plan, halves.choosing)
     if not planned(plan):
         raise SettingError(
             f"None of the {chosen.limit:,} items that are drawn of each task is in the half of the "
@@ -128,7 +127,7 @@ def measure(wanted: Measuring, command: Sequence[str], progress: Progress) -> Me
         "images": sorted(images),
         "tasks": [task.name for task in plan.tasks],
         "data": {"name": plan.dataset.name, "digest": plan.dataset.digest},
-        "half": {"seed": plan.settings.seed, "by": (*plan.settings.cluster, IMAGE)[0]},
+        "half": {"seed": plan.settings.seed, "by": halved_by(plan.settings)},
         "settings": plan.settings.identity(),
         "not_in_the_files": unnamed,
         "session": session(command),
@@ -157,7 +156,8 @@ def _written(out: Path, tensors: dict[str, Any], document: dict[str, Any]) -> Me
         folder = partial.folder / "measured"
         folder.mkdir()
         save_file(tensors, folder / WEIGHTS, {"format": "pt"})
-        digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        with open(folder / WEIGHTS, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         write_json(folder / DOCUMENT, {**document, "sha256": digest})
         partial.complete(folder)
     return MeasuredStatistics.read(out)

@@ -60,31 +60,19 @@ class OptionScores:
 
     def _similarities(self, asked: TransformersContrastive, request: Request) -> torch.Tensor:
         """Cosines of the images with each option's captions, times the model's own scale."""
-        model, processor = self.opened.model, self.opened.processor
-        images = processor(images=[i.pixels() for i in request.images], return_tensors="pt")
+        model = self.opened.model
+        images = asked._image_inputs(request.images)
         self.mask(None)
-        seen = _unit(self._features(model.get_image_features, images))
+        seen = _unit(asked._features(model.get_image_features, images))
         options = []
         for captions in request.captions:
-            texts = processor(
-                text=list(captions), padding=asked._padding, truncation=True,
-                max_length=asked._context, return_tensors="pt",
-            )  # fmt: skip
+            texts = asked._text_inputs(captions)
             self.mask(texts.get("attention_mask"))
-            told = _unit(self._features(model.get_text_features, texts)).sum(0, keepdim=True)
+            told = _unit(asked._features(model.get_text_features, texts)).sum(0, keepdim=True)
             options.append(_unit(told)[0])
         cosines = seen @ torch.stack(options).T  # (images, options)
         pooled = cosines.amax(0) if request.pooling == "maximum" else cosines.mean(0)
         return pooled * self._scale(asked, model)
-
-    def _features(self, embed: Any, inputs: Any) -> torch.Tensor:
-        opened = self.opened
-        output = embed(**{
-            name: value.to(opened.device, opened.dtype if value.is_floating_point() else None)
-            for name, value in inputs.items()
-        })  # fmt: skip
-        found = output if isinstance(output, torch.Tensor) else output.pooler_output
-        return found.float()
 
     @staticmethod
     def _scale(asked: TransformersContrastive, model: Any) -> Any:

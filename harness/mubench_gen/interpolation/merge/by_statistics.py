@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mubench_gen.interpolation.merge.arithmetic import decode
-from mubench_gen.interpolation.merge.consensus import summed
+from mubench_gen.interpolation.merge.consensus import summed, weighted_sum
 from mubench_gen.interpolation.merge.tensors import Array, Tensor, read_whole
 
 # The off-diagonal elements of a Gram matrix are scaled by it (Jin et al. 2023, section 3.3).
@@ -18,9 +18,8 @@ _RIDGE = 1e-6
 
 def weighted_mean(differences: Sequence[Array], weights: Sequence[float]) -> Array:
     """Of the differences of tensors of which nothing was measured."""
-    kind = differences[0].dtype.type
     total = sum(weights)
-    return summed([one * kind(w / total) for one, w in zip(differences, weights, strict=True)])
+    return weighted_sum(differences, [one / total for one in weights])
 
 
 def fisher_difference(

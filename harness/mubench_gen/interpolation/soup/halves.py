@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mubench_gen.errors import ImageError, SettingError
+from mubench_gen.plan.settings import Settings
 from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.metadata import ABSENT, value_of
 from mubench_gen.types import Row
@@ -19,6 +20,11 @@ class RowHalves:
 
     choosing: bytes
     held_out: bytes
+
+
+def halved_by(settings: Settings) -> str:
+    """What no two halves share: the first field of `--cluster`, or the image."""
+    return (*settings.cluster, IMAGE)[0]
 
 
 def halve(rows: Iterable[Row], *, field: str = IMAGE, seed: int = 0) -> RowHalves:

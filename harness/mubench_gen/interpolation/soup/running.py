@@ -15,18 +15,18 @@ from typing import Any
 
 from mubench_gen.console.progress import Silent, bar
 from mubench_gen.errors import MergeError, RunFolderError
-from mubench_gen.interpolation.document import A_SOUP, locked_document
 from mubench_gen.interpolation.merge.files import read_object
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.model_files import REPORT
 from mubench_gen.interpolation.soup.greedy import Trial, greedy, kept
+from mubench_gen.interpolation.soup.halves import halved_by
 from mubench_gen.interpolation.soup.held_out import HeldOut, held_out
 from mubench_gen.interpolation.soup.soup import BASE, MODEL, Soup, masked
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.run import run_plan
+from mubench_gen.runs.documents import A_SOUP, locked_document
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.storage.run_folder import (
     MANIFEST,
     SOUP,
@@ -78,11 +78,11 @@ def run_soup(soup: Soup, command: Sequence[str], *, progress: bool) -> SoupResul
     fixed, told = soup.fixed_settings(), {"halves": _halves(soup)}
     with locked_document(A_SOUP, soup.folder, fixed, told, command) as document:
         try:
-            alone = {name: asking.alone(name, soup.halves.choosing) for name in soup.finetuned}
+            alone = {name: asking.alone(name) for name in soup.finetuned}
             trials = greedy(_accuracies(alone), lambda names: _accuracy(asking.mean(names)))
             members = kept(trials)
             best = members[0]
-            others = {BASE: asking.base(), best: asking.alone(best, soup.halves.held_out)}
+            others = {BASE: asking.base(), best: asking.alone(best, choosing=False)}
             model = asking.model(members)
             whole = asking.soup(members, model) if len(members) > 1 else others[best]
         finally:
@@ -109,10 +109,11 @@ class _Asking:
     progress: bool
     runs: list[Run] = field(default_factory=list)
 
-    def alone(self, name: str, rows: bytes) -> Run:
-        """A fine-tune's run on one half."""
-        part = _CHOOSING if rows is self.whole.halves.choosing else _HELD_OUT
-        return self._asked(name, rows, self.whole.folder / part / run_name("finetuned", name))
+    def alone(self, name: str, *, choosing: bool = True) -> Run:
+        """A fine-tune's run on the half that chooses, or on the other."""
+        halves, part = self.whole.halves, _CHOOSING if choosing else _HELD_OUT
+        folder = self.whole.folder / part / run_name("finetuned", name)
+        return self._asked(name, halves.choosing if choosing else halves.held_out, folder)
 
     def base(self) -> Run:
         folder = self.whole.folder / _HELD_OUT / BASE
@@ -226,6 +227,6 @@ def _halves(soup: Soup) -> dict[str, Any]:
     rows = {"choosing": soup.halves.choosing, "held_out": soup.halves.held_out}
     return {
         "seed": soup.settings.seed,
-        "by": (*soup.settings.cluster, IMAGE)[0],
+        "by": halved_by(soup.settings),
         "rows": {name: part.count(1) for name, part in rows.items()},
     }

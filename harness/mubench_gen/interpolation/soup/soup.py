@@ -12,14 +12,13 @@ from mubench_gen.console.progress import log
 from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import make_recipe
-from mubench_gen.interpolation.soup.halves import RowHalves, halve
+from mubench_gen.interpolation.soup.halves import RowHalves, halve, halved_by
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.items import planned
 from mubench_gen.plan.plan import OpenedData, Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.storage.run_folder import (
     choose_folder,
     run_name,
@@ -110,7 +109,7 @@ def open_soup(
             BASE: plan.weights.weights,
             **{name: digest_of(side) for name, side in sides.items()},
         },
-        halves=halve(plan.dataset, field=(*settings.cluster, IMAGE)[0], seed=settings.seed),
+        halves=halve(plan.dataset, field=halved_by(settings), seed=settings.seed),
         plan=plan,
         plugins=plugins,
         accept_vocabulary=accept_vocabulary,

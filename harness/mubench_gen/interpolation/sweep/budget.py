@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from mubench_gen.console.notes import note
-from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.halving import PoolItem, Search, pool_of, schedule, search
 from mubench_gen.interpolation.sweep.opened import Sweep
 from mubench_gen.interpolation.sweep.sample import sheet_under
 from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan, Selection
 from mubench_gen.runs.results import Run
@@ -39,12 +39,12 @@ def check_budget(sweep: Sweep) -> None:
     if sweep.budget is None:
         return
     whole = whole_of(sweep)
-    if not is_bounded(sweep):
+    if sweep.budget >= whole:
         note(f"The budget covers all {whole:,} answers of the sweep.")
         return
-    pool = pool_of(_items(sweep), seed=sweep.settings.seed)
-    room = min(map(len, pool.search))
-    schedule(len(sweep.plans), sweep.budget, _cost(sweep), room, whole=whole)
+    items = _items(sweep)
+    pool = pool_of(items, seed=sweep.settings.seed)
+    schedule(len(sweep.plans), sweep.budget, _cost(sweep, len(items)), pool.room, whole=whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Spent:
 def spend(sweep: Sweep, run_stop: RunStop) -> Spent:
     """Search by the budget. `run_stop`: runs the plans of a stop, and asks what is not answered."""
     assert sweep.budget is not None
-    pool = pool_of(_items(sweep), seed=sweep.settings.seed)
+    every = _items(sweep)
+    pool = pool_of(every, seed=sweep.settings.seed)
     stops = {stop.name: stop for stop in sweep.plans}
     asked: dict[str, set[str]] = {name: set() for name in stops}
     runs: dict[Stop, list[Run]] = {}
@@ -81,7 +82,8 @@ def spend(sweep: Sweep, run_stop: RunStop) -> Spent:
         return list(np.mean(means, axis=0).tolist())
 
     ends = [stop.name for stop in sweep.plans if stop.end]
-    found = search(list(stops), ends, ask, pool, budget=sweep.budget, cost=_cost(sweep))
+    cost = _cost(sweep, len(every))
+    found = search(list(stops), ends, ask, pool, budget=sweep.budget, cost=cost)
     ordered = {stop: runs[stop] for stop in sweep.plans}
     return Spent(found, ordered, frozenset(pool.confirming(found.confirmed // 2)))
 
@@ -105,9 +107,8 @@ def drawn_with(sample: Sample, fields: Sequence[str]) -> str:
     return cluster_of(facts, field)
 
 
-def _cost(sweep: Sweep) -> int:
-    """Answers that an item takes of each α: one in each cell, order and repeat."""
-    items = len(_items(sweep))
+def _cost(sweep: Sweep, items: int) -> int:
+    """Answers that one of so many items takes of each α: one in each cell, order and repeat."""
     return -(-sum(sweep.conditions.counts().values()) // items)
 
 
@@ -124,15 +125,11 @@ def _selected(sweep: Sweep, stop: Stop, items: set[str]) -> list[Plan]:
 
 def stored_search(results: Mapping[str, Any], folder: Path) -> Search | None:
     """That of a sweep's stored results; None of a sweep without a budget."""
-    from pydantic import TypeAdapter, ValidationError
-
     stored = results.get("search")
     if stored is None:
         return None
-    try:
-        return TypeAdapter(Search).validate_python(stored)
-    except ValidationError:
-        raise RunFolderError(
-            f"{folder}: what the budget was spent on is not as this version has it: type the "
-            "sweep's command again, which asks only what is missing."
-        ) from None
+    otherwise = (
+        f"{folder}: what the budget was spent on is not as this version has it: type the "
+        "sweep's command again"
+    )
+    return read_as(Search, stored, otherwise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -114,22 +115,40 @@ def cross_fitted(halves: Halves, *, seed: int, repeats: int = REPEATS) -> CrossF
     clusterings the folds are of the first: items in two folds may share a cluster of the second.
     """
     _, images, alphas = halves.sums.shape
-    folds = min(FOLDS, images)
-    generator = np.random.default_rng([seed, 8])
     used = np.zeros((images, alphas))
+    for drawn in refolded(halves.sums, halves.sizes, seed=seed, repeats=repeats):
+        if drawn is None:
+            return None
+        best = np.round(drawn.means, 12).argmax(axis=1)  # of equal means the nearest to the base
+        used[np.arange(images), best[drawn.fold]] += 1 / repeats
+    scored = ((used * halves.sums).sum(axis=(1, 2)) / halves.sizes.sum(axis=1)).mean()
+    return CrossFitted(float(scored), used.mean(axis=0), min(FOLDS, images), repeats)
+
+
+class Folds(NamedTuple):
+    """Images in folds. fold: of each image; means: on the images of all other folds, of both
+    halves, (…, folds, α)."""
+
+    fold: Codes
+    means: Floats
+
+
+def refolded(sums: Floats, sizes: Floats, *, seed: int, repeats: int) -> Iterator[Folds | None]:
+    """The folds of `cross_fitted`, drawn again and again; None where the images of the other folds
+    lack a half. `sums` (…, 2, images, α) and `sizes` as in `Halves`."""
+    images = sums.shape[-2]
+    folds, generator = min(FOLDS, images), np.random.default_rng([seed, 8])
     for _ in range(repeats):
         fold = generator.permutation(images) % folds
-        apart = np.eye(folds)[fold]  # (images, folds)
-        sums = np.einsum("if,hia->hfa", apart, halves.sums, optimize=True)
-        sizes = halves.sizes @ apart
-        left = sizes.sum(axis=1, keepdims=True) - sizes
+        of_fold = np.eye(folds)[fold]  # (images, folds)
+        by_fold = np.einsum("if,...hia->...hfa", of_fold, sums, optimize=True)
+        sizes_of = sizes @ of_fold
+        left = sizes_of.sum(axis=1, keepdims=True) - sizes_of
         if left.min() < 1:
-            return None
-        means = ((sums.sum(axis=1, keepdims=True) - sums) / left[:, :, None]).mean(axis=0)
-        best = np.round(means, 12).argmax(axis=1)  # of equal means the nearest to the base
-        used[np.arange(images), best[fold]] += 1 / repeats
-    scored = ((used * halves.sums).sum(axis=(1, 2)) / halves.sizes.sum(axis=1)).mean()
-    return CrossFitted(float(scored), used.mean(axis=0), folds, repeats)
+            yield None
+            return
+        others = by_fold.sum(axis=-2, keepdims=True) - by_fold
+        yield Folds(fold, (others / left[:, :, None]).mean(axis=-3))
 
 
 def gain_over(
@@ -155,12 +174,17 @@ def equally_good(halves: Halves, *, seed: int) -> list[int]:
     """
     means, kept = halves.means, list[int]()
     for place in range(len(means)):
-        rows, freedom = halves.apart(place)
-        error = np.sqrt((rows**2).sum(axis=0))
-        above = np.round(means - means[place], 12)
-        sure = (error < _NONE) & (above > 0)
-        noisy = error >= _NONE
-        limit = max_of_normals(rows[:, noisy], freedom, seed=seed, two_sided=False)
-        if not sure.any() and not (above[noisy] > limit * error[noisy]).any():
+        if not is_below(means - means[place], halves.apart(place), seed=seed):
             kept.append(place)
     return kept
+
+
+def is_below(above: Floats, known: Apart, *, seed: int) -> bool:
+    """Whether an α is surely below another; `above`: by how much the others are above it, and
+    `known` of the same differences."""
+    rows, freedom = known
+    error, gap = np.sqrt((rows**2).sum(axis=0)), np.round(above, 12).ravel()
+    noisy = error >= _NONE
+    limit = max_of_normals(rows[:, noisy], freedom, seed=seed, two_sided=False)
+    sure = (error < _NONE) & (gap > 0)
+    return bool(sure.any() or (gap[noisy] > limit * error[noisy]).any())

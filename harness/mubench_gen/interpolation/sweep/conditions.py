@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from mubench_gen.ablation.axes import Condition, conditions_of
 from mubench_gen.ablation.grid import (
+    OF_CHATS,
     Grid,
     StudySettings,
     check_size,
@@ -147,7 +148,7 @@ def open_conditions(axes: StudySettings, settings: Settings, plugins: Plugins) -
 
 
 def _check_kind(axes: StudySettings, plan: Plan) -> None:
-    varied = [axis for axis in ("labels", "system", "image", "shots") if getattr(axes, axis)]
+    varied = [axis for axis in OF_CHATS if getattr(axes, axis)]
     if plan.spec.kind == "contrastive" and varied:
         raise SettingError(
             f"--axis {varied[0]}=… is for chat prompts; {plan.model.card.label} is contrastive and "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.interpolation.sweep.choice import FOLDS, REPEATS, Apart, Halves, apart
+from mubench_gen.interpolation.sweep.choice import REPEATS, Apart, Halves, apart, is_below, refolded
 from mubench_gen.interpolation.sweep.sample import Sample
 from mubench_gen.scores.joint import largest_of_normals, max_of_normals
 from mubench_gen.scores.paired import weights_of
@@ -139,21 +139,11 @@ def one_for_all(sample: Sample) -> OneForAll:
         one = _apart(differences.reshape(len(differences), -1), sample)
         if place in wanted:
             known[place] = one
-        if not _is_below(means - means[place], one, seed=sample.seed):
+        if not is_below(means - means[place], one, seed=sample.seed):
             common.append(sample.alphas[place])
     here = np.round(means, 12).max(axis=0) - np.round(means[best], 12)
     regrets = None if chosen is None else _regrets(chosen, known, here, means.shape, sample.seed)
     return OneForAll(sample.alphas[best], tuple(common), regrets)
-
-
-def _is_below(above: Floats, known: Apart, *, seed: int) -> bool:
-    """Whether an α is surely below another under one of the conditions; `above` (α, conditions):
-    by how much the others are above it (Hsu 1984, over all conditions at once)."""
-    rows, freedom = known
-    error, gap = np.sqrt((rows**2).sum(axis=0)), np.round(above, 12).ravel()
-    noisy = error >= _NONE
-    limit = max_of_normals(rows[:, noisy], freedom, seed=seed, two_sided=False)
-    return bool(((error < _NONE) & (gap > 0)).any() or (gap[noisy] > limit * error[noisy]).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +161,12 @@ def chosen_by_condition(
     """As `choice.cross_fitted`, with the same folds. None if others cannot choose."""
     sums, sizes = np.stack([one.sums for one in conditions]), conditions[0].sizes
     count, _, images, alphas = sums.shape
-    folds, generator = min(FOLDS, images), np.random.default_rng([seed, 8])
     used, pairs = np.zeros((count, images, alphas)), np.zeros((count, alphas, alphas))
     each = np.arange(images)
-    for _ in range(repeats):
-        fold = generator.permutation(images) % folds
-        of_fold = np.eye(folds)[fold]  # (images, folds)
-        by_fold = np.einsum("if,chia->chfa", of_fold, sums, optimize=True)
-        sizes_of = sizes @ of_fold
-        left = sizes_of.sum(axis=1, keepdims=True) - sizes_of
-        if left.min() < 1:
+    for drawn in refolded(sums, sizes, seed=seed, repeats=repeats):
+        if drawn is None:
             return None
-        means = ((by_fold.sum(axis=2, keepdims=True) - by_fold) / left[:, :, None]).mean(axis=1)
+        fold, means = drawn  # means (conditions, folds, α)
         own = np.round(means, 12).argmax(axis=2)  # (conditions, folds)
         one = np.round(means.mean(axis=0), 12).argmax(axis=1)  # (folds,)
         for place in range(count):

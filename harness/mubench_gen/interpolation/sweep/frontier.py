@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
-from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
 from mubench_gen.interpolation.sweep.mixes import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
@@ -22,6 +22,7 @@ from mubench_gen.interpolation.sweep.parts import (
 )
 from mubench_gen.interpolation.sweep.sheet import Sheet
 from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.report.figures.studies import number_of
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
@@ -96,7 +97,7 @@ class Frontier:
         other half."""
         halves = zip(self.of(IN_DOMAIN), self.of(REST), strict=True)
         kept = undominated([(inside.accuracy, rest.accuracy) for inside, rest in halves])
-        return tuple(alpha for alpha, stays in zip(self.alphas, kept, strict=True) if stays)
+        return tuple(compress(self.alphas, kept))
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "pareto": self.pareto, "confidence": 0.95}
@@ -105,20 +106,15 @@ class Frontier:
 def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
     """The frontier of a sweep's stored results. RunFolderError where there is none yet, or one of
     a version that stored less."""
-    from pydantic import TypeAdapter, ValidationError
-
     stored = dict(results.get("frontier") or {})
     for derived in ("confidence", "pareto"):
         stored.pop(derived, None)
     stored["points"] = [{**point, "at": number_of(point)} for point in stored.get("points") or ()]
-    try:
-        return TypeAdapter(Frontier).validate_python(stored)
-    except ValidationError:
-        what = "are not as this version has them" if stored else "are not there yet"
-        raise RunFolderError(
-            f"{folder}: the sweep's results {what}: type its command again, which asks only what "
-            "is missing."
-        ) from None
+    there = bool(results.get("frontier"))
+    what = "are not as this version has them" if there else "are not there yet"
+    return read_as(
+        Frontier, stored, f"{folder}: the sweep's results {what}: type its command again"
+    )
 
 
 def sheet_of(runs: Sequence[Run], stops: Sequence[Stop]) -> Sheet:

@@ -37,6 +37,11 @@ class Pool:
     search: tuple[tuple[str, ...], tuple[str, ...]]
     confirm: tuple[tuple[str, ...], tuple[str, ...]]
 
+    @property
+    def room(self) -> int:
+        """The items of the smaller half of those that choose."""
+        return min(map(len, self.search))
+
     def first(self, count: int) -> list[str]:
         """So many items of each half of those that choose."""
         return [*self.search[0][:count], *self.search[1][:count]]
@@ -137,10 +142,9 @@ def search(
 
     `names`: from the base on; of equal means the earlier stays. `cost`: answers an item.
     """
-    room = min(map(len, pool.search))
     answers = dict.fromkeys(names, 0)
     left, before, rounds = list(names), 0, []
-    for count in schedule(len(names), budget, cost, room):
+    for count in schedule(len(names), budget, cost, pool.room):
         items = pool.first(count)
         means = dict(zip(left, ask(left, items), strict=True))
         for name in left:

@@ -12,12 +12,10 @@ import numpy as np
 from mubench_gen.errors import UsageError
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts
 from mubench_gen.interpolation.merge.lora import LoraTensor, adapt_tensors
-from mubench_gen.interpolation.merge.tensors import TORCH_NAMES, Array, chunks
+from mubench_gen.interpolation.merge.tensors import NAMED, Array, chunks
 
 if TYPE_CHECKING:
     import torch
-
-_NAMES = {name: dtype for dtype, name in TORCH_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class _InMemory:
     @property
     def dtype(self) -> str:
         name = str(self.tensor.dtype).removeprefix("torch.")
-        return _NAMES.get(name, name)
+        return NAMED.get(name, name)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -20,13 +20,12 @@ Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _HOW = {
-    "parse": "ask again with --readout logprob, which stores the probability of each label",
-    "choice": "ask again with --readout logprob, which stores the probability of each label",
     "cloze": "its scores are means of log-probabilities by token, no distribution over the "
     "options; ask again with --readout logprob",
     "similarity": "the model does not say how its similarities become probabilities: let its "
     "plugin give a scoring (docs/plugins.md)",
 }
+_ASK_AGAIN = "ask again with --readout logprob, which stores the probability of each label"
 READOUTS = ("similarity", "logprob")  # those whose records have probabilities
 
 
@@ -58,7 +57,7 @@ class Chances:
     def check(self) -> None:
         """SettingError where answers have no probabilities, with what to type."""
         for readout, count in self.lacking.most_common(1):
-            how = _HOW.get(readout, _HOW["parse"])
+            how = _HOW.get(readout, _ASK_AGAIN)
             raise SettingError(
                 f"{self.name}: {count:,} of {self.n:,} answers have no probabilities of the "
                 f"options (read-out {readout}), and without them outputs cannot be mixed: {how}, "

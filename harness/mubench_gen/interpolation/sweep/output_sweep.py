@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import SettingError
-from mubench_gen.interpolation.document import A_SWEEP, locked_document
 from mubench_gen.interpolation.merge.alphas import folder_name, parse_alphas, spelled
 from mubench_gen.interpolation.sweep.domain import domain_of, domain_of_run
 from mubench_gen.interpolation.sweep.frontier import Frontier
@@ -28,6 +27,7 @@ from mubench_gen.plan.plan import OpenedData, Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
+from mubench_gen.runs.documents import A_SWEEP, locked_document
 from mubench_gen.runs.packs import SUFFIX
 from mubench_gen.runs.results import Run, load_run
 from mubench_gen.scores.item_clusters import check_of_items

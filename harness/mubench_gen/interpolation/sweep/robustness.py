@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,7 @@ def robustness(sample: Sample, *, adjust: Adjust) -> Robustness | None:
         transforms=tuple(names),
         clean=tuple((weights @ clean).tolist()),
         drops=tuple(drops),
-        pareto=tuple(alpha for alpha, stays in zip(sample.alphas, kept, strict=True) if stays),
+        pareto=tuple(compress(sample.alphas, kept)),
     )
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from mubench_gen.ablation.grid import variants
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
-from mubench_gen.interpolation.document import A_SWEEP, locked_document
 from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
@@ -41,6 +40,7 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
+from mubench_gen.runs.documents import A_SWEEP, locked_document
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.dependence import (
     Interaction,
     OneForAll,
@@ -22,6 +20,7 @@ from mubench_gen.interpolation.sweep.parts import HALVES, IN_DOMAIN, REST
 from mubench_gen.interpolation.sweep.robustness import Robustness, robustness
 from mubench_gen.interpolation.sweep.sample import Floats, Sample
 from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
 
@@ -103,21 +102,17 @@ def _under(sheet: Sheet, table: Table, name: str, levels: Mapping[str, str]) -> 
         points=tuple(sheet.placed(point) for part in halves.values() for point in part),
         chosen=table.chosen(),
         beats_both=beats_both(halves[HALVES[2]]),
-        pareto=tuple(np.array(table.names)[kept].tolist()),
+        pareto=tuple(compress(table.names, kept)),
     )
 
 
 def stored_conditions(results: Mapping[str, Any], folder: Path) -> ByCondition | None:
     """Those of a sweep's stored results; None of a sweep without conditions."""
-    from pydantic import TypeAdapter, ValidationError
-
     stored = results.get("by_condition")
     if stored is None:
         return None
-    try:
-        return TypeAdapter(ByCondition).validate_python(stored)
-    except ValidationError:
-        raise RunFolderError(
-            f"{folder}: the results by condition are not as this version has them: type the "
-            "sweep's command again, which asks only what is missing."
-        ) from None
+    otherwise = (
+        f"{folder}: the results by condition are not as this version has them: type the "
+        "sweep's command again"
+    )
+    return read_as(ByCondition, stored, otherwise)
