@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.stances import denied_on_line
@@ -22,10 +23,15 @@ NOUNS = (
     "respuesta", "opción", "opcion",  # Spanish
     "resposta", "opção", "alternativa",  # Portuguese
 )  # fmt: skip
+DECLARES = cues(
+    "answer* ans final opt option* choice* solution conclusion antwort* reponse* bonne respuesta*"
+    " opcion* resposta* alternativa*"
+)
 _CJK_CUES = (
     "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢",
     "回答", "答:", "正確答案", "解答",
 )  # fmt: skip
+BEYOND_ASCII = cues("")
 _CJK_LINK = re.compile(
     r"(?:的?选项|选择)?\s*(?:应该|应当|应|就|可能|最终|最后)?\s*(?:选择?|是|为|為|は|:|=|\]|\)|\"|\s)+"
 )

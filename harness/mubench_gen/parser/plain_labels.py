@@ -9,11 +9,18 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.choices import Choices
-from mubench_gen.parser.chosen import CHANGE_WORDS, CHOOSES, RETRACTS
-from mubench_gen.parser.correct import CORRECT_WORDS
-from mubench_gen.parser.declared import NOUNS
-from mubench_gen.parser.declared_abroad import ASCII_NOUNS
-from mubench_gen.parser.keys import ARTICLES, SPECIES, text_key
+from mubench_gen.parser.chosen import (
+    CHANGE_WORDS,
+    CHOICE_WORDS,
+    CHOOSES,
+    RETRACTION_WORDS,
+    RETRACTS,
+)
+from mubench_gen.parser.correct import CORRECT_WORDS, SAID_CORRECT
+from mubench_gen.parser.cues import cues_in
+from mubench_gen.parser.declared import DECLARES, NOUNS
+from mubench_gen.parser.declared_abroad import ASCII_NOUNS, DECLARES_ABROAD
+from mubench_gen.parser.keys import ARTICLES, SPECIES, starts_of, text_key
 from mubench_gen.parser.names import SIZE, may_be_epithet
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
@@ -23,6 +30,7 @@ from mubench_gen.types import Answer
 _CUES = tuple(
     sorted(filter(str.isascii, {*NOUNS, *ASCII_NOUNS, *CHOOSES, *RETRACTS, *CHANGE_WORDS} - {"so"}))
 )
+_SAYS_MORE = DECLARES | DECLARES_ABROAD | CHOICE_WORDS | RETRACTION_WORDS  # none without these
 _SO = re.compile(r"(?<![a-z])so(?![a-z])")
 _SIGNS = (*"<?{[\\\x00", "~~", "://", "x)", "X)")  # of forms that have rules of their own
 _LEADING = re.compile(r"\s{0,9}\(?([A-Z])[).:]\.?[ \t]{1,3}(?=[A-Za-z0-9$])")
@@ -30,6 +38,8 @@ _NAMED = re.compile(
     r"(?:answer|option)(?: is:?|:)\s{1,3}\(?([A-Z])[).:]\.?(?:[ \t]{1,3}(?=[A-Za-z0-9$])|\s*$)",
     re.IGNORECASE,
 )
+_MAY_LEAD = re.compile(r"[\W_]{0,24}[A-Z][^A-Za-z]")  # in every reply that `_LEADING` matches
+_NAMES = ("answer", "option")
 _BEFORE = re.compile(
     r"(?:^\s{0,3}|[.,\n]\s{1,2})(?:(?:so|thus|therefore|hence),? )?(?:the |my )?"
     r"(?:correct |final |best )?$"
@@ -59,6 +69,8 @@ def read_label(reply: str, choices: Choices) -> Answer | None:
     """The option whose label begins the reply or is declared in it; None if it is not plain."""
     labels = choices.labels
     if len(reply) > _LONG or labels.longest != 1 or labels.labels[0] != "A":
+        return None
+    if not _MAY_LEAD.match(reply) and not any_in(_NAMES, reply.lower()):
         return None
     text = reply if reply.isascii() else fold(reply)
     if text.endswith(("</s>", "</s>\n")):
@@ -97,9 +109,11 @@ def _stands(text: str, found: re.Match[str], index: int, rule: str, choices: Cho
     rest = text[found.end() :]
     low = rest.lower()
     leads = rule == "leading_label"
-    if any_in(_CUES, low) or ("so" in low and _SO.search(low)):
+    said = cues_in(low)
+    if said & _SAYS_MORE and (any_in(_CUES, low) or ("so" in low and _SO.search(low))):
         return False
-    if any_in(CORRECT_WORDS, low) and _CAPITAL.search(rest) and _IS.search(low):
+    corrects = said & SAID_CORRECT and any_in(CORRECT_WORDS, low)
+    if corrects and _CAPITAL.search(rest) and _IS.search(low):
         return False
     if "\n" in text and _is_list(text.lower(), low):
         return False
@@ -149,11 +163,16 @@ def _is_option(low: str, choices: Choices) -> bool:
     if after is not None and after[0] in _NO_TEXT:
         return True
     places = [found.start() for found in (first[0], after) if found is not None]
-    if not any(low.startswith(choices.starts, place) for place in places):
+    near = [
+        option
+        for option in choices.written()
+        if any(low.startswith(starts_of(option), place) for place in places)
+    ]
+    if not near:
         return False
     words = words_of(low[: choices.room])
     texts = [_squeezed(words), _squeezed(words[1:])] if after else [_squeezed(words)]
-    return any(text.startswith(text_key(option)) for text in texts for option in choices.written())
+    return any(text.startswith(text_key(option)) for text in texts for option in near)
 
 
 def _squeezed(words: list[str]) -> str:

@@ -61,11 +61,13 @@ def segments(text: str, choices: Choices) -> list[str]:
     """The reply cut where another question begins; blanks keep each part's offset."""
     if "\n" not in text and "<" not in text and "[" not in text:
         return [text]
-    cuts = {found.start() for found in _NEXT.finditer(text)}
+    cuts = set()
     if any_in(_END_SIGNS, text):
-        cuts.update(found.start() for found in _END.finditer(text))
-    if "\nA" in text or "\n(A" in text or "\n " in text:
-        cuts.update(_own_questions(text, choices))
+        cuts = {found.start() for found in _END.finditer(text)}
+    if "\n" in text:
+        cuts.update(found.start() for found in _NEXT.finditer(text))
+        if "\nA" in text or "\n(A" in text or "\n " in text:
+            cuts.update(_own_questions(text, choices))
     if not cuts:
         return [text]
     edges = [0, *sorted(cuts)[:8], len(text)]
