@@ -18,6 +18,7 @@ _META = re.compile(
 _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
+BEFORE_HEAD = " ([{\"'*$"  # before the first character of a text
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
 _ARTICLE_STARTS = ("the", "a")
 
@@ -37,6 +38,7 @@ class Choices:
         "_by_length",
         "_cased",
         "_further",
+        "_heads",
         "_keys",
         "_letters",
         "_lowered",
@@ -61,6 +63,7 @@ class Choices:
         self._cased: dict[str, str] = {}  # key → what a text must begin with: "IF", "E."
         self._starts: tuple[str, ...] | None = None
         self._letters: set[str] | None = None
+        self._heads: str | None = None
         self._further: bool | None = None
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
@@ -189,6 +192,14 @@ class Choices:
         if self._lowered is None:
             self._lowered = "\n".join(self.written()).lower()
         return self._lowered
+
+    @property
+    def heads(self) -> str:
+        """The first characters of all that an option may be written as, in capitals."""
+        if self._heads is None:
+            firsts = (text.lstrip(BEFORE_HEAD)[:1] or " " for text in self.written())
+            self._heads = "".join(firsts).upper()
+        return self._heads
 
     def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""

@@ -28,7 +28,7 @@ CHOOSES = (
 )  # fmt: skip
 CHOICE_WORDS = cues(
     "choose chose select selected pick picked go going opt vote prefer settle decide lean leaning"
-    " favor favour must has answer say therefore thus hence so conclusion likely probably elijo"
+    " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
     " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
     " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
     " opto"

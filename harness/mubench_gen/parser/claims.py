@@ -37,7 +37,7 @@ _NONE_OF = re.compile(
     r"|\b(?:wrong|incorrect|excluded|eliminated|ruled out)(?: options?| answers?)?: [(\[\"']{0,2}$"
 )
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
-SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
+SENTENCE = re.compile(r"[!?\n.](?!(?<=\.)\S)")  # a point in a number or a name ends none
 # After a refusal, only what follows one of these is an answer.
 _YET = re.compile(
     r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"

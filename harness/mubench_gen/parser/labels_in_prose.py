@@ -125,10 +125,25 @@ def _is_in_formula(text: str, start: int) -> bool:
 
 def _free_standing(reply: ReplyText, start: int) -> bool:
     """Whether the word before can lead to an answer: not so in "vitamin C"."""
+    before = reply.low[max(0, start - 24) : start]
+    if before.isascii():
+        return _leads(before)
     word = _WORD_BEFORE.search(reply.low, max(0, start - 24), start)
     if word is None or not word[1].isascii() or word[1] in LEADS:
         return True
     return word[1].endswith("ly")
+
+
+def _leads(before: str) -> bool:
+    """The same of ASCII, without the pattern: what is before a label is looked at most often."""
+    before = before.removesuffix("\n")
+    bare = before.rstrip(" \"'")
+    if not 0 < len(before) - len(bare) < 4 or not bare[-1:].isalpha():
+        return True
+    at = len(bare)
+    while at and bare[at - 1].isalpha():
+        at -= 1
+    return bare[at:] in LEADS or bare.endswith("ly")
 
 
 def _marks_item(text: str, start: int, end: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import Choices
+from mubench_gen.parser.choices import BEFORE_HEAD, Choices
 from mubench_gen.parser.chosen import (
     CHANGE_WORDS,
     CHOICE_WORDS,
@@ -70,13 +70,13 @@ def read_label(reply: str, choices: Choices) -> Answer | None:
     labels = choices.labels
     if len(reply) > _LONG or labels.longest != 1 or labels.labels[0] != "A":
         return None
-    if not _MAY_LEAD.match(reply) and not any_in(_NAMES, reply.lower()):
-        return None
     text = reply if reply.isascii() else fold(reply)
     if text.endswith(("</s>", "</s>\n")):
         text = text.rstrip()[:-4]
     if text.startswith("<s>"):
         text = f"   {text[3:]}"
+    if not _MAY_LEAD.match(text) and not any_in(_NAMES, text.lower()):
+        return None
     if not text.isascii() or any_in(_SIGNS, text) or text.count("%") > 1:
         return None
     shown = strip_markup(text)
@@ -181,8 +181,11 @@ def _squeezed(words: list[str]) -> str:
 
 def _begins_an_option(label: str, low: str, choices: Choices) -> bool:
     """Whether the letter may be an option's first word, or abbreviate it as in "E. coli"."""
+    heads = choices.heads
+    if heads.isascii() and heads.isalnum() and label not in heads:
+        return False
     for text in choices.written():
-        first = text.lstrip(" ([{\"'*$")[:2]
+        first = text.lstrip(BEFORE_HEAD)[:2]
         if not (first[:1].isascii() and first[:1].isalnum()):
             return True
         if first[0].upper() == label:
