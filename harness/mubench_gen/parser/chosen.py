@@ -18,7 +18,8 @@ CHOOSES = (
     "lean to", "leaning to", "lean towards", "leaning towards", "lean toward", "in favor of",
     "in favour of",
     "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
-    "answer with", "i'd say", "would say", "therefore", "thus", "hence", "so", "conclusion",
+    "answer with", "i'd say", "would say", "i favour", "i favor", "my call is", "my pick is",
+    "my vote is", "therefore", "thus", "hence", "so", "conclusion",
     "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
     "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo", "creo que es", "acho que é",
     "pense que c'est", "crois que c'est", "glaube, es ist", "denke, es ist", "penso che sia",
@@ -31,14 +32,15 @@ CHOICE_WORDS = cues(
     " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
     " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
     " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
-    " opto"
+    " opto call pick"
 )
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
     ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
      "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for",
      "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
-     "i'd say", "would say")
+     "i'd say", "would say",
+     "i favour", "i favor", "my call is", "my pick is", "my vote is")
 )  # fmt: skip
 _TEXT_ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based"

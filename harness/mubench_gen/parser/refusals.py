@@ -19,7 +19,7 @@ _ANSWERING = (
 )
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
-    r"|i (?:do not|don't) (?:know|have)|no idea|not sure"
+    r"|i (?:do not|don't) (?:know(?! what (?:is|else)\b)|have)|no idea|not sure"
     r"|(?:not|n't) (?:enough|sufficient) (?:\w+ )?(?:information|context|detail|evidence)"
     r"|insufficient (?:information|context|detail)"
     rf"|no (?:{_IMAGE})s? (?:was|is|were|are|has been|have been|(?:seems?|appears?) to be"
