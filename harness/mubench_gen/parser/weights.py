@@ -94,7 +94,8 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
 def _values(reply: ReplyText) -> _Weights:
     """The numbers and verdicts behind options' names: "A: 0.1", "nucleus": "no"."""
     weights = _Weights()
-    for number in islice(_NUMBER.finditer(reply.marked), MANY):
+    numbers = list(islice(_NUMBER.finditer(reply.marked), MANY))
+    for number in numbers if len(numbers) > 1 else ():
         start = _name_start(reply.marked, number.start())
         option = _named(reply, reply.marked[start : number.start()])
         weights.add(option, number[1] or _verdict(number), start, number.start())
