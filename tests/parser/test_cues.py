@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.parser import plain_labels, reply_text
+from mubench_gen.parser import plain_labels, reply_text, rules
 from mubench_gen.parser.choices import choices_for
 from mubench_gen.parser.conformance.corpus import FILES, LabelledText, shipped
-from mubench_gen.parser.cues import ALL, GROUPS, cues_in
+from mubench_gen.parser.cues import _LONGEST, ALL, GROUPS, cues_in
 from mubench_gen.parser.parse import parse_answer
 from mubench_gen.parser.reply_text import ReplyText
 from mubench_gen.parser.rules import NEEDS
@@ -81,6 +81,15 @@ def test_every_match_of_a_pattern_holds_one_of_its_cues(
         assert cues_in(text) & bit, f"{text!r} holds none of {words!r}"
 
 
+def test_cues_at_both_ends_of_a_word_without_end_are_found() -> None:
+    assert all(len(word) < _LONGEST for words, _ in GROUPS for word in words.split())
+    long = "x" * 100_000
+
+    assert cues_in(f"exclud{long}") & cues_in("excluded")
+    assert cues_in(f"{long}label") & cues_in("label")
+    assert not cues_in(long)
+
+
 def test_a_cue_is_a_whole_word_or_begins_or_ends_one_or_is_in_one() -> None:
     said = cues_in("isn't it excluded?")
 
@@ -106,7 +115,7 @@ def test_the_labelled_replies_are_read_alike_if_all_rules_are_tried(
 ) -> None:
     rows = list(_rows())
     read = [parse_answer(r.reply, r.options, r.labels, complete=r.complete) for r in rows]
-    for module in (reply_text, plain_labels):
+    for module in (reply_text, plain_labels, rules):
         monkeypatch.setattr(module, "cues_in", lambda low: ALL)
 
     for row, answer in zip(rows, read, strict=True):

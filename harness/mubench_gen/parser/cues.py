@@ -31,6 +31,7 @@ _MARKED: dict[str, int] = {}
 _SIGNS: dict[str, int] = {}
 _TABLES = {(False, False): _WHOLE, (False, True): _BEGINNINGS, (True, False): _ENDINGS}
 _KEPT = 65_536  # words whose groups are remembered
+_LONGEST = 32  # letters; longer words, as of a reply that loops, are not remembered
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MARKS = "'%=>"  # are left in words, so that the signs of these alone are found with them
 _SPACED = bytes(code if chr(code) in _LETTERS + _MARKS else 0x20 for code in range(256))
@@ -62,12 +63,13 @@ class _GroupsOf(dict[bytes, int]):
         bits = reduce(or_, (group for sign, group in _MARKED.items() if sign in text), 0)
         for run in _RUN.findall(text):
             bits |= _WHOLE.get(run, 0)
-            for at in range(1, len(run) + 1):
+            for at in range(1, min(len(run), _LONGEST) + 1):
                 bits |= _BEGINNINGS.get(run[:at], 0) | _ENDINGS.get(run[-at:], 0)
             for inside, group in _INSIDE.items():
                 if inside in run:
                     bits |= group
-        self[word] = bits
+        if len(word) <= _LONGEST:
+            self[word] = bits
         return bits
 
 

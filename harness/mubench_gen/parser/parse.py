@@ -9,7 +9,7 @@ from mubench_gen.parser.choices import Choices, choices_for
 from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.rules import OF_WHOLE, Tiers, strong, weak
+from mubench_gen.parser.rules import OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
@@ -68,13 +68,17 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
     for tier in tiers:
         text.floor = 0
         best: tuple[Verdict, str] | None = None
+        left_out: frozenset[Rule] = frozenset()
         for rule in tier:
+            if rule in left_out:
+                continue
             for verdict in rule(text):
                 if rule in OF_WHOLE and text.cut:
                     break
                 if best is None or _overrules(verdict, best[0]):
                     best = verdict, rule.__name__
                     text.floor = verdict.start if verdict.status != "out_of_range" else 0
+                    left_out = unneeded_behind(text)
         if best is not None:
             verdict, name = best
             if verdict.status == "answered":

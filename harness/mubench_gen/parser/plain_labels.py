@@ -162,11 +162,11 @@ def _is_option(low: str, choices: Choices) -> bool:
     after = first[1] if len(first) > 1 and first[0][0] in ARTICLES else None
     if after is not None and after[0] in _NO_TEXT:
         return True
-    places = [found.start() for found in (first[0], after) if found is not None]
+    at, then = first[0].start(), first[0 if after is None else 1].start()
     near = [
         option
         for option in choices.written()
-        if any(low.startswith(starts_of(option), place) for place in places)
+        if low.startswith(starts := starts_of(option), at) or low.startswith(starts, then)
     ]
     if not near:
         return False

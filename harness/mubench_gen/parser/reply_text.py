@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.completeness import looks_cut
-from mubench_gen.parser.cues import cues, cues_in
+from mubench_gen.parser.cues import ALL, cues, cues_in
 from mubench_gen.parser.mentions import mentions
 from mubench_gen.parser.text import any_in, lower, strip_markup
 from mubench_gen.parser.tokens import Tokens, tokenize
@@ -25,7 +25,7 @@ _AROUND = 240  # characters on either side that words around a mention are looke
 # Signs of the reply with its markup, which no scan of its words finds.
 BRACES, TAGS, BOXES = cues(""), cues(""), cues("")
 _MARKED = (("{", BRACES), ("<", TAGS), ("boxed", BOXES))
-_LONG = 600  # characters of which a stretch is looked at by itself
+_LONG = 600  # characters; of longer replies each stretch is looked at by itself
 MANY = 256  # matches of one kind to examine; only a reply that loops has more
 
 
@@ -88,7 +88,8 @@ class ReplyText:
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
-        self.cues = cues_in(self.low)  # the groups of cue words that the reply holds words of
+        # The groups of cue words that the reply holds words of; a long one holds most of them.
+        self.cues = cues_in(self.low) if len(marked) < _LONG else ALL
         for sign, bit in _MARKED:
             if sign in marked:
                 self.cues |= bit
@@ -128,7 +129,7 @@ class ReplyText:
         return f"{before}{said}{behind}", len(before), len(before) + len(said)
 
     def cues_about(self, start: int, end: int) -> int:
-        """The groups that a stretch of the reply holds words of; of all of it if it is short."""
+        """The groups that a stretch holds words of; of the whole reply where it is short."""
         if len(self.low) < _LONG:
             return self.cues
         return cues_in(self.low[start:end])

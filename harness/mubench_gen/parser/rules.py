@@ -26,6 +26,7 @@ from mubench_gen.parser.correct import (
     item_marked_correct,
     said_correct,
 )
+from mubench_gen.parser.cues import ALL, cues_in
 from mubench_gen.parser.declared import BEYOND_ASCII, DECLARES, declared_answer, declared_cjk
 from mubench_gen.parser.declared_abroad import DECLARES_ABROAD, declared_abroad
 from mubench_gen.parser.identified import identified
@@ -165,6 +166,21 @@ WEIGH_CLAIMS: frozenset[Rule] = frozenset(
 )
 
 
+# Rules that read on from the last declaration, and from cue words near or behind it.
+_READ_ON: frozenset[Rule] = frozenset(
+    (
+        declared_answer,
+        declared_cjk,
+        declared_abroad,
+        chosen,
+        corrected,
+        said_correct,
+        item_marked_correct,
+    )
+)
+_NEAR = 256  # characters; no pattern of these rules goes further back
+
+
 def strong(reply: ReplyText) -> Tiers:
     """The strong tiers, less the rules that a reply without their cues has no use for."""
     return _tried(reply.cues & _ANY_NEED)[0]
@@ -174,6 +190,18 @@ def weak(reply: ReplyText) -> Tiers:
     """The weak tiers, less the rules that have nothing to read in the reply."""
     named = bool(labels_named(reply) or reply.mentions)
     return _tried(reply.cues & _ANY_NEED)[1 if named else 2]
+
+
+def unneeded_behind(reply: ReplyText) -> frozenset[Rule]:
+    """The rules that find no cue of theirs near or behind the last declaration of a long reply."""
+    if reply.cues != ALL or not reply.floor:
+        return frozenset()
+    return _unneeded(cues_in(reply.low[max(0, reply.floor - _NEAR) :]) & _ANY_NEED)
+
+
+@lru_cache(maxsize=8192)
+def _unneeded(cues: int) -> frozenset[Rule]:
+    return frozenset(rule for rule in _READ_ON if not NEEDS[rule] & cues)
 
 
 @lru_cache(maxsize=8192)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 
 from mubench_gen.parser.asides import is_plural
 from mubench_gen.parser.cues import cues
@@ -134,10 +134,10 @@ def ordered(reply: ReplyText) -> Iterator[Verdict]:
 def _values(reply: ReplyText) -> _Weights:
     """The numbers and verdicts behind options' names: "A: 0.1", "nucleus": "no"."""
     weights = _Weights()
-    said = _NUMBER.finditer(reply.marked)
+    numbers = list(islice(_NUMBER.finditer(reply.marked), MANY))
     if any_in(_SCORES, reply.low) and any_in(_DEGREES, reply.low):
-        said = chain(said, _HIGH.finditer(reply.marked))
-    for number in islice(said, MANY):
+        numbers += islice(_HIGH.finditer(reply.marked), MANY)
+    for number in numbers if len(numbers) > 1 else ():
         start = _name_start(reply.marked, number.start())
         option = _named(reply, reply.marked[start : number.start()])
         if not _is_share(reply, option, number.start()):
