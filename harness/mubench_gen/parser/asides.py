@@ -15,8 +15,10 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
     r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
-    r"|\b(?:between|outside(?: of)?|around|past)|\b(?:check|look|test) for|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
-    r"|\b(?:risk factors?|vaccin\w+|staging|treatment|therapy|nobel prize|defects?) (?:for|of|against)"
+    r"|\b(?:between|outside(?: of)?|around|past)|\b(?:check|look|test) for"
+    r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
+    r"|\b(?:risk factors?|vaccin\w+|staging|treatment|therapy|nobel prize|defects?) (?:for|of"
+    r"|against)"
     r"|\bto (?:identify|recogni[sz]e|diagnose|detect|avoid)|\b(?:history|suspicion|risk) of"
     r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
     r"(?: (?:an?|the))? [\"'(]?$"
@@ -30,7 +32,8 @@ _CANDIDATE = re.compile(
     r"|\b(?:question|options?|choices?|list)\b[^.;\n]{0,30}\b(?:mentions?|includes?|contains?"
     r"|lists?|asks?)\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     # What one might do.
-    r"|\b(?:could|should|might|may|can|would have to) (?:also )?(?:try|use|repeat|order|perform|apply"
+    r"|\b(?:could|should|might|may|can|would have to) (?:also )?(?:try|use|repeat|order|perform"
+    r"|apply"
     r"|add)\b"
     # What another picture would show.
     r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
@@ -79,7 +82,8 @@ _FROM = re.compile(
 )
 _TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
 _ELSEWHERE = re.compile(
-    r"\b(?:in|for|from|of|on) (?:the |my |your )?(?:previous|earlier|preceding|last) (?:image|picture"
+    r"\b(?:in|for|from|of|on) (?:the |my |your )?(?:previous|earlier|preceding|last) (?:image"
+    r"|picture"
     r"|micrograph|slide|question|case|example|one)\b[^.!?;\n]*$"
     r"|\bfor (?:comparison|reference)\b[^.!?;\n]*$|\bearlier,? (?:you|i) \w+[^.!?;\n]*$"
 )
@@ -97,9 +101,7 @@ _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
-MAY_BE_ASIDE = (
-    _EXEMPLIFIES | LISTS | _WOULDS | _TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
-)
+MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | _TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
@@ -166,12 +168,6 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
 def is_example(low: str, start: int) -> bool:
     """Whether a list of examples begins here: "cells such as"."""
     return _SUCH.search(low, max(0, start - _EXAMPLE_ROOM), start) is not None
-
-
-def _is_elsewhere(low: str, start: int) -> bool:
-    """Whether the sentence speaks of another image, or compares: "in the previous image, …"."""
-    before = low[max(0, start - _APART_ROOM) : start]
-    return any_in(_ELSEWHERE_WORDS, before) and _ELSEWHERE.search(before) is not None
 
 
 def _is_told_apart(low: str, start: int, end: int) -> bool:
@@ -271,7 +267,5 @@ def withdrawn_until(reply: ReplyText) -> tuple[int, bool]:
     """
     if not reply.cues & _WITHDRAWS:
         return 0, False
-    last = None
-    for last in _WITHDRAWN.finditer(reply.low):
-        pass
-    return (last.start(), last[1] is not None) if last else (0, False)
+    found = list(_WITHDRAWN.finditer(reply.low))
+    return (found[-1].start(), found[-1][1] is not None) if found else (0, False)

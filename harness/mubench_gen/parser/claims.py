@@ -34,12 +34,14 @@ _RULES_OUT = re.compile(
 )
 # "H&E, PAS and Giemsa, none of which fits"
 _NONE_BEHIND = re.compile(
-    r",? (?:and |but )?(?:none|neither)(?: of (?:them|these|those|which))? (?:of them )?(?:fit|match"
+    r",? (?:and |but )?(?:none|neither)(?: of (?:them|these|those|which))? (?:of them )?(?:fit"
+    r"|match"
     r"|is |are |appl|work|show|can|does|do )"
 )
 # Own questions, and the answers to them: "Nucleus? No."
 _ANSWERED = re.compile(
-    r"\s*(?:(yes|yep|yeah|indeed|correct|right|it (?:is|does)(?! not))|no|nope|not|it (?:is|does) not"
+    r"\s*(?:(yes|yep|yeah|indeed|correct|right|it (?:is|does)(?! not))|no|nope|not|it (?:is"
+    r"|does) not"
     r"|it (?:isn't|doesn't))\b"
 )
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")

@@ -137,7 +137,8 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
 # A row or line that ends with a verdict: "| mucus | no |", "nucleus: yes".
 _MARKED_LINE = re.compile(
     r"[:(>-] ?(?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌])[ )]*(?:\n|$)"
-    r"|  (?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌]) *(?:\n|$)| [✓✔✅✗✘❌] *(?:\n|$)"
+    r"|  (?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌]) *(?:\n|$)"
+    r"| [✓✔✅✗✘❌] *(?:\n|$)"
 )
 _LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(

@@ -12,12 +12,15 @@ from mubench_gen.parser.target import target_at
 
 # "That's a glomerulus", "consistent with PAS", "= monocyte", right before the option.
 _FRAME = re.compile(
-    r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure|organelle|tissue|stain"
+    r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
+    r"|organelle|tissue|stain"
     r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage)"
     r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents)"
     r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
-    r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for|with)"
-    r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose|(?:must|can only|has to) be)"
+    r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
+    r"|with)"
+    r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
+    r"|(?:must|can only|has to) be)"
     r"|\b(?:acquired|taken|produced|obtained|captured|recorded|made|imaged|viewed|seen|observed"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
@@ -42,11 +45,13 @@ _FITS = re.compile(
     r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice)|best|most (?:likely"
     r"|plausible"
     r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
-    r"|it is|(?:was|were) used(?: here)?(?=[.,])|(?:made|produced|took) (?:this|the (?:image|picture)))"
+    r"|it is|(?:was|were) used(?: here)?(?=[.,])|(?:made|produced|took) (?:this|the (?:image"
+    r"|picture)))"
     r"(?!\w)"
 )
 _OPENS = re.compile(
-    r"[)\]\"']*,? ?(?:- |(?:because|since|as|given|judging|rather than|instead of|no doubt|obviously"
+    r"[)\]\"']*,? ?(?:- |(?:because|since|as|given|judging|rather than|instead of|no doubt"
+    r"|obviously"
     r"|clearly|for sure|without (?:a|any) doubt)\b)"
 )
 # "The cell embedded in the matrix is an osteocyte."

@@ -21,7 +21,8 @@ LEADS = frozenset(
         "definitely clearly certainly and or not than between of both either neither nor that it",
         "s its therefore so thus hence but then rather by labeled labelled marked called named",
         "letter leaves leaving favor favour in on the eliminate exclude rule out discard while",
-        "eliminates eliminated eliminating excludes excluded excluding reject rejects rejected see realise",
+        "eliminates eliminated eliminating excludes excluded excluding reject rejects rejected"
+        " see realise",
         "realize conclude",
         "best category class diagnosis except make makes making",
         "whereas because if answer answers answered ans option options choice choices correct",
@@ -104,9 +105,7 @@ def is_name(reply: ReplyText, start: int, end: int) -> bool:
     if after in ("+", "-") and text[end + 1 : end + 2] in ("]", ")"):
         return True  # an ion
     if after in (")", "]") and start and text[start - 1] in "([":
-        named = (
-            _is_abbreviation(reply, start) or _is_sized(reply, end) or reply.kept(_marks_others)
-        )
+        named = _is_abbreviation(reply, start) or _is_sized(reply, end) or reply.kept(_marks_others)
         return named and not _owns_text(reply, start, end)
     if after in (" ", "-") and _CELLS.match(reply.low, end):
         return any_text_at(reply, start) is None

@@ -19,9 +19,7 @@ _REASON = re.compile(
     r"\s*(?:this|you can tell|the reason|because|it is|it's|that is|both"
     r"|reasoning|here's why|in the (?:first|image))\b"
 )
-_BEGINS = re.compile(
-    r"(?:[.!?;\n][\s\"'*>-]*|, (?:and )?)(?:(?:the|an?)\s)?[\"']?$"
-)
+_BEGINS = re.compile(r"(?:[.!?;\n][\s\"'*>-]*|, (?:and )?)(?:(?:the|an?)\s)?[\"']?$")
 _PREFERS = re.compile(
     r"\b(?:more|most|best|better|correct|right|answer|whereas|while|but|however|contrast|hand)\b"
 )
@@ -46,7 +44,9 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     common = reply.choices.keys[found.option] in COMMON  # "Yes - the bar is there"
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return
-    if reply.low[found.end : found.end + 1] == "?" or (common and _OFFERS.match(reply.low, found.end)):
+    if reply.low[found.end : found.end + 1] == "?" or (
+        common and _OFFERS.match(reply.low, found.end)
+    ):
         return
     if is_kind(reply, found.start, found.end, found.option) or is_generic(reply, found):
         return

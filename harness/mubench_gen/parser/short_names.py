@@ -36,7 +36,10 @@ _PLAIN = frozenset(
     for word in line.split()
 )
 _META = ("none", "all", "no", "not", "cannot")
-_LINKS = frozenset("in of and to the a an with for or by on at one text option".split())
+_LINKS = frozenset(
+    ("in", "of", "and", "to", "the", "a", "an", "with", "for", "or", "by", "on", "at", "one",
+     "text", "option")
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -99,7 +102,9 @@ def _may_name(reply: ReplyText) -> bool:
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
     named = short_names(reply.choices.options) if _may_name(reply) else None
-    if named is None or not any_in({name[:4].lower() for names in named for name in names}, reply.low):
+    if named is None or not any_in(
+        {name[:4].lower() for names in named for name in names}, reply.low
+    ):
         return
     short = ReplyText(reply.marked, reply.choices.named(named))
     found = list(identified(short))

@@ -23,7 +23,8 @@ BOUNDARY = re.compile(
 )
 BOUNDS = cues(
     "but whereas while although though however because since and so as which making sondern mais"
-    " sino mas donc et und y maar e tetapi pero lecz tylko utan vaan hanem nego melainkan ma men not >"
+    " sino mas donc et und y maar e tetapi pero lecz tylko utan vaan hanem nego melainkan ma men"
+    " not >"
 )
 # "…, unlike a nucleus - this is": a dash before a new sentence.
 DASH = re.compile(r" -{1,2} (?=(?:this|that|it|so|here|i)\b)")
@@ -72,7 +73,8 @@ DENIAL = re.compile(
     r"|inaccurate"
     r"|irrelevant|unlikely|invalid|eliminated?|rul(?:ed?|es|ing) out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
-    r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly|anything but|far from|by no means"
+    r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly"
+    r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
     r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
     r"|fails?|lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less|nicht|kein\w{0,2}"
@@ -87,7 +89,8 @@ DENIAL = re.compile(
 )
 DENIES = cues(
     "not incorrect* wrong false no r schlie* neither nor never cannot non inaccurate irrelevant"
-    " unlikely invalid elimin* rule ruled rules ruling doubt exclu* discard* reject rejected rejects out off"
+    " unlikely invalid elimin* rule ruled rules ruling doubt exclu* discard* reject rejected"
+    " rejects out off"
     " absent impossible implausible improbable hardly anything far means crossed dismiss*"
     " disqualif* inconsistent incompatible contradict* odds poor too fail fails lack lacks lacking"
     " unrelated inappropriate unsuitable distractor* less nicht kein* falsch weder noch scheide*"
@@ -129,7 +132,8 @@ ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
 # and what was considered is not said any more.
 GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
-    r"|always|tends? to)\b|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?|employs?|relies|rely|requires?)\b"
+    r"|always|tends? to)\b|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
+    r"|employs?|relies|rely|requires?)\b"
     r"|\s+(?:was|were) (?:\w+ )?(?:considered|suspected|tempting|discussed|entertained|invented"
     r"|introduced|discovered|described by|awarded|derived from|pioneered)\b"
     r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
@@ -145,7 +149,8 @@ GENERALISES = cues(
     "usually typically generally often normally commonly always tend tends use uses employ employs"
     " relies rely require requires considered suspected tempting discussed entertained invented"
     " introduced discovered described named awarded derived pioneered workhorse* powerhouse*"
-    " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular* common* that"
+    " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
+    " common* that"
     " which most similar alike mimic resemble",
     GENERAL,
 )
@@ -171,7 +176,8 @@ OPEN = re.compile(
     r"|so (?:is|are|does) (?:option )?[(\"']*$)"
 )
 OPENS = cues(
-    "either chance probability likelihood each all none compare comparing could might may beide tanto ambos both between so",
+    "either chance probability likelihood each all none compare comparing could might may beide"
+    " tanto ambos both between so",
     OPEN,
 )
 # "A and B would both be plausible", "A is equally possible".
@@ -201,7 +207,8 @@ WOULD_BE = re.compile(
 )
 # What another option would look like; "would be" is how answers are hedged, too.
 WOULD = re.compile(
-    r"\s+would (?!be\b|both|all|equally|fit|match|explain|suit|also|seem|make|work|correspond|agree|account|most"
+    r"\s+would (?!be\b|both|all|equally|fit|match|explain|suit|also|seem|make|work|correspond"
+    r"|agree|account|most"
     r"|best"
     r"|have been|indeed|probably|likely|therefore|thus|appear to be)[a-z]+"
 )
@@ -209,7 +216,8 @@ WOULDS = cues("would serait aurait seria teria sarebbe avrebbe", WOULD, WOULD_BE
 LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[;,]) $")  # "…; Mucor would be broad"
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
 IF_SO = re.compile(
-    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:were|had|was|is|are|has|have)\b"
+    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:were|had|was|is|are|has"
+    r"|have)\b"
     r"|(?:had|were) (?:it|they|there|the \w{1,20}) )[^.;,\n]{1,80},"
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"

@@ -27,7 +27,9 @@ _HIGH = re.compile(
 )
 # "Score A=2, B=9", "P(neutrophil) = 0.9": what tells that the numbers are weights.
 _SCORES = ("score", "rating", "confidence", "probabilit", "likelihood", "p(")
-WEIGHED_WORDS = cues("*score* *rating* *confidence* *probabilit* likely unlikely *likelihood* p( 0. % (. /10")
+WEIGHED_WORDS = cues(
+    "*score* *rating* *confidence* *probabilit* likely unlikely *likelihood* p( 0. % (. /10"
+)
 _DEGREES = (" high", " low", " likely", " unlikely")
 _LIKELY = (": likely", ": unlikely", ": very likely", ": very unlikely", ": highly likely")
 _SCORE_OF = re.compile(
@@ -57,7 +59,9 @@ _OF = re.compile(
     r"[ ,]{0,2}(?:(?:sure|confident|certain|confidence|likely|likelihood|chance|probability|for"
     r"|that|it is|it's|it|is|of|on|in|to|be|option)\b[ ]?){0,6}[:=(-]?[ ]?"
 )
-_LABEL_BEFORE = re.compile(r"(?<![\w&/])([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at |with )?$")
+_LABEL_BEFORE = re.compile(
+    r"(?<![\w&/])([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at |with )?$"
+)
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓|●|◉)[ ]{0,3}(?=[^\s\])])")
 _LABEL_ROOM = 12  # the longest match
 CHECKED_SIGNS = cues("x] x)")
@@ -99,7 +103,9 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
     low = reply.low
     scored = "{" in reply.marked or low.count(": 0.") > 1
-    scored = scored or (any_in(_LIKELY, low) and low.count("likely") > 1)  # "A: unlikely, B: likely"
+    scored = scored or (
+        any_in(_LIKELY, low) and low.count("likely") > 1
+    )  # "A: unlikely, B: likely"
     if scored or any_in(_SCORES, low):
         yield from reply.kept(_values).best()
     if max(map(reply.low.count, ("%", "(0.", "(."))) > 1 and not any(
@@ -116,9 +122,10 @@ def ordered(reply: ReplyText) -> Iterator[Verdict]:
         for line in islice(_ORDER.finditer(reply.marked), MANY):
             named = [_named(reply, part.strip(_AROUND)) for part in _GREATER.split(line[1])]
             option = named[0]
-            if option is not None and None not in named and len(set(named)) > 1:
-                if not reply.choices.keys[option].strip().isdigit():  # "5 > 3" compares
-                    yield Verdict.of(option, *line.span(1))
+            if option is None or None in named or len(set(named)) < 2:
+                continue
+            if not reply.choices.keys[option].strip().isdigit():  # "5 > 3" compares
+                yield Verdict.of(option, *line.span(1))
     if "rank" in reply.low:
         for cue in islice(_RANKING.finditer(reply.low), MANY):
             first = skip_fillers(reply, cue.end())
