@@ -31,6 +31,8 @@ _CANDIDATE = re.compile(
     # What the question says.
     r"|\b(?:question|options?|choices?|list)\b[^.;\n]{0,30}\b(?:mentions?|includes?|contains?"
     r"|lists?|asks?)\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
+    r"|\b(?:check|look|search|screen|test)(?:ing)? for\b|\b(?:species|cells|stains|organisms"
+    r"|organelles|bacteria|methods|techniques) like\b"
     # What one might do.
     r"|\b(?:could|should|might|may|can|would have to) (?:also )?(?:try|use|repeat|order|perform"
     r"|apply"
@@ -49,7 +51,8 @@ _EXEMPLIFIES = cues(
 LISTS = cues(
     "ddx differential alternative alternatives runner runners confirm verify prove establish check"
     " mention mentions include includes contain contains list lists ask asks choice guess best see"
-    " expect find typical textbook usual common try use repeat order perform apply add",
+    " expect find typical textbook usual common check* look* search* screen* test* like try use"
+    " repeat order perform apply add",
     _CANDIDATE,
 )
 # A verb of what all of a kind are or do, not "are seen", "are visible in this image".
@@ -82,12 +85,11 @@ _FROM = re.compile(
 )
 _TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
 _ELSEWHERE = re.compile(
-    r"\b(?:in|for|from|of|on) (?:the |my |your )?(?:previous|earlier|preceding|last) (?:image"
-    r"|picture"
-    r"|micrograph|slide|question|case|example|one)\b[^.!?;\n]*$"
+    r"\b(?:in|for|from|of|on|to) (?:the |my |your )?(?:previous|earlier|preceding|last|other)"
+    r" (?:image|picture|micrograph|slide|question|case|example|one)\b[^.!?;\n]*$"
     r"|\bfor (?:comparison|reference)\b[^.!?;\n]*$|\bearlier,? (?:you|i) \w+[^.!?;\n]*$"
 )
-_ELSEWHERES = cues("previous earlier preceding last comparison reference", _ELSEWHERE)
+_ELSEWHERES = cues("previous earlier preceding last other comparison reference", _ELSEWHERE)
 _APART_ROOM = 96
 _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"

@@ -20,7 +20,7 @@ from mubench_gen.parser.asides import (
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
-from mubench_gen.parser.refusals import ADVICE, refusals
+from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -270,6 +270,9 @@ def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: li
     """
     yet = _YET.search(reply.low, refused[-1].start())
     if yet and group[-1].start > yet.start():
+        return True
+    behind = ALTHOUGH.match(reply.low[max(0, refused[-1].start() - 24) : group[0].start])
+    if behind is not None:
         return True
     declined = _advice_until(reply, refused)
     return 0 < declined < group[0].start and identifies(reply.low, group[0].start)

@@ -7,7 +7,7 @@ import re
 _CLOSING = " \t\r\n*_`#"
 _OPEN_ENDS = ",-(/=+&[:"  # nobody ends a reply with these
 _NO_ENDS = (
-    "an and are as be because between but by could das der die el es est et for from had "
+    "also an and are as be because between but by could das der die el es est et for from had "
     "has have hence if in is ist its le les los oder of on or porque que sind sont than "
     "that the their therefore thus to und une was weil were which with would y é"
 )

@@ -51,7 +51,7 @@ _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _IFS = cues("if", _IF)
 _TRUTH = re.compile(
-    r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |> "
+    r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
     r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|, (?:although|though|but|because|since|as)\b)"
 )

@@ -110,7 +110,8 @@ _NAMED_CORRECT = re.compile(
     r" (?:answer|option|choice)"
 )
 _MARK_AT_END = re.compile(
-    r"(?:[-:(>]\s?(?:this is )?(?:(no|false|wrong|incorrect|not correct)|yes|true|right|correct)"
+    r"(?:[-:(>]\s?(?:this is )?(?:(no|false|wrong|incorrect|not correct|ruled out"
+    r"|excluded)|yes|true|right|correct|matches|fits)"
     r"|(✗|✘|❌)|✓|✔|✅)[.!)]?\s*$"
 )
 
@@ -136,7 +137,8 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
 
 # A row or line that ends with a verdict: "| mucus | no |", "nucleus: yes".
 _MARKED_LINE = re.compile(
-    r"[:(>-] ?(?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌])[ )]*(?:\n|$)"
+    r"[:(>-] ?(?:yes|no|true|false|(?:in)?correct|right|wrong|matches|fits|ruled out|excluded"
+    r"|[✓✔✅✗✘❌])[ )]*(?:\n|$)"
     r"|  (?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌]) *(?:\n|$)"
     r"| [✓✔✅✗✘❌] *(?:\n|$)"
 )

@@ -22,7 +22,7 @@ _SAYS = re.compile(
     r"(?: (?:stain|cells?|fib(?:er|re)s?|count|size|infections?|lesions?|tumou?rs?|control))?"
     rf" (?:(?:often|usually|also) )?(?:(?:has|have)(?! been\b)|can|could|may|{_SAID}"
     r"|lines|would (?:be called|cure|help)"
-    r"|(?:was|were) (?:derived|named|included)"
+    r"|(?:was|were) (?:derived|named|included)|(?:is|are) the (?:\w+est|\w+ cells?) (?:of|in)"
     r"|(?:is|are) (?:caused|transmitted|followed|preceded|found|located|recommended|used"
     r"|involved|secreted|transported|produced|made|required|needed|responsible|continuous|important"
     r"|common|rich|derived|named|one of|an? (?:\w+ )?(?:sign|stain|technique|method"

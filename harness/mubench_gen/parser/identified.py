@@ -26,13 +26,15 @@ _FRAME = re.compile(
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
     r"|characteristic (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
-    r"|(?:identified|classified|recogni[sz]ed) as|i\.e\.,?|namely|that is,?"
-    r"|what (?:we|you|i) (?:see|have|are looking at)(?: here)? is"
+    r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
+    r"|namely|that is,?"
+    r"|locali[sz](?:es|ed) (?:to|in)|(?:is|are) in|what [^.;,\n]{1,40} is"
+    r"|what (?:we|you|i) (?:call|see|have|are looking at)(?: here)?(?: is)?"
     # What there is most of.
     r"|(?:bulk|majority|most) of (?:the|this) \w+ (?:is|are|consists? of)|mostly|mainly|chiefly"
     r"|predominantly|dominated by"
     r"|(?:predominant|main|dominant|principal) [^.;,\n]{0,40} (?:is|are)"
-    r"|(?:so|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
+    r"|(?:so|but|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
     r"(?: (?:most likely|probably|likely|clearly|definitely|thus|therefore|indeed|a case of"
     r"|an example of))? ?(?:an? |the )?[\"'(]?$"
 )
@@ -70,12 +72,12 @@ _LISTED = re.compile(
     r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:(?:an?|the|several|many|some|few|two|three"
     r"|numerous|multiple) )?[\"'(]?"
 )
-_ALONE_BEFORE = re.compile(r"(?:\A|[.!?\n:>(] ?)(?:an? |the )?[\"'(]?$")
+_ALONE_BEFORE = re.compile(r"(?:\A|[.;!?\n:>(] ?)(?:an? |the )?[\"'(]?$")
 _ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".
 _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
-    r"|tissue|type|slide)\b)?"
+    r"|tissue|type|slide|stage|phase)\b)?"
 )
 _ROOM = 72
 
@@ -103,8 +105,9 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
 def is_sentence(reply: ReplyText, claim: Claim) -> bool:
     """Whether the mention is a whole sentence, or what an arrow leads to: "Squamous."."""
     low, start, end = reply.near(claim.start, claim.end)
+    noun = _NOUN.match(low, end)
     return _ALONE_BEFORE.search(low, max(0, start - 12), start) is not None and (
-        _ALONE_BEHIND.match(low, end) is not None
+        _ALONE_BEHIND.match(low, noun.end() if noun else end) is not None
     )
 
 

@@ -29,6 +29,7 @@ _PLAIN = frozenset(
         "all not cannot with without from more less most than very many several only some black",
         "white gray red green blue yellow orange pink purple brown violet round long short thin",
         "thick single double multiple whole empty open closed active total main inner outer",
+        "colon lung breast skin kidney liver brain blood bone heart muscle pancreas stomach spleen",
         "human animal plant point part group level line area surface water positive negative",
         "increase decrease change there this that these those which have does increased decreased",
         "microscopy microscope apparatus stain staining disease process system stage phase number",

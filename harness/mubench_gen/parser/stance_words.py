@@ -134,7 +134,8 @@ GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
     r"|always|tends? to)\b|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
-    r"|\s+(?:was|were) (?:\w+ )?(?:considered|suspected|tempting|discussed|entertained|invented"
+    r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
+    r"|entertained|invented"
     r"|introduced|discovered|described by|awarded|derived from|pioneered)\b"
     r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
@@ -147,7 +148,8 @@ GENERAL = re.compile(
 )
 GENERALISES = cues(
     "usually typically generally often normally commonly always tend tends use uses employ employs"
-    " relies rely require requires considered suspected tempting discussed entertained invented"
+    " relies rely require requires considered counterstained suspected tempting discussed"
+    " entertained invented"
     " introduced discovered described named awarded derived pioneered workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
     " common* that"
@@ -238,7 +240,7 @@ DENIED = re.compile(
     r"\s?(?:(?:is|are|was|does|do|did|can|could|would|should|must|may|will|seems?|has|have|be)\s?"
     r"(?:also |clearly |definitely |certainly |just |simply |therefore |thus )?"
     r"(?:not\b|n't\b|be (?:excluded|eliminated|ruled out|rejected|discarded|dismissed))"
-    r"|cannot\b|fails\b|lacks\b"
+    r"|cannot\b|can't\b|won't\b|fails\b|lacks\b"
     r"|(?:is|are|was|can be|is clearly|is also) (?:also |clearly |therefore )?"
     r"(?:incorrect|wrong|false"
     r"|excluded|eliminated|ruled out|rejected|out of the question|unlikely|inaccurate|invalid)\b"

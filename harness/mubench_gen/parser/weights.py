@@ -154,7 +154,7 @@ def _values(reply: ReplyText) -> _Weights:
 
 def _is_share(reply: ReplyText, option: int | None, end: int) -> bool:
     """Whether the number says how many there are of a kind: "Neutrophils: 60 %"."""
-    name_end = len(reply.low[:end].rstrip(" :=(-\"'"))
+    name_end = len(reply.low[:end].rstrip(" :=(-\"'.0123456789"))
     return option is not None and option >= 0 and is_plural(reply, name_end, option)
 
 
