@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from mubench_gen.parser import parse_answer
-from mubench_gen.parser.short_names import short_names
 
 ORGANELLES = ("nucleus", "Golgi apparatus", "rough endoplasmic reticulum", "lysosome")
 MODES = ("widefield microscopy", "scanning electron microscopy", "TIRF microscopy")
@@ -50,7 +49,8 @@ def test_a_word_of_an_option_that_names_nothing_is_no_answer(
 
 
 def test_statements_and_numbers_have_no_short_names() -> None:
-    assert short_names(("10 to 20", "the cells are about to divide soon")) is None
+    options = ("10 to 20", "the cells are about to divide soon", "neither of these two things here")
+    assert named("That's about it.", options) is None
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ _MARKED_LINE = re.compile(
     r"|  (?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌]) *(?:\n|$)"
     r"| [✓✔✅✗✘❌] *(?:\n|$)"
 )
+_LONG = 1200  # characters; a longer reply is no list of names
 _LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(
     r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
@@ -163,7 +164,7 @@ def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     if "\n" not in reply.low:
         return
     found = _items(reply)
-    if not found and reply.floor == 0 and _MARKED_LINE.search(reply.low):
+    if not found and reply.floor == 0 and len(reply.low) < _LONG and _MARKED_LINE.search(reply.low):
         found = list(_named_items(reply))
     if not found:
         return

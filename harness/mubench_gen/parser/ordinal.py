@@ -31,6 +31,7 @@ _ONE = re.compile(
     rf"\bthe {_PLACE}() one(?= (?:fits|matches|is (?:the )?(?:best|correct|right|most likely))"
     r"|\W*$)"
 )
+_ONE_CUES = (" one fits", " one matches", " one is")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
@@ -52,8 +53,9 @@ _CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with",
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     """One option is named by its position, and no other."""
     low = reply.low
-    one = _ONE.finditer(low) if " one" in low else ()
-    ones = [match for match in one if len(low) < _SOLE or low.startswith(" ", match.end())]
+    sole = len(low) < _SOLE
+    one = _ONE.finditer(low) if sole or any_in(_ONE_CUES, low) else ()
+    ones = [match for match in one if sole or low.startswith(" ", match.end())]
     if not ones and not any_in(_CUES, low):
         return
     found: dict[int, Verdict] = {}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
 
 from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.identified import identified, is_sentence
-from mubench_gen.parser.keys import key_of, species_key
+from mubench_gen.parser.keys import species_key
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
 
 _WORDS = 5  # a longer option is a statement, and has no name
@@ -43,45 +41,53 @@ _LINKS = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def short_names(options: tuple[str, ...]) -> tuple[tuple[str, ...], ...] | None:
-    """For each option the parts of its text that tell it from all others; None if none has any."""
-    keys = [tuple(key_of(option).split()) for option in options]
-    held = Counter(word for key in keys for word in set(key))
+def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
+    """For each option the parts of its text in the reply that tell it from all others, or None."""
+    keys = [key.split() for key in reply.choices.keys]
+    said = set(reply.tokens.words) - _LINKS
+    # The words of one option alone; what the reply does not say need not be counted.
+    held = Counter(word for key in keys for word in said.intersection(key))
+    own = {word for word, count in held.items() if count == 1}
+    capitals = set(_CAPITALS.findall(reply.text)) if any(map(_has_initials, keys)) else set()
+    if not own and not capitals:
+        return None
     # "Smooth." where all options are muscles: any word tells them apart.
     noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
-    plain = frozenset() if noun else _PLAIN
-    found = tuple(
-        tuple(_parts(option, key, held, plain)) for option, key in zip(options, keys, strict=True)
-    )
+    if not noun:
+        own -= _PLAIN
+    pairs = zip(reply.choices.options, keys, strict=True)
+    found = tuple(tuple(_parts(option, key, own, capitals)) for option, key in pairs)
     return found if any(found) else None
 
 
-def _parts(
-    option: str, key: Sequence[str], held: Counter[str], plain: frozenset[str]
-) -> Iterator[str]:
-    if key[:1] and key[0] in _META:
+def _parts(option: str, key: list[str], own: set[str], capitals: set[str]) -> Iterator[str]:
+    if not 1 < len(key) <= _WORDS or key[0] in _META or _DIGIT.search(option):
         return
-    if not 1 < len(key) <= _WORDS or _DIGIT.search(option):
-        return
-    for length in range(len(key) - 1, 1, -1):
-        if key[length - 1] not in _LINKS and any(held[word] == 1 for word in key[:length]):
-            yield " ".join(key[:length])
-    yield from _initials(key)
-    last = len(key) - 1
-    for at, word in enumerate(key):
-        ends = at == last and not word.endswith("oma") and not species_key(option)
-        if held[word] == 1 and not ends and word not in plain and _is_name(option, word):
-            yield word
+    if not own.isdisjoint(key):
+        for length in range(len(key) - 1, 1, -1):
+            if key[length - 1] not in _LINKS and not own.isdisjoint(key[:length]):
+                yield " ".join(key[:length])
+        last = len(key) - 1
+        for at, word in enumerate(key):
+            ends = at == last and not word.endswith("oma") and not species_key(option)
+            if word in own and not ends and _is_name(option, word):
+                yield word
+    if capitals and _has_initials(key):
+        letters = _initials(key)
+        if letters in capitals:
+            yield letters
+        if letters[1:] in capitals:
+            yield f"{key[0]} {letters[1:]}"
 
 
-def _initials(key: Sequence[str]) -> Iterator[str]:
-    """ "SEM" of "scanning electron microscopy", "rough ER" of "rough endoplasmic reticulum"."""
-    if len(key) < _INITIALS or not all(word.isalpha() and word not in _LINKS for word in key):
-        return
-    letters = "".join(word[0] for word in key).upper()
-    yield letters
-    yield f"{key[0]} {letters[1:]}"
+def _has_initials(key: list[str]) -> bool:
+    return len(key) >= _INITIALS
+
+
+def _initials(key: list[str]) -> str:
+    """ "SEM" of "scanning electron microscopy"; "" where a word is none."""
+    plain = all(word.isalpha() and word not in _LINKS for word in key)
+    return "".join(word[0] for word in key).upper() if plain else ""
 
 
 def _is_name(option: str, word: str) -> bool:
@@ -90,22 +96,10 @@ def _is_name(option: str, word: str) -> bool:
     return len(word) >= _LETTERS or word.upper() in option.split()
 
 
-def _may_name(reply: ReplyText) -> bool:
-    """Whether the reply has a word of one option alone, or capitals that may be its initials."""
-    said = set(reply.tokens.words) - _LINKS
-    words = [key.split() for key in reply.choices.keys]
-    held = Counter(word for key in words for word in said.intersection(key))
-    if 1 in held.values():
-        return True
-    return any(len(key) >= _INITIALS for key in words) and _CAPITALS.search(reply.text) is not None
-
-
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
-    named = short_names(reply.choices.options) if _may_name(reply) else None
-    if named is None or not any_in(
-        {name[:4].lower() for names in named for name in names}, reply.low
-    ):
+    named = short_names(reply)
+    if named is None:
         return
     short = ReplyText(reply.marked, reply.choices.named(named))
     found = list(identified(short))

@@ -118,7 +118,7 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
 
 def ordered(reply: ReplyText) -> Iterator[Verdict]:
     """ "A > C > B", "Ranking: 1. PAS 2. H&E": options in order, of which the first counts."""
-    if "> " in reply.marked:
+    if " > " in reply.marked or " >> " in reply.marked:
         for line in islice(_ORDER.finditer(reply.marked), MANY):
             named = [_named(reply, part.strip(_AROUND)) for part in _GREATER.split(line[1])]
             option = named[0]
