@@ -19,6 +19,12 @@ _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
 BEFORE_HEAD = " ([{\"'*$"  # before the first character of a text
+# Words that a text shares with any sentence.
+LINKS = frozenset(
+    ("in", "of", "and", "to", "the", "a", "an", "with", "for", "or", "by", "on", "at", "one",
+     "text", "option")
+)  # fmt: skip
+_BEGINNING = 4  # letters
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
 _ARTICLE_STARTS = ("the", "a")
 
@@ -46,6 +52,7 @@ class Choices:
         "_squeezed",
         "_starts",
         "_texts",
+        "_words",
         "labels",
         "options",
         "room",
@@ -67,6 +74,7 @@ class Choices:
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
+        self._words: tuple[str, ...] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -177,6 +185,16 @@ class Choices:
                 each = (all_starts(*pair) for pair in zip(self.options, self._aliases, strict=True))
             self._starts = tuple(chain.from_iterable(each))
         return self._starts
+
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """The first letters of each word of the texts, and of their initials."""
+        if self._words is None:
+            keys = [key.split() for key in self.keys]
+            words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
+            initials = {"".join(word[0] for word in key) for key in keys if len(key) > 2}
+            self._words = tuple(words | initials)
+        return self._words
 
     def named(self, names: tuple[tuple[str, ...], ...]) -> Choices:
         """These choices, where an option may be written as one of some further names, too."""

@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.identified import identified, is_sentence
 from mubench_gen.parser.keys import species_key
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
 
 _WORDS = 5  # a longer option is a statement, and has no name
@@ -35,16 +37,12 @@ _PLAIN = frozenset(
     for word in line.split()
 )
 _META = ("none", "all", "no", "not", "cannot")
-_LINKS = frozenset(
-    ("in", "of", "and", "to", "the", "a", "an", "with", "for", "or", "by", "on", "at", "one",
-     "text", "option")
-)  # fmt: skip
 
 
 def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     """For each option the parts of its text in the reply that tell it from all others, or None."""
     keys = [key.split() for key in reply.choices.keys]
-    said = set(reply.tokens.words) - _LINKS
+    said = set(reply.tokens.words) - LINKS
     # The words of one option alone; what the reply does not say need not be counted.
     held = Counter(word for key in keys for word in said.intersection(key))
     own = {word for word, count in held.items() if count == 1}
@@ -65,7 +63,7 @@ def _parts(option: str, key: list[str], own: set[str], capitals: set[str]) -> It
         return
     if not own.isdisjoint(key):
         for length in range(len(key) - 1, 1, -1):
-            if key[length - 1] not in _LINKS and not own.isdisjoint(key[:length]):
+            if key[length - 1] not in LINKS and not own.isdisjoint(key[:length]):
                 yield " ".join(key[:length])
         last = len(key) - 1
         for at, word in enumerate(key):
@@ -86,19 +84,19 @@ def _has_initials(key: list[str]) -> bool:
 
 def _initials(key: list[str]) -> str:
     """ "SEM" of "scanning electron microscopy"; "" where a word is none."""
-    plain = all(word.isalpha() and word not in _LINKS for word in key)
+    plain = all(word.isalpha() and word not in LINKS for word in key)
     return "".join(word[0] for word in key).upper() if plain else ""
 
 
 def _is_name(option: str, word: str) -> bool:
-    if not word.isalpha() or word in _LINKS:
+    if not word.isalpha() or word in LINKS:
         return False
     return len(word) >= _LETTERS or word.upper() in option.split()
 
 
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
-    named = short_names(reply)
+    named = short_names(reply) if any_in(reply.choices.beginnings, reply.low) else None
     if named is None:
         return
     short = ReplyText(reply.marked, reply.choices.named(named))
