@@ -54,6 +54,7 @@ _NONE_OF = re.compile(
     r"|\b(?:wrong|incorrect|excluded|eliminated|ruled out)(?: options?| answers?)?: [(\[\"']{0,2}$"
 )
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
+_CLAUSES = 240  # characters of a refusal and the clause behind it
 SENTENCE = re.compile(r"[!?\n.](?!(?<=\.)\S)")  # a point in a number or a name ends none
 # After a refusal, only what follows one of these is an answer.
 _YET = re.compile(
@@ -244,11 +245,9 @@ def _answering(reply: ReplyText) -> list[Claim]:
     if not placed:
         return []
     kept = []
-    refused = [
-        refusal
-        for refusal in refusals(reply)
-        if not _inside([(c.start, c.end) for c in placed], refusal.start(), refusal.end())
-    ]
+    named = [(claim.start, claim.end) for claim in placed]
+    # "Cannot be determined" may be an option.
+    refused = [one for one in refusals(reply) if not _inside(named, one.start(), one.end())]
     for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
@@ -271,8 +270,8 @@ def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: li
     yet = _YET.search(reply.low, refused[-1].start())
     if yet and group[-1].start > yet.start():
         return True
-    behind = ALTHOUGH.match(reply.low[max(0, refused[-1].start() - 24) : group[0].start])
-    if behind is not None:
+    left, right = max(0, refused[-1].start() - 24), group[0].start
+    if right - left < _CLAUSES and ALTHOUGH.match(reply.low[left:right]):
         return True
     declined = _advice_until(reply, refused)
     return 0 < declined < group[0].start and identifies(reply.low, group[0].start)
