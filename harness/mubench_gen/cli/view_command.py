@@ -45,7 +45,7 @@ def command(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
-    from mubench_gen.view import Viewer
+    from mubench_gen.report.viewer import Viewer
 
     with Viewer(paths, port=port, data=data) as viewer:
         viewer.site.page()  # the first one takes longest: before anybody waits for it

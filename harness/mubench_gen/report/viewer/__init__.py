@@ -5,6 +5,6 @@ asks it, `pages` makes a page of items out of the records, `images` finds the pi
 the page of `report.html` and keeps it current, `server` answers a browser on this machine alone.
 """
 
-from mubench_gen.view.server import Viewer
+from mubench_gen.report.viewer.server import Viewer
 
 __all__ = ["Viewer"]

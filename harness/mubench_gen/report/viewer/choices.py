@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.report.html.study import RunStatistics
-from mubench_gen.view.query import Choice
+from mubench_gen.report.viewer.query import Choice
 
 
 def choice_of(given: Mapping[str, str], studies: Sequence[RunStatistics]) -> Choice:

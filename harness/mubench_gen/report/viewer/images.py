@@ -20,10 +20,10 @@ from mubench_gen.report.html.pictures import (
     open_data,
 )
 from mubench_gen.report.html.thumbnails import STEPS
+from mubench_gen.report.viewer.index import Index
 from mubench_gen.runs.kept_images import images_of, kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, as_png
-from mubench_gen.view.index import Index
 
 _KEPT = 500  # thumbnails, of some 10 kB each
 _SHOWN_BY_BROWSERS = {

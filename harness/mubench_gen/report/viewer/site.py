@@ -16,9 +16,9 @@ from mubench_gen.report.html.document import packed, page_data, render_page
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.sections import Sections
 from mubench_gen.report.html.study import RunStatistics, study_run
+from mubench_gen.report.viewer.index import Index
+from mubench_gen.report.viewer.sources import find_runs
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.view.index import Index
-from mubench_gen.view.sources import find_runs
 
 _REST = 4.0
 

@@ -21,10 +21,10 @@ from urllib.parse import parse_qsl, urlsplit
 from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.view.choices import choice_of
-from mubench_gen.view.images import Images
-from mubench_gen.view.pages import item_of, page_of
-from mubench_gen.view.site import Site
+from mubench_gen.report.viewer.choices import choice_of
+from mubench_gen.report.viewer.images import Images
+from mubench_gen.report.viewer.pages import item_of, page_of
+from mubench_gen.report.viewer.site import Site
 
 LOOPBACK = "127.0.0.1"
 _MOST_GROUPS = 500  # on one page

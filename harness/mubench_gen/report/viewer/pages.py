@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 from mubench_gen.report.html.gallery import Gallery
+from mubench_gen.report.viewer.index import Index
+from mubench_gen.report.viewer.query import Choice, Found, facets, find
 from mubench_gen.storage.records import Record, from_line, line_at
 from mubench_gen.storage.run_folder import RECORDS
-from mubench_gen.view.index import Index
-from mubench_gen.view.query import Choice, Found, facets, find
 
 _MOST_REPLY = 20_000  # characters of a reply that are sent
 
