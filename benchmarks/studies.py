@@ -27,8 +27,9 @@ from mubench_gen.ablation.corruption import corruption
 from mubench_gen.ablation.grid import Cell, Factor, Grid
 from mubench_gen.ablation.items import item_findings
 from mubench_gen.ablation.verdict import verdict
-from mubench_gen.scores.debias import Readouts, debias
+from mubench_gen.scores.debias import debias
 from mubench_gen.scores.item_clusters import ItemClusters
+from mubench_gen.scores.label_probabilities import Readouts
 
 LEVELS = {"prompt": ("letter", "plain"), "transform": ("none", "blur:1", "blur:3", "jpeg:2")}
 ACCURACY = {"letter": 0.75, "plain": 0.65}

@@ -13,7 +13,8 @@ from mubench_gen.cli import cli
 from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.doctor.examination import Expectations, _data
 from mubench_gen.errors import UsageError
-from mubench_gen.plan.settings import make_settings, read_config
+from mubench_gen.plan.config_file import read_config
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.storage.paths import user_path
 
 from .helpers.command import Outcome

@@ -2,8 +2,7 @@
 
 A plugin is a module with the hook `mubench_gen_models`, which lists the plugin's models,
 the default first. A model is either a class (`GenerativeModel`, `ContrastiveModel`) or a
-`Checkpoint`, which one of the engines opens. Everything in this module is public API,
-re-exported by `mubench_gen`.
+`Checkpoint`, which an engine opens. All of it is public API, re-exported by `mubench_gen`.
 """
 
 from __future__ import annotations

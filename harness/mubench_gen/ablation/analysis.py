@@ -24,8 +24,9 @@ from mubench_gen.console.formats import TextTable
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import StoredStudy
-from mubench_gen.scores.debias import Debiasing, Readouts, debias
+from mubench_gen.scores.debias import Debiasing, debias
 from mubench_gen.scores.joint import Adjust
+from mubench_gen.scores.label_probabilities import Readouts
 from mubench_gen.scores.measured import choose_recorded
 from mubench_gen.scores.metrics import needs_of
 

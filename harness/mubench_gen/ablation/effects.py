@@ -10,23 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.replicates import replicates
 from mubench_gen.ablation.spread import ByImage
+from mubench_gen.ablation.sums_of_squares import (
+    ZERO,
+    Floats,
+    contrasts_of,
+    parts_of_whole,
+    sources_of,
+    sums_of_squares,
+    within_whole,
+)
 from mubench_gen.scores.joint import Adjust, in_blocks
 from mubench_gen.scores.joint import adjust as adjusted_family
 from mubench_gen.scores.quantile import student
 from mubench_gen.scores.wald import walds
 
-Floats = npt.NDArray[np.float64]
-
 DRAWS = 2_000
-INTERACTIONS = "all interactions"
-_NONE = 1e-12  # a sum of squares below this counts as zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +107,10 @@ def decompose(
     )
     # A replicate varies around the observed means as those do around the true ones.
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
-    sources = _sources(names)
-    parts = _parts(names, sources)
-    sound, true = (_within_whole(squares, len(names), parts) for squares in (sound[None], true))
-    sound = sound[0] * (sound[0, 0] > _NONE)
+    sources = sources_of(names)
+    parts = parts_of_whole(names, sources)
+    sound, true = (within_whole(squares, len(names), parts) for squares in (sound[None], true))
+    sound = sound[0] * (sound[0, 0] > ZERO)
     effects = tuple(
         _effect(source, at, observed, sound, true, parts, len(means))
         for at, source in enumerate(sources, start=1)
@@ -151,12 +155,12 @@ def decompose_drawn(
     varied = [(name, levels) for name, levels in factors if len(levels) > 1]
     shape, names = tuple(len(levels) for _, levels in varied), [name for name, _ in varied]
     squares = sums_of_squares(drawn, shape)
-    cells, sources = drawn.shape[1], _sources(names)
-    parts = _parts(names, sources)
+    cells, sources = drawn.shape[1], sources_of(names)
+    parts = parts_of_whole(names, sources)
     wholes = squares[:, parts].sum(axis=1)
     effects = []
     for at, source in enumerate(sources, start=1):
-        shares = np.divide(squares[:, at], wholes, out=np.zeros(len(drawn)), where=wholes > _NONE)
+        shares = np.divide(squares[:, at], wholes, out=np.zeros(len(drawn)), where=wholes > ZERO)
         spreads = np.sqrt(squares[:, at] / cells)
         levels: tuple[Level, ...] = ()
         if at <= len(varied):
@@ -186,84 +190,16 @@ def decompose_drawn(
     )
 
 
-def sums_of_squares(cells: Floats, shape: Sequence[int]) -> Floats:
-    """Sums of squares of each row of (rows, cells): total, by factor, by pair, all interactions.
-
-    Shape (rows, 1 + factors + pairs + 1), the last only with two factors or more.
-    """
-    rows = cells.reshape(len(cells), *shape)
-    centred, mains, pairs = _contrasts(rows)
-    found = [
-        (one**2).reshape(len(rows), -1).sum(axis=1) * (rows[0].size / one[0].size)
-        for one in (centred, *mains, *pairs)
-    ]
-    if len(shape) > 1:
-        found.append(found[0] - sum(found[1 : 1 + len(shape)]))
-    return np.stack(found, axis=1)
-
-
-def _contrasts(rows: Floats) -> tuple[Floats, list[Floats], list[Floats]]:
-    """Each row of (rows, levels, levels, …) minus its mean; the parts of it that are of one
-    factor, and of two without those of either. All have as many axes as `rows`.
-    """
-    axes = range(1, rows.ndim)
-    centred = rows - rows.mean(axis=tuple(axes), keepdims=True)
-
-    def over_all_but(*kept: int) -> Floats:
-        others = tuple(axis for axis in axes if axis not in kept)
-        found: Floats = centred.mean(axis=others, keepdims=True)
-        return found
-
-    mains = {axis: over_all_but(axis) for axis in axes}
-    pairs = [
-        over_all_but(one, other) - mains[one] - mains[other] for one, other in combinations(axes, 2)
-    ]
-    return centred, list(mains.values()), pairs
-
-
 def _tested(table: ByImage, shape: Sequence[int], sources: int, *, seed: int) -> list[float]:
     """The p of each source: whether its contrasts of the cells' means are zero."""
     ways = []
     for way in table.ways:
         totals = in_blocks(way.sums / way.sizes.sum(), seed=seed).reshape(-1, *shape)
-        centred, mains, pairs = _contrasts(totals)
+        centred, mains, pairs = contrasts_of(totals)
         parts = [*mains, *pairs, centred - sum(mains)]  # the last: all interactions
         ways.append([one.reshape(len(one), -1) for one in parts[:sources]])
     found = walds(ways[0], also=ways[1:], seed=seed, clusters=len(table.sizes))
     return [one.p for one in found]
-
-
-def _sources(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """The sources after the total, in the order of `sums_of_squares`."""
-    found = [*((name,) for name in names), *combinations(names, 2)]
-    return [*found, (INTERACTIONS,)] if len(names) > 1 else found
-
-
-def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDArray[np.int64]:
-    """The indices of the sources that add up to the total: factors and all interactions."""
-    interactions = (len(sources),) if len(names) > 1 else ()
-    return np.array([*range(1, len(names) + 1), *interactions], np.int64)
-
-
-def _within_whole(squares: Floats, factors: int, parts: npt.NDArray[np.int64]) -> Floats:
-    """Sums of squares that are no more, together, than their whole: pairs of factors than all
-    interactions, and the `parts` of the total than that.
-
-    Where each is corrected for sampling and not below 0, they could be.
-    """
-    found = squares.copy()
-    pairs, whole = found[:, factors + 1 : -1], found[:, -1]
-    found[:, factors + 1 : -1] = pairs * _shrink(pairs.sum(axis=1), whole)[:, None]
-    # A draw without any variance has shares all the same.
-    whole = np.where(found[:, 0] > _NONE, found[:, 0], np.inf)
-    found[:, 1:] *= _shrink(found[:, parts].sum(axis=1), whole)[:, None]
-    return found
-
-
-def _shrink(sums: Floats, wholes: Floats) -> Floats:
-    """By what to multiply parts that are more than their whole."""
-    found: Floats = np.divide(wholes, sums, out=np.ones(len(sums)), where=sums > wholes)
-    return found
 
 
 def _effect(
@@ -277,14 +213,14 @@ def _effect(
 ) -> Effect:
     """One source's effect; `parts`: indices of the sources that add up to the total."""
     whole, wholes = sound[parts].sum(), true[:, parts].sum(axis=1)
-    known = bool(whole > _NONE)
-    shares = np.divide(true[:, at], wholes, out=np.zeros(len(true)), where=wholes > _NONE)
+    known = bool(whole > ZERO)
+    shares = np.divide(true[:, at], wholes, out=np.zeros(len(true)), where=wholes > ZERO)
     shares = shares.clip(0, 1)
     return Effect(
         source=source,
         share=float(min(1.0, sound[at] / whole)) if known else None,
         share_ci95=_interval(shares) if known else None,
-        raw_share=float(observed[at] / observed[0]) if observed[0] > _NONE else None,
+        raw_share=float(observed[at] / observed[0]) if observed[0] > ZERO else None,
         spread=float(np.sqrt(sound[at] / cells)),
         spread_ci95=_interval(np.sqrt(true[:, at] / cells)),
     )

@@ -196,8 +196,9 @@ def command(
     """
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.ablation.grid import StudySettings, make_study_settings
+    from mubench_gen.ablation.opening import open_study
     from mubench_gen.ablation.shipped import with_study
-    from mubench_gen.ablation.study import open_study, run_study, surveys
+    from mubench_gen.ablation.study import run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
     from mubench_gen.cli.design_view import show_costs

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from mubench_gen.cli import completion
+from mubench_gen.cli.data_options import allow_outside_option, image_set_option, map_option
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.cli.map_option import map_option
 from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
@@ -57,7 +57,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     help="Only rows under these licences: commercial, CC-BY*, …",
 )
 @click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
-@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+@allow_outside_option
 @map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def info(
@@ -121,26 +121,9 @@ def prepare(
     What the hub has goes into its cache (HF_HOME). Existing files are checked and kept; an
     interrupted download is continued. A package's data set is then checked row by row.
     """
-    about: dict[str, Any] = {}
-    if name not in ("demo", "ubench"):
-        from mubench_gen.cli.data_sets_view import prepare_packaged
-        from mubench_gen.errors import SettingError
+    from mubench_gen.cli.data_sets_view import prepared
 
-        if images is not None or seed is not None:
-            raise SettingError("--images and --seed are for the demo.")
-        path, about = prepare_packaged(name, source, out, partial=partial)
-    elif source is not None or partial:
-        from mubench_gen.errors import SettingError
-
-        raise SettingError(f"--from and --partial are for data sets of packages, not for {name}.")
-    elif name == "ubench":
-        from mubench_gen.cli.data_sets_view import prepared_ubench
-
-        path = prepared_ubench(images, seed, out)
-    else:
-        from mubench_gen.cli.data_sets_view import prepared_demo
-
-        path = prepared_demo(images, seed, out)
+    path, about = prepared(name, source, out, images=images, seed=seed, partial=partial)
     if as_json:
         from mubench_gen.cli.tables import print_json
 
@@ -150,21 +133,10 @@ def prepare(
         say(str(path))
 
 
-def _image_set(function: Any) -> Any:
-    """The option --image-set, as `eval` has it."""
-    return click.option(
-        "--image-set",
-        "image_set",
-        multiple=True,
-        metavar="K=V",
-        help="How microscope files are shown, as in `eval`: z=max, range=percentile:1:99, …",
-    )(function)
-
-
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
-@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
-@_image_set
+@allow_outside_option
+@image_set_option
 @map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(
@@ -198,9 +170,9 @@ def verify(
 
 @command.command("preview", epilog=examples_of(_EXAMPLES, "data preview"))
 @click.argument("path", metavar="NAME|PATH")
-@_image_set
+@image_set_option
 @preview_options
-@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+@allow_outside_option
 @map_option
 def preview(
     path: str,
@@ -250,7 +222,7 @@ def preview(
 @click.option(
     "--license", "licence", metavar="NAME", help="Licence of rows for which the table gives none."
 )
-@_image_set
+@image_set_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def import_(
     path: Path,
@@ -288,14 +260,8 @@ def import_(
         image_set=pairs(image_set),
     )
     if as_json:
-        print_json(
-            {
-                "path": str(out),
-                "rows": made.rows,
-                "questions": made.questions,
-                "warnings": list(made.warnings),
-            }
-        )
+        counts = {"rows": made.rows, "questions": made.questions}
+        print_json({"path": str(out), **counts, "warnings": list(made.warnings)})
     else:
         say(str(out))
     for warning in made.warnings:

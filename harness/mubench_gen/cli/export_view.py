@@ -13,7 +13,8 @@ from mubench_gen.console.progress import log
 from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
-    from mubench_gen.report.export import ChosenExport, Reported
+    from mubench_gen.report.export import ChosenExport
+    from mubench_gen.report.tidy_table import Reported
 
 
 def export(

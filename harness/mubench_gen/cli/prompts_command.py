@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from mubench_gen.cli import completion
+from mubench_gen.cli.data_options import map_option
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.cli.map_option import map_option
 from mubench_gen.cli.setting_options import setting_option, setting_options
 from mubench_gen.console.outlet import say
 

@@ -46,8 +46,9 @@ def rerun(path: Path, given: dict[str, Any], *, check: int | None, as_json: bool
 def _asked(first: Run, given: dict[str, Any], check: int | None, scratch: Path) -> Run:
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.again import check_secrets, settings_again
+    from mubench_gen.plan.config_file import joined
     from mubench_gen.plan.plan import make_plan
-    from mubench_gen.plan.settings import joined, make_settings
+    from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.run import run_plan
     from mubench_gen.runs.repeat import chosen_items

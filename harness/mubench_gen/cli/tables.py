@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.console.masking import blanked
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blanked, printable, say
+from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
     from mubench_gen.console.tables import Sheet

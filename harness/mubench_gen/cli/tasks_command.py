@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli import completion
+from mubench_gen.cli.data_options import map_option
 from mubench_gen.cli.help_texts import examples_of
-from mubench_gen.cli.map_option import map_option
 from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say

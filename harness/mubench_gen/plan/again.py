@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mubench_gen.console.outlet import MASK
+from mubench_gen.console.masking import MASK
 from mubench_gen.errors import SettingError
-from mubench_gen.plan.settings import PAIRS, Settings, read_config
+from mubench_gen.plan.config_file import read_config
+from mubench_gen.plan.settings import PAIRS, Settings
 from mubench_gen.scores.protocols.files import is_protocol_file
 from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.storage.run_folder import read_manifest

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mubench_gen.console.masking import blank, blanked
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
 from mubench_gen.parser.answer import read_answer

@@ -22,8 +22,9 @@ from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.open_answers import is_open_record, judged
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.index import hashed
+from mubench_gen.storage.json_files import is_sealed
 from mubench_gen.storage.records import Pass, Record, stored_lines
-from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, is_sealed, settings_hash
+from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, settings_hash
 from mubench_gen.storage.user_files import read_json
 from mubench_gen.types import Answer
 

@@ -18,7 +18,8 @@ from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
 if TYPE_CHECKING:
-    from mubench_gen.engines.transformers.checkpoint import Family, LoadedCheckpoint
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
+    from mubench_gen.engines.transformers.families import Family
 
 PURPOSE = "Engine 'transformers'"
 _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:\d+)?)\Z")

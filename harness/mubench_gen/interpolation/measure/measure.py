@@ -26,7 +26,7 @@ from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.types import Request
 
 if TYPE_CHECKING:

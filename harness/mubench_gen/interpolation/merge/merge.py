@@ -37,7 +37,7 @@ from mubench_gen.interpolation.merge.recipe import block_depths
 from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
 from mubench_gen.interpolation.merge.tensors import SIZES, byte_count
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.scratch import sweep
 
 _ROOM = 4_000_000  # bytes reserved for one result's report and index

@@ -27,13 +27,8 @@ from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.run import run_plan
 from mubench_gen.runs.documents import A_SOUP, locked_document
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.storage.run_folder import (
-    MANIFEST,
-    SOUP,
-    run_name,
-    settings_hash,
-    write_json,
-)
+from mubench_gen.storage.json_files import write_json
+from mubench_gen.storage.run_folder import MANIFEST, SOUP, run_name, settings_hash
 
 _SCRATCH, _CHOOSING, _HELD_OUT = ".scratch", "choosing", "held-out"
 _OPENER = "mubench_gen.interpolation.soup.opening:open_folder"

@@ -1,7 +1,7 @@
 """Models that interpolate their weights between a base and fine-tunes, loaded once for all α.
 
-`move(stop)` sets the target; `load`, which a run calls before its first request, applies it. So
-a run without open requests loads nothing.
+`move(stop)` sets the target; `load`, called before the first request, applies it: a run without
+open requests loads nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from mubench_gen.storage.paths import user_path
 if TYPE_CHECKING:
     import torch
 
-    from mubench_gen.engines.transformers.checkpoint import Family, LoadedCheckpoint
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
+    from mubench_gen.engines.transformers.families import Family
 
 
 class Ends:
@@ -281,7 +282,7 @@ class InPlaceContrastive(_InPlace, TransformersContrastive):
         self._checkpoint = checkpoint
 
     def _family(self) -> Family:
-        from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE
+        from mubench_gen.engines.transformers.families import CONTRASTIVE
 
         return CONTRASTIVE
 
@@ -290,7 +291,7 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
     """A chat model that reads images, whose weights move in place."""
 
     def _family(self) -> Family:
-        from mubench_gen.engines.transformers.checkpoint import GENERATIVE
+        from mubench_gen.engines.transformers.families import GENERATIVE
 
         return GENERATIVE
 

@@ -32,15 +32,9 @@ from mubench_gen.runs.packs import SUFFIX
 from mubench_gen.runs.results import Run, load_run
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.paths import user_path
-from mubench_gen.storage.run_folder import (
-    MANIFEST,
-    SWEEP,
-    choose_folder,
-    run_name,
-    settings_hash,
-    write_json,
-)
+from mubench_gen.storage.run_folder import MANIFEST, SWEEP, choose_folder, run_name, settings_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,8 @@ from mubench_gen.runs.documents import A_SWEEP, locked_document
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.storage.run_folder import (
-    SWEEP,
-    choose_folder,
-    run_name,
-    settings_hash,
-    write_json,
-)
+from mubench_gen.storage.json_files import write_json
+from mubench_gen.storage.run_folder import SWEEP, choose_folder, run_name, settings_hash
 
 _SCRATCH = ".scratch"
 

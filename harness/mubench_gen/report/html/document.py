@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from mubench_gen.compare.doubtful import MOST as MOST_DOUBTFUL
 from mubench_gen.compare.groups import label_runs
-from mubench_gen.console.outlet import blank_body, printable
+from mubench_gen.console.masking import blank_body
+from mubench_gen.console.outlet import printable
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures

@@ -18,7 +18,7 @@ from mubench_gen.report.leaderboard.admission import Admitted, LeftOut, admit, p
 from mubench_gen.report.leaderboard.page import document, doubles, page_of, render_board
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.scratch import Scratch, sweep
 
 PAGE, DATA, TABLE = "index.html", "board.json", "board.csv"

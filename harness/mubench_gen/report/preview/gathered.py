@@ -260,13 +260,8 @@ def _histogram(picture: Any) -> tuple[tuple[float, ...], ...]:
     counts = picture.histogram()
     wide = 256 // _BINS
     pixels = picture.width * picture.height
-    return tuple(
-        tuple(
-            sum(counts[band * 256 + at : band * 256 + at + wide]) / pixels
-            for at in range(0, 256, wide)
-        )
-        for band in range(3)
-    )
+    shares = [sum(counts[at : at + wide]) / pixels for at in range(0, 3 * 256, wide)]
+    return tuple(tuple(shares[at : at + _BINS]) for at in range(0, 3 * _BINS, _BINS))
 
 
 def _warnings(shown: Sequence[Previewed]) -> list[str]:

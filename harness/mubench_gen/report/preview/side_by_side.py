@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from mubench_gen.console.outlet import blank, printable
+from mubench_gen.console.masking import blank
+from mubench_gen.console.outlet import printable
 from mubench_gen.errors import ImageError, SettingError
 from mubench_gen.report.html.place import check_page_path, write_text
 from mubench_gen.report.html.static import scrolling, static_page

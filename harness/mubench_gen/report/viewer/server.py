@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from mubench_gen.console.outlet import blanked
+from mubench_gen.console.masking import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.report.viewer.choices import choice_of
