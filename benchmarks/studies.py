@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from mubench_gen.ablation.answers import UNASKED, Answers, Places
+from mubench_gen.ablation.answers import UNASKED, Answers, PositionCounts
 from mubench_gen.ablation.budget import draw
 from mubench_gen.ablation.corruption import corruption
 from mubench_gen.ablation.grid import Cell, Factor, Grid
@@ -75,7 +75,7 @@ def drawn(images: int, seed: int, *, better: float = 0.0, two_way: bool = False)
     brier = np.where(right, (1 - sure) ** 2, (1 + sure) ** 2) * 0.75
     codes = np.stack([image, plates], axis=1) if two_way else image
     none = np.zeros(len(cells), np.int64)
-    places = Places(*(np.zeros((len(cells), 1, 1), np.int64) for _ in range(3)))
+    places = PositionCounts(*(np.zeros((len(cells), 1, 1), np.int64) for _ in range(3)))
     return Answers(
         items=tuple(map(str, range(n))),
         clusters=ItemClusters(codes, "image", "image", ()),

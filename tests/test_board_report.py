@@ -10,7 +10,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen.cli import board_view
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.boards import boards
 from mubench_gen.report.board_tables import models_across, models_down
 
 from .conftest import Here

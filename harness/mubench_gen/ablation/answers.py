@@ -24,7 +24,7 @@ _ERROR = -1  # in the column of right answers
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PositionCounts:
     """Counts by cell, number of options and position, of shape (cells, options, positions).
 
     gold: positions of the right options; right: of those answered right; answered: of the
@@ -58,7 +58,7 @@ class Answers:
     errors: Codes
     unanswered: Codes
     correct: Codes
-    places: Places
+    places: PositionCounts
     options: Codes
     sure: Floats
     brier: Floats
@@ -181,7 +181,7 @@ def _choices(at: Codes, choice: Codes, shape: tuple[int, int]) -> npt.NDArray[np
 
 def _places(
     cell: Codes, right: Codes, options: Codes, gold: Codes, place: Codes, width: int
-) -> Places:
+) -> PositionCounts:
     most = int(options.max(initial=0)) + 1
 
     def counted(chosen: npt.NDArray[np.bool_], places: Codes) -> Codes:
@@ -190,7 +190,7 @@ def _places(
         return counts.reshape(width, most, most)
 
     everywhere = np.ones(len(cell), bool)
-    return Places(
+    return PositionCounts(
         gold=counted(everywhere, gold), right=counted(right == 1, gold),
         answered=counted(place >= 0, place),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
-from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
+from mubench_gen.report.figures.intervals import DotRow, Mark, interval_dots
 from mubench_gen.report.figures.matrix import Matrix, matrices
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def gain_dots(study: Analysis, width: float = COLUMN) -> Drawing:
     ]
     factors = list(dict.fromkeys(one.factor for one in found.gains))
     groups = [
-        Group(
+        DotRow(
             name or "all", [m for m, g in zip(marks, found.gains, strict=True) if g.factor == name]
         )
         for name in factors

@@ -47,7 +47,7 @@ class Gain:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class GainChange:
     """How much another gain is at one level of a factor than at another, in cells that are alike
     in all else."""
 
@@ -115,7 +115,7 @@ class Gains:
             for (factor, level, _), one, p in zip(there, found, told, strict=True)
         )  # fmt: skip
 
-    def changes(self, compared: Sequence[tuple[Part, Part]]) -> tuple[Change, ...]:
+    def changes(self, compared: Sequence[tuple[Part, Part]]) -> tuple[GainChange, ...]:
         """Gains at levels against others, p adjusted over all of them."""
         pairs = [pair for pair in self._alike(compared) if all(self._can_tell(p[2]) for p in pair)]
         found = []
@@ -126,7 +126,7 @@ class Gains:
         each = [self._each(one[2]) - self._each(other[2]) for one, other in pairs]
         told = self._adjusted(found, each)
         return tuple(
-            Change(one[0], one[1], other[1], known.first, known.second, known.difference,
+            GainChange(one[0], one[1], other[1], known.first, known.second, known.difference,
                    known.ci95, known.p, p)
             for (one, other), known, p in zip(pairs, found, told, strict=True)
         )  # fmt: skip

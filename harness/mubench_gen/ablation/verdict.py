@@ -16,9 +16,10 @@ import numpy as np
 
 from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.findings import joint
-from mubench_gen.ablation.gains import Change, Gain, Gains, Part, answered_by_both
+from mubench_gen.ablation.gains import Gain, GainChange, Gains, Part, answered_by_both
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.seen import OF_IMAGES
+from mubench_gen.ablation.verdict_words import sentences
 from mubench_gen.images.transform import NONE
 from mubench_gen.scores.joint import Adjust
 
@@ -39,14 +40,12 @@ class PairVerdict:
     items: int
     gains: tuple[Gain, ...]
     cells: tuple[Gain, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[GainChange, ...]
     missing: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> list[str]:
         """What they say, in words."""
-        from mubench_gen.ablation.verdict_words import sentences
-
         return list(sentences(self))
 
 

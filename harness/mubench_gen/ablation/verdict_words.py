@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mubench_gen.ablation.gains import Change, Gain, Where
+from mubench_gen.ablation.gains import Gain, GainChange, Where
 from mubench_gen.ablation.grid import shown
 from mubench_gen.ablation.seen import OF_IMAGES, SEEN, hides
-from mubench_gen.ablation.verdict import PairVerdict
 from mubench_gen.images.transform import NONE
+
+if TYPE_CHECKING:
+    from mubench_gen.ablation.verdict import PairVerdict
 
 _FEW = 4  # cells that a sentence names
 _KINDS: Mapping[str, Where] = {
@@ -60,7 +63,7 @@ def _by_cell(cells: Sequence[Gain]) -> Iterator[str]:
     yield f"{counts}. {'Gains' if fewer is gains else 'Losses'}: {named}{more}."
 
 
-def _changed(one: Change) -> str:
+def _changed(one: GainChange) -> str:
     told = f"Under {level_words(one)} the difference is {_points(one.gain)}"
     if hides(one.factor, one.level):
         part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
@@ -77,7 +80,7 @@ def _named(one: Gain) -> str:
     return f"{level_words(one)} ({_points(one.gain)})"
 
 
-def level_words(one: Gain | Change) -> str:
+def level_words(one: Gain | GainChange) -> str:
     """The level, after its factor where that says more."""
     return shown(one.level) if one.factor == SEEN else f"{one.factor} {shown(one.level)}"
 

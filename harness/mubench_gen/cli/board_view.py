@@ -27,7 +27,7 @@ def show_runs(
     adjust: Adjust = "maxt",
 ) -> None:
     """Print the board of several runs; the own table of one run, or of `each`."""
-    from mubench_gen.compare.board import boards
+    from mubench_gen.compare.boards import boards
     from mubench_gen.report.text import print_report
 
     if each or len(runs) == 1:
@@ -48,7 +48,7 @@ def summaries_document(
     adjust: Adjust = "maxt",
 ) -> dict[str, Any]:
     """What `--json` prints: the summary of one run, or those of several with their boards."""
-    from mubench_gen.compare.board import boards
+    from mubench_gen.compare.boards import boards
 
     if len(summaries) == 1:
         return summaries[0]

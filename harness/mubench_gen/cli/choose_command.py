@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.choose_steps import Study, ask_in_steps, check_models, further, prepare
+from mubench_gen.cli.choose_steps import ChoiceStudy, ask_in_steps, check_models, further, prepare
 from mubench_gen.cli.setting_options import setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
@@ -122,7 +122,7 @@ def _study(
     names: Sequence[str],
     given: dict[str, Any],
     out: Path | None,
-) -> Study:
+) -> ChoiceStudy:
     """The study's folder and the settings of each model. SettingError for fewer than two."""
     import hashlib
 
@@ -143,11 +143,11 @@ def _study(
         plugin, colon, model = name.partition(":")
         own = {"plugin": plugin, **({"model": model} if colon else {})}
         settings[name] = {**given, **own, "data": str(folder / "data")}
-    return Study(folder, list(ends), list(ends.values()), settings)
+    return ChoiceStudy(folder, list(ends), list(ends.values()), settings)
 
 
 def _plan(
-    study: Study, rows: Sequence[dict[str, Any]], most: int, first: int, *, as_json: bool
+    study: ChoiceStudy, rows: Sequence[dict[str, Any]], most: int, first: int, *, as_json: bool
 ) -> int:
     from collections import Counter
 

@@ -38,7 +38,7 @@ def list_data_sets(*, as_json: bool) -> None:
 
 
 def _data_sets() -> Iterator[dict[str, Any]]:
-    from mubench_gen.data.packaged import Broken, by_name, packaged
+    from mubench_gen.data.packaged import BrokenPackage, by_name, packaged
     from mubench_gen.data.ubench import UBENCH, shards_of
 
     there = all(shard.path.exists() for shard in shards_of(UBENCH))
@@ -68,7 +68,7 @@ def _data_sets() -> Iterator[dict[str, Any]]:
             state=_state(one, name),
         )
     for broken in offers:
-        if isinstance(broken, Broken):
+        if isinstance(broken, BrokenPackage):
             yield _line("?", "", plugin=broken.plugin, state=f"broken: {broken.reason}")
 
 

@@ -17,7 +17,7 @@ from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.plugins.import_trial import Imported
+    from mubench_gen.plugins.import_trial import TrialImport
     from mubench_gen.plugins.listing import Listed
 
 _EXAMPLES = """
@@ -72,7 +72,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     print_lines(("plugin", "kind", "distribution", "version", "state"), cells)
 
 
-def _told(plugin: Listed, one: Imported | None) -> tuple[Listed, Imported | None]:
+def _told(plugin: Listed, one: TrialImport | None) -> tuple[Listed, TrialImport | None]:
     """A plugin with what its import showed: what it registered counts more than its source."""
     if one is None or one.error is not None:
         return plugin, one
@@ -84,7 +84,7 @@ def _is_shadowed(plugin: Listed) -> bool:
     return plugin.state.startswith("shadowed")
 
 
-def _state(plugin: Listed, imported: Imported | None) -> str:
+def _state(plugin: Listed, imported: TrialImport | None) -> str:
     """The state in words, with what the import showed if the plugin was imported."""
     from mubench_gen.plugins.listing import UNREADABLE
 
@@ -110,7 +110,7 @@ def _packages() -> list[Listed]:
     ]
 
 
-def _import_each(listed: list[Listed]) -> dict[str, Imported]:
+def _import_each(listed: list[Listed]) -> dict[str, TrialImport]:
     """The result of importing, for each plugin that could be imported."""
     from mubench_gen.plugins.import_trial import import_each
     from mubench_gen.plugins.listing import ASKED_FOR, UNNAMED

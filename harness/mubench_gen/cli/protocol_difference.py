@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.protocols import Causes, Difference, PartScore
+    from mubench_gen.compare.protocols import Causes, PartScore, ProtocolDifference
     from mubench_gen.runs.results import Run
     from mubench_gen.scores.protocols.files import Protocol
     from mubench_gen.scores.protocols.tally import ProtocolTally
@@ -92,7 +92,9 @@ def _read(run: Run, protocols: Sequence[Protocol]) -> tuple[ProtocolTally, Cause
     return read_run(run, protocols, causes), causes
 
 
-def _differences(found: ProtocolTally, causes: Causes, wanted: str | None) -> list[Difference]:
+def _differences(
+    found: ProtocolTally, causes: Causes, wanted: str | None
+) -> list[ProtocolDifference]:
     """Of the numbers that both have; or of the wanted ones, as NAME or FIRST:SECOND."""
     from mubench_gen.compare.protocols import difference, shared_numbers
     from mubench_gen.errors import SettingError, did_you_mean
@@ -185,7 +187,7 @@ def _compared(first: float, second: float, half_width: float | None = None) -> l
     return [percent(first), half, percent(second), f"{100 * (first - second):+.1f}"]
 
 
-def _print_difference(found: ProtocolTally, one: Difference) -> None:
+def _print_difference(found: ProtocolTally, one: ProtocolDifference) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.numbers import percent
 

@@ -15,8 +15,8 @@ from mubench_gen.cli.user_path import PATH
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mubench_gen.runs.listing import Listed
-    from mubench_gen.runs.verify import Check
+    from mubench_gen.runs.listing import ListedRun
+    from mubench_gen.runs.verify import VerifiedPart
 
 _EXAMPLES = """
 \b
@@ -69,7 +69,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     )
 
 
-def _row(one: Listed) -> list[str]:
+def _row(one: ListedRun) -> list[str]:
     from mubench_gen.console.numbers import percent
 
     low, high = one.accuracy or (None, None)
@@ -105,11 +105,11 @@ def verify(run: Path, records_only: bool, as_json: bool) -> int:
 _MARKS = {"holds": "✓", "fails": "✗", "not checked": "–"}
 
 
-def _checks(path: Path, *, here: bool) -> Iterator[Check]:
+def _checks(path: Path, *, here: bool) -> Iterator[VerifiedPart]:
     from mubench_gen.errors import RunFolderError
     from mubench_gen.runs.packs import SUFFIX
     from mubench_gen.runs.results import load_run
-    from mubench_gen.runs.verify import Check, verify
+    from mubench_gen.runs.verify import VerifiedPart, verify
     from mubench_gen.storage.run_folder import MANIFEST
 
     try:
@@ -118,7 +118,7 @@ def _checks(path: Path, *, here: bool) -> Iterator[Check]:
         if not (path / MANIFEST).is_file() and not path.name.endswith(SUFFIX):
             raise  # not a run
         name = "manifest" if path.is_dir() else "pack"
-        yield Check(name, "fails", str(error))
+        yield VerifiedPart(name, "fails", str(error))
         return
     yield from verify(run, here=here)
 

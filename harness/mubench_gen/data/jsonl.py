@@ -24,7 +24,7 @@ from mubench_gen.storage.digests import Stamp, stamp_of
 from mubench_gen.types import FORM_WORDS, Form, Question, Row, Task
 
 
-class Images(Protocol):
+class ImageBytes(Protocol):
     """Reads images by the names that stand in the rows."""
 
     def is_named_outside(self, name: str) -> bool: ...
@@ -50,7 +50,7 @@ class JsonlDataset:
         outside: bool = False,
         faults: list[str] | None = None,
         rows: Path | None = None,
-        images: Images | None = None,
+        images: ImageBytes | None = None,
     ) -> None:
         """`rows`: the file with the rows, where `path` is what they were made of; `images` then
         reads these."""

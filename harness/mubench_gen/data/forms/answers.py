@@ -83,7 +83,7 @@ def _by_label(value: Any, labels: Sequence[str]) -> int | None:
     return same[0] if len(same) == 1 else None
 
 
-class Answers:
+class AnswerColumn:
     """Takes every answer of a column, and says in which way all of them are meant."""
 
     def __init__(self, path: Any, column: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from mubench_gen.data.forms import explained
-from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
+from mubench_gen.data.forms.answers import MIXED, WAYS, AnswerColumn, chosen, is_hidden, readings
 from mubench_gen.data.forms.cells import is_missing, text_of
 from mubench_gen.data.forms.open_answers import (
     FormsSeen,
@@ -93,7 +93,7 @@ class Questions:
         self._wishes = wishes
         self._pictures = pictures
         self._license = license_name
-        self._answers = Answers(table.path, self.roles.answer)
+        self._answers = AnswerColumn(table.path, self.roles.answer)
         self._owners: dict[str, Sequence[NamedImage]] = {}
         self._ids: Counter[str] = Counter()
         self._splits: Counter[str] = Counter()

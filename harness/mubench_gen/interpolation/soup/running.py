@@ -20,7 +20,7 @@ from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.model_files import REPORT
 from mubench_gen.interpolation.soup.greedy import Trial, greedy, kept
 from mubench_gen.interpolation.soup.halves import halved_by
-from mubench_gen.interpolation.soup.held_out import HeldOut, held_out
+from mubench_gen.interpolation.soup.held_out import HeldOutScores, held_out
 from mubench_gen.interpolation.soup.soup import BASE, MODEL, Soup, masked
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan, make_plan
@@ -44,7 +44,7 @@ class SoupResult:
     items: int
     clusters: int
     trials: tuple[Trial, ...]
-    held_out: HeldOut
+    held_out: HeldOutScores
     n_errors: int
     model: Path
 

@@ -10,7 +10,7 @@ from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.interpolation.sweep.robustness import CORRUPTED, Robustness
 from mubench_gen.interpolation.sweep.under import ByCondition, UnderCondition
 from mubench_gen.interpolation.sweep.words import NO, interval, signed_interval, spanned
-from mubench_gen.report.figures.along import Line, along
+from mubench_gen.report.figures.along import AlphaLine, along
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, against
 
@@ -205,7 +205,7 @@ def _dependence(one: Interaction, found: ByCondition) -> str:
 def means_figure(found: ByCondition, *, width: float = 2 * COLUMN) -> Drawing:
     """The mean along α, a line per condition."""
     lines = [
-        Line(
+        AlphaLine(
             one.name,
             [point.at for point in one.of(MEAN)],
             [100 * point.accuracy for point in one.of(MEAN)],

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.interpolation.sweep.choice import REPEATS, Apart, Halves, apart, is_below, refolded
-from mubench_gen.interpolation.sweep.sample import Sample
+from mubench_gen.interpolation.sweep.sample import CompleteItems
 from mubench_gen.scores.joint import largest_of_normals, max_of_normals
 from mubench_gen.scores.paired import weights_of
 
@@ -49,7 +49,7 @@ class Interaction:
         return min(self.deviations, key=lambda one: (one.p, -abs(one.difference)))
 
 
-def interactions(sample: Sample) -> tuple[Interaction, ...]:
+def interactions(sample: CompleteItems) -> tuple[Interaction, ...]:
     """Of each factor with α: a test that is simultaneous over all α, levels and factors."""
     parts = [_residuals(sample.by_level(at)) for at in range(len(sample.factors))]
     columns = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
@@ -94,7 +94,7 @@ def _adjusted(means: Floats, errors: Floats, largest: Floats | None) -> Floats:
     return found
 
 
-def _apart(columns: Floats, sample: Sample) -> Apart:
+def _apart(columns: Floats, sample: CompleteItems) -> Apart:
     weights = weights_of(len(columns), sample.inside)
     return apart(columns, sample.images, weights, sample.inside)
 
@@ -125,7 +125,7 @@ class OneForAll:
     regrets: tuple[Regret, ...] | None
 
 
-def one_for_all(sample: Sample) -> OneForAll:
+def one_for_all(sample: CompleteItems) -> OneForAll:
     """Compare one α for all conditions with the best of each."""
     conditions = [sample.halves(at) for at in range(sample.values.shape[2])]
     means = np.stack([one.means for one in conditions], axis=1)  # (α, conditions)

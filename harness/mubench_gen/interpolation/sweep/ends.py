@@ -6,7 +6,6 @@ open requests loads nothing.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -126,7 +125,7 @@ class Ends:
 def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
     """The checkpoint's name for `merge`: a folder, or OWNER/NAME@REVISION."""
     wanted = revision or checkpoint.revision
-    if wanted is None or os.path.isdir(user_path(checkpoint.path)):
+    if wanted is None or user_path(checkpoint.path).is_dir():
         return str(checkpoint.path)
     return f"{checkpoint.path}@{wanted}"
 

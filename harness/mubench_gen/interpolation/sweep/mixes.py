@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mubench_gen.console.numbers import percent, signed
-from mubench_gen.interpolation.sweep.gains import Gain
+from mubench_gen.interpolation.sweep.gains import AlphaGain
 from mubench_gen.interpolation.sweep.outputs import METHODS
 
 BOUND = "either right (bound)"
@@ -22,7 +22,7 @@ class PerSample:
     name: str
     words: str
     alphas: tuple[float, float, float]
-    over_choice: Gain | None
+    over_choice: AlphaGain | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, gain_over
 from mubench_gen.interpolation.sweep.frontier import Frontier, frontier_of
-from mubench_gen.interpolation.sweep.gains import Gain, Point
+from mubench_gen.interpolation.sweep.gains import AlphaGain, Point
 from mubench_gen.interpolation.sweep.mixes import BOUND, AnswersAsked, OutputMix, PerSample
 from mubench_gen.interpolation.sweep.output_pairs import Chances, Pairs, pairs_of
 from mubench_gen.interpolation.sweep.outputs import PROBABILITIES, T3, Floats, Rule, rules
-from mubench_gen.interpolation.sweep.parts import Part
-from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.parts import ItemPart
+from mubench_gen.interpolation.sweep.sheet import AlphaSheet
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 
@@ -45,7 +45,7 @@ def output_frontier(
     t3: T3 | None = None,
     adjust: Adjust = "maxt",
     seed: int = 0,
-    parts: Sequence[Part] = (),
+    parts: Sequence[ItemPart] = (),
 ) -> Frontier:
     """Mix the outputs of two runs at each α, and by rules that give each answer its own.
 
@@ -55,7 +55,7 @@ def output_frontier(
     """
     found, several = _read(base, finetuned), rules(t3 or T3())
     columns = _columns(found, alphas, several, method)
-    sheet = Sheet(
+    sheet = AlphaSheet(
         found.reading,
         columns,
         [*alphas, *(rule.name for rule in several)],
@@ -110,7 +110,7 @@ def _columns(found: _Mixing, alphas: Sequence[str], several: Sequence[Rule], met
 
 
 def _per_sample(
-    sheet: Sheet, pairs: Pairs, several: Sequence[Rule], in_domain: Sequence[str], seed: int
+    sheet: AlphaSheet, pairs: Pairs, several: Sequence[Rule], in_domain: Sequence[str], seed: int
 ) -> tuple[PerSample, ...]:
     """What each rule did, and its gain over the choice of one α for all answers."""
     count, halves = len(sheet.alphas), sheet.halves(in_domain)
@@ -124,18 +124,20 @@ def _per_sample(
             never = np.zeros(len(several))
             padded = replace(chosen, chosen=np.append(chosen.chosen, never))
             lead, (low, high) = gain_over(place, padded, both, seed=seed)
-            gain = Gain(-lead, (-high, -low), (-high, -low))
+            gain = AlphaGain(-lead, (-high, -low), (-high, -low))
         each = pairs.alphas(rule.alpha)[pairs.known]
         least, median, most = np.quantile(each, [0, 0.5, 1]).tolist()
         told.append(PerSample(rule.name, rule.words, (least, median, most), gain))
     return tuple(told)
 
 
-def _bound(found: _Mixing, in_domain: Sequence[str], parts: Sequence[Part]) -> tuple[Point, ...]:
+def _bound(
+    found: _Mixing, in_domain: Sequence[str], parts: Sequence[ItemPart]
+) -> tuple[Point, ...]:
     """The points of "either right": an answer counts where one of the two has it right. Without
     gains, which no mix could have."""
     either = found.pairs.values(found.pairs.either, len(found.ends))
     values = np.column_stack([found.ends, either])
-    sheet = Sheet(found.reading, values, ["0", "1", BOUND], (0, 1), beside=1)
+    sheet = AlphaSheet(found.reading, values, ["0", "1", BOUND], (0, 1), beside=1)
     points = frontier_of(sheet, in_domain, adjust="none", parts=parts).beside
     return tuple(replace(point, over_base=None, over_finetuned=None) for point in points)

@@ -20,7 +20,7 @@ from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.output_frontier import output_frontier
 from mubench_gen.interpolation.sweep.output_pairs import READOUTS
 from mubench_gen.interpolation.sweep.outputs import T3
-from mubench_gen.interpolation.sweep.parts import Part
+from mubench_gen.interpolation.sweep.parts import ItemPart
 from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.plan.items import planned
 from mubench_gen.plan.plan import OpenedData, Plan, make_plan
@@ -57,7 +57,7 @@ class OutputSweep:
     in_domain: tuple[str, ...]
     seed: int
     fixed: Mapping[str, Any]
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ItemPart, ...] = ()
 
     def close(self) -> None:
         _close(self.ends)

@@ -12,7 +12,7 @@ from mubench_gen.interpolation.sweep.conditions_page import parts as by_conditio
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.gains import Point
 from mubench_gen.interpolation.sweep.halving import Search
-from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
+from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, ItemPart
 from mubench_gen.interpolation.sweep.under import ByCondition
 from mubench_gen.interpolation.sweep.words import signed_interval
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
@@ -185,7 +185,7 @@ def parts_figure(found: Frontier) -> Drawing | None:
         return against(panels, "Parts: the domain against all", width=2 * COLUMN)
 
 
-def _panel(found: Frontier, domain: Part) -> Panel | None:
+def _panel(found: Frontier, domain: ItemPart) -> Panel | None:
     """The panel of a part in the domain, against the part of the same tasks in all data sets."""
     if domain.where != "in-domain":
         return None

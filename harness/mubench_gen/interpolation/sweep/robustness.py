@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.seen import SEEN, TRANSFORM, hides
 from mubench_gen.images.transform import NONE
-from mubench_gen.interpolation.sweep.gains import Gain, gains_over
-from mubench_gen.interpolation.sweep.sample import Sample
+from mubench_gen.interpolation.sweep.gains import AlphaGain, gains_over
+from mubench_gen.interpolation.sweep.sample import CompleteItems
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.paired import weights_of
 from mubench_gen.scores.pareto import undominated
@@ -32,7 +32,7 @@ class Drop:
     alpha: str
     transform: str
     accuracy: float
-    change: Gain
+    change: AlphaGain
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Robustness:
         return [drop for drop in self.drops if drop.transform == transform]
 
 
-def robustness(sample: Sample, *, adjust: Adjust) -> Robustness | None:
+def robustness(sample: CompleteItems, *, adjust: Adjust) -> Robustness | None:
     """What transforms cost along α, where models see the image; None without an axis of transforms
     that has "none" too."""
     of_images = (TRANSFORM, SEEN)

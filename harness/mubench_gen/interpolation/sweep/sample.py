@@ -15,7 +15,7 @@ from mubench_gen.ablation.seen import hides
 from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.choice import Halves
 from mubench_gen.interpolation.sweep.frontier import sheet_of
-from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.sheet import AlphaSheet
 from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.runs.results import Run
 
@@ -24,7 +24,7 @@ Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-def cube_of(runs: Sequence[Sequence[Run]], grid: Grid, sheet: Sheet) -> Floats:
+def cube_of(runs: Sequence[Sequence[Run]], grid: Grid, sheet: AlphaSheet) -> Floats:
     """Values (items, α, cells) of the runs of each α, those by condition; NaN for what is missing.
 
     `sheet`: of the runs of the first condition, whose items these are.
@@ -45,7 +45,7 @@ def cube_of(runs: Sequence[Sequence[Run]], grid: Grid, sheet: Sheet) -> Floats:
 
 def sheet_under(
     runs: Mapping[Stop, Sequence[Run]], grid: Grid | None, only: Collection[str] | None = None
-) -> tuple[Sheet, Floats | None]:
+) -> tuple[AlphaSheet, Floats | None]:
     """The values of these stops, and under several conditions (`grid`) their means over them, with
     the values under each as in `cube_of`. `only`: the items that count."""
     sheet = sheet_of([own[0] for own in runs.values()], list(runs))
@@ -59,7 +59,7 @@ def sheet_under(
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class CompleteItems:
     """Complete items: `values` (items, α, conditions), `inside` (items,), and `images` as in
     `crossing.ways_of`. `factors`: those with several levels; `levels` (conditions, factors).
     """
@@ -73,7 +73,9 @@ class Sample:
     seed: int
 
     @classmethod
-    def of(cls, sheet: Sheet, cube: Floats, grid: Grid, inside: Mask, *, seed: int) -> Sample:
+    def of(
+        cls, sheet: AlphaSheet, cube: Floats, grid: Grid, inside: Mask, *, seed: int
+    ) -> CompleteItems:
         """Of the items of a sheet, of which those `inside` are in the domain."""
         there = np.isfinite(cube).all(axis=(1, 2))
         several = [at for at, factor in enumerate(grid.factors) if len(factor.levels) > 1]

@@ -15,11 +15,11 @@ from mubench_gen.interpolation.sweep.dependence import (
     interactions,
     one_for_all,
 )
-from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
+from mubench_gen.interpolation.sweep.gains import AlphaTable, ChosenAlpha, Point, beats_both
 from mubench_gen.interpolation.sweep.parts import HALVES, IN_DOMAIN, REST
 from mubench_gen.interpolation.sweep.robustness import Robustness, robustness
-from mubench_gen.interpolation.sweep.sample import Floats, Sample
-from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.sample import CompleteItems, Floats
+from mubench_gen.interpolation.sweep.sheet import AlphaSheet
 from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
@@ -66,16 +66,22 @@ class ByCondition:
 
 
 def by_condition(
-    sheet: Sheet, cube: Floats, grid: Grid, in_domain: Sequence[str], *, adjust: Adjust, seed: int
+    sheet: AlphaSheet,
+    cube: Floats,
+    grid: Grid,
+    in_domain: Sequence[str],
+    *,
+    adjust: Adjust,
+    seed: int,
 ) -> ByCondition:
     """Compare the α under each condition. `sheet`: of the means over conditions; `cube` (items, α,
     conditions): the values, as in `sample.cube_of`."""
     inside, outside = sheet.halves(in_domain)
-    sample = Sample.of(sheet, cube, grid, inside, seed=seed)
+    sample = CompleteItems.of(sheet, cube, grid, inside, seed=seed)
     several = [at for at, factor in enumerate(grid.factors) if len(factor.levels) > 1]
     found = []
     for place, cell in enumerate(grid.cells):
-        table = Table(
+        table = AlphaTable(
             cube[:, :, place], sheet.reading.clusters.codes, inside, outside, sheet.names,
             sheet.ends, adjust, seed,
         )  # fmt: skip
@@ -92,7 +98,9 @@ def by_condition(
     )
 
 
-def _under(sheet: Sheet, table: Table, name: str, levels: Mapping[str, str]) -> UnderCondition:
+def _under(
+    sheet: AlphaSheet, table: AlphaTable, name: str, levels: Mapping[str, str]
+) -> UnderCondition:
     halves = {part: table.points(part) for part in HALVES}
     pairs = zip(halves[IN_DOMAIN], halves[REST], strict=True)
     kept = undominated([(one.accuracy, other.accuracy) for one, other in pairs])

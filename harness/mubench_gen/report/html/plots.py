@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mubench_gen.console.numbers import percent
-from mubench_gen.report.figures.bars import Places, positions
+from mubench_gen.report.figures.bars import PositionShares, positions
 from mubench_gen.report.figures.drawing import styled
 from mubench_gen.report.figures.reliability import reliability
 from mubench_gen.report.html.study import RunStatistics
@@ -46,7 +46,7 @@ def position_plots(studies: Sequence[RunStatistics]) -> Iterator[dict[str, Any]]
             f"{percent(circular.place_bias)} points, by chance about "
             f"{percent(circular.place_noise)}"
         )  # fmt: skip
-        placed = Places(study.label, controls.answered_at, controls.gold_at)
+        placed = PositionShares(study.label, controls.answered_at, controls.gold_at)
         with styled():
             plot = positions([placed], top=top, first=study.number, count=len(studies))
         yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,

@@ -10,12 +10,12 @@ from typing import Any
 from markupsafe import Markup
 
 from mubench_gen.compare.board import group_order
-from mubench_gen.compare.boards_and_doubtful import boards_and_doubtful
+from mubench_gen.compare.boards import boards_and_doubtful
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.figures.drawing import COLUMN, styled
-from mubench_gen.report.figures.intervals import Group, interval_dots
+from mubench_gen.report.figures.intervals import DotRow, interval_dots
 from mubench_gen.report.group_tables import (
     difference_table,
     group_notes,
@@ -207,11 +207,11 @@ class Sections:
             found.append(self._group(f"{value} · {n:,} items", scores))
         yield from self._plots(found, f"By {field}")
 
-    def _group(self, name: str, scores: Sequence[Score | None]) -> Group:
+    def _group(self, name: str, scores: Sequence[Score | None]) -> DotRow:
         """A row of a plot: each run's score on these items."""
         known = [one for one in scores if one is not None]
         controls = [study.scores.controls.get(name) for study in self.studies]
-        return Group(
+        return DotRow(
             printable("all items" if name == "pooled" else name),
             [
                 mark(study, one)
@@ -223,7 +223,7 @@ class Sections:
             majority=next((one.majority for one in controls if one is not None), None),
         )
 
-    def _plots(self, groups: Sequence[Group], name: str) -> Iterator[dict[str, Any]]:
+    def _plots(self, groups: Sequence[DotRow], name: str) -> Iterator[dict[str, Any]]:
         """The groups that have a score, at most so many in a plot."""
         shown = [group for group in groups if group.marks]
         for first in range(0, len(shown), _IN_A_PLOT):
@@ -231,7 +231,7 @@ class Sections:
             yield {"name": printable(name) if not first else "", "title": "",
                    "plot": self._dots(part, printable(name))}  # fmt: skip
 
-    def _dots(self, groups: Sequence[Group], title: str) -> Markup:
+    def _dots(self, groups: Sequence[DotRow], title: str) -> Markup:
         series = [study.shown for study in self.studies]
         with styled():
             return Markup(interval_dots(groups, title, series=series, width=_PLOT).inline())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.boards import boards
 from mubench_gen.console.progress import bar
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.report.board_tables import csv_rows

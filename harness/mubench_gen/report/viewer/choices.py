@@ -1,14 +1,14 @@
-"""The choices in an address → a `Choice`: the names are those behind the page's "#"."""
+"""The choices in an address → a `ItemFilter`: the names are those behind the page's "#"."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.report.html.study import RunStatistics
-from mubench_gen.report.viewer.query import Choice
+from mubench_gen.report.viewer.query import ItemFilter
 
 
-def choice_of(given: Mapping[str, str], studies: Sequence[RunStatistics]) -> Choice:
+def choice_of(given: Mapping[str, str], studies: Sequence[RunStatistics]) -> ItemFilter:
     """What was chosen; what means nothing here chooses nothing."""
     off = {int(word) for word in given.get("off", "").split(",") if word.isdecimal()}
     shown = [study for study in studies if study.number not in off]
@@ -16,7 +16,7 @@ def choice_of(given: Mapping[str, str], studies: Sequence[RunStatistics]) -> Cho
     runs = [study.number for study in shown]
     labels = {study.label: study.number for study in studies}
     unknown = -1  # a model that is not here has no items
-    return Choice(
+    return ItemFilter(
         runs=runs,
         compared=plain if len(plain) > 1 else runs,
         families={study.number: study.family for study in studies},

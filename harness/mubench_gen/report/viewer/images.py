@@ -20,7 +20,7 @@ from mubench_gen.report.html.pictures import (
     open_data,
 )
 from mubench_gen.report.html.thumbnails import STEPS
-from mubench_gen.report.viewer.index import Index
+from mubench_gen.report.viewer.index import RecordIndex
 from mubench_gen.runs.kept_images import images_of, kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, as_png
@@ -33,10 +33,10 @@ _SHOWN_BY_BROWSERS = {
 }
 
 
-class Images:
+class RunImages:
     """The images that the index names; `data`: where the data are, if not as in the runs."""
 
-    def __init__(self, index: Index, data: str | None = None) -> None:
+    def __init__(self, index: RecordIndex, data: str | None = None) -> None:
         self._index = index
         self._data = data
         self._sources: dict[str, _Source] = {}

@@ -97,7 +97,7 @@ class _Agreed:
         return max(self.wrong.values()) / self.n if self.n > 1 and self.wrong else None
 
 
-class Index:
+class RecordIndex:
     """The records of runs by number, on the disk; safe to use from several threads."""
 
     def __init__(self) -> None:

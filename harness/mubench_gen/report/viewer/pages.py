@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 from mubench_gen.report.html.gallery import Gallery
-from mubench_gen.report.viewer.index import Index
-from mubench_gen.report.viewer.query import Choice, Found, facets, find
+from mubench_gen.report.viewer.index import RecordIndex
+from mubench_gen.report.viewer.query import Found, ItemFilter, facets, find
 from mubench_gen.storage.records import Record, from_line, line_at
 from mubench_gen.storage.run_folder import RECORDS
 
 _MOST_REPLY = 20_000  # characters of a reply that are sent
 
 
-def page_of(index: Index, choice: Choice, begin: int, count: int) -> dict[str, Any]:
+def page_of(index: RecordIndex, choice: ItemFilter, begin: int, count: int) -> dict[str, Any]:
     """`count` groups of the items that fit, from the group `begin` on, with all their records.
 
     `sizes`: how many of the items belong to each group, in order; `keys`: the items' keys.
@@ -27,7 +27,7 @@ def page_of(index: Index, choice: Choice, begin: int, count: int) -> dict[str, A
     return {"facets": known, **_counts(found), **content}
 
 
-def item_of(index: Index, key: str) -> dict[str, Any] | None:
+def item_of(index: RecordIndex, key: str) -> dict[str, Any] | None:
     """The item of that key, as a page of one."""
     with index.lock:
         row = index.database.execute("SELECT id FROM items WHERE key = ?", (key,)).fetchone()
@@ -43,7 +43,7 @@ def _counts(found: Found) -> dict[str, Any]:
     }
 
 
-def _content(index: Index, items: Sequence[int]) -> dict[str, Any]:
+def _content(index: RecordIndex, items: Sequence[int]) -> dict[str, Any]:
     gallery, keys = Gallery(_MOST_REPLY), []
     with ExitStack() as stack:
         files: dict[int, BinaryIO] = {}
@@ -63,7 +63,10 @@ def _content(index: Index, items: Sequence[int]) -> dict[str, Any]:
 
 
 def _records(
-    index: Index, where: Sequence[tuple[int, int]], files: dict[int, BinaryIO], stack: ExitStack
+    index: RecordIndex,
+    where: Sequence[tuple[int, int]],
+    files: dict[int, BinaryIO],
+    stack: ExitStack,
 ) -> Iterator[tuple[int, Record]]:
     """The records at these places; one that is no longer there is left out."""
     for run, offset in where:

@@ -41,7 +41,7 @@ _OUTCOMES = {  # of the model, a, and the one beside it, b
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ItemFilter:
     """What a reader chose; runs are numbers. `model`: answers of that run are meant.
 
     `beside`: another run, to be compared with it by `outcome`; `runs`: those that are not switched
@@ -173,7 +173,7 @@ class Found:
     all: int
 
 
-def find(database: Connection, choice: Choice, begin: int, count: int) -> Found:
+def find(database: Connection, choice: ItemFilter, begin: int, count: int) -> Found:
     """`count` groups of items from the group `begin` on. A group is one item, or one image."""
     condition, values = choice.condition()
     group = "coalesce(i.image, i.key)" if choice.by_image else "i.id"
@@ -206,7 +206,7 @@ def _rank(database: Connection, ranks: Part | None) -> None:
         database.execute(f"INSERT INTO ranks {ranks[0]}", ranks[1])
 
 
-def facets(database: Connection, choice: Choice) -> dict[str, object]:
+def facets(database: Connection, choice: ItemFilter) -> dict[str, object]:
     """What can be chosen: tasks, data sets, modalities, statuses, and ways to agree."""
     found: dict[str, object] = {}
     for name in ("task", "dataset", "modality"):

@@ -22,9 +22,9 @@ from mubench_gen.console.masking import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.report.viewer.choices import choice_of
-from mubench_gen.report.viewer.images import Images
+from mubench_gen.report.viewer.images import RunImages
 from mubench_gen.report.viewer.pages import item_of, page_of
-from mubench_gen.report.viewer.site import Site
+from mubench_gen.report.viewer.site import LiveSite
 
 LOOPBACK = "127.0.0.1"
 _MOST_GROUPS = 500  # on one page
@@ -63,11 +63,11 @@ class Viewer:
     def __init__(self, paths: Sequence[Path], *, port: int = 0, data: str | None = None) -> None:
         self._server = _bound(port, self)  # before the runs are read, which may take a while
         try:
-            self.site = Site(paths)
+            self.site = LiveSite(paths)
         except BaseException:
             self._server.server_close()
             raise
-        self._images = Images(self.site.index, data)
+        self._images = RunImages(self.site.index, data)
         self._ways: dict[str, Callable[[str, dict[str, str]], HttpAnswer]] = {
             "": self._page,
             "items": self._items,

@@ -16,14 +16,14 @@ from mubench_gen.report.html.document import packed, page_data, render_page
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.sections import Sections
 from mubench_gen.report.html.study import RunStatistics, study_run
-from mubench_gen.report.viewer.index import Index
+from mubench_gen.report.viewer.index import RecordIndex
 from mubench_gen.report.viewer.sources import find_runs
 from mubench_gen.runs.results import Run, load_run
 
 _REST = 4.0
 
 
-class Site:
+class LiveSite:
     """Runs under paths, their index and their page. `refresh` takes up what was written since.
 
     `version` rises with every change. Refreshing takes at most one part in 1 + `rest` of the time.
@@ -36,7 +36,7 @@ class Site:
         clock: Callable[[], float] = time.monotonic,
         rest: float = _REST,
     ) -> None:
-        self.index = Index()
+        self.index = RecordIndex()
         self.version = 0
         self.studies: list[RunStatistics] = []
         self._paths = list(paths)
