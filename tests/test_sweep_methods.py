@@ -13,12 +13,12 @@ import pytest
 import mubench_gen
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.inference.moved import MovedWeights
+from mubench_gen.inference.moved_weights import MovedWeights
+from mubench_gen.interpolation.merge.given import weights_of
 from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.methods import METHODS, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
-from mubench_gen.interpolation.merge.said import weights_of
 from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
 from mubench_gen.interpolation.sweep.recipes import make_recipes
 from mubench_gen.interpolation.sweep.stops import Stop, stops_of

@@ -24,7 +24,7 @@ from tempfile import TemporaryFile
 _IMPORTED = (
     "mubench_gen.run", "mubench_gen.cli.board_view", "mubench_gen.cli.eval_command",
     "mubench_gen.cli.eval_end", "mubench_gen.cli.report_command", "mubench_gen.compare.board",
-    "mubench_gen.compare.comparison", "mubench_gen.data.alike", "mubench_gen.data.jsonl",
+    "mubench_gen.compare.comparison", "mubench_gen.data.equal_options", "mubench_gen.data.jsonl",
     "mubench_gen.plan.plan", "mubench_gen.plugins.async_model", "mubench_gen.plugins.code_digest",
     "mubench_gen.report.text", "mubench_gen_plugins.echo", "PIL.PngImagePlugin", "rich.table",
     "scipy.special",

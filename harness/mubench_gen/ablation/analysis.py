@@ -211,7 +211,7 @@ class Analysis(StoredStudy):
         """Write the study's page, one HTML file; `images`: with a contact sheet of transforms,
         of that many `pictures`."""
         from mubench_gen.ablation.page import page
-        from mubench_gen.report.html.place import write_text
+        from mubench_gen.report.html.write_page import write_text
 
         write_text(Path(path), page(self, pictures=pictures if images else 0))
 

@@ -124,7 +124,7 @@ def command(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.again import check_secrets
+    from mubench_gen.plan.from_manifest import check_secrets
     from mubench_gen.plan.sources import gather
 
     found = gather(flags, config)
@@ -199,7 +199,7 @@ def _plan(
     from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
-    from mubench_gen.runs.estimate import estimate
+    from mubench_gen.runs.cost_estimate import estimate
     from mubench_gen.runs.sample_plan import plan_from_assumptions
 
     with results_only():

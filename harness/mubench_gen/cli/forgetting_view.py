@@ -55,7 +55,7 @@ def report(
 def _write_page(found: Forgetting, path: Path) -> None:
     from mubench_gen.console.notes import note
     from mubench_gen.report.forgetting_page import page
-    from mubench_gen.report.html.place import check_page_path, write_text
+    from mubench_gen.report.html.write_page import check_page_path, write_text
 
     check_page_path(path)
     write_text(path, page(found))

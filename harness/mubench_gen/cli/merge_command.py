@@ -155,9 +155,9 @@ def command(
     from mubench_gen.console.progress import bar
     from mubench_gen.interpolation.merge.alphas import spelled
     from mubench_gen.interpolation.merge.extract import extract_lora
+    from mubench_gen.interpolation.merge.given import Said, together, weights_of
     from mubench_gen.interpolation.merge.merge import merge, scale_adapter
     from mubench_gen.interpolation.merge.recipe_reader import read_recipe
-    from mubench_gen.interpolation.merge.said import Said, together, weights_of
 
     if rank is not None:
         _check_alone(adapters=adapters, store=store, statistics=statistics, alpha=alphas,

@@ -11,7 +11,7 @@ from mubench_gen.console.outlet import say
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mubench_gen.runs.estimate import RunEstimate
+    from mubench_gen.runs.cost_estimate import RunEstimate
     from mubench_gen.runs.sample_plan import SamplePlan
     from mubench_gen.scores.sample_size import Need
     from mubench_gen.scores.variance_split import VarianceSplit

@@ -45,8 +45,8 @@ def rerun(path: Path, given: dict[str, Any], *, check: int | None, as_json: bool
 
 def _asked(first: Run, given: dict[str, Any], check: int | None, scratch: Path) -> Run:
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.again import check_secrets, settings_again
     from mubench_gen.plan.config_file import joined
+    from mubench_gen.plan.from_manifest import check_secrets, settings_again
     from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins

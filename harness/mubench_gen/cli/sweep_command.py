@@ -224,15 +224,15 @@ def command(
     from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, sweep_outputs
     from mubench_gen.cli.sweep_view import ShownSweep, finish, show_plan, title_of
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.merge.given import weights_of
     from mubench_gen.interpolation.merge.methods import Sparse
-    from mubench_gen.interpolation.merge.said import weights_of
     from mubench_gen.interpolation.sweep.conditions import SweepKeys
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
     from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
-    from mubench_gen.report.html.place import check_page_path
+    from mubench_gen.report.html.write_page import check_page_path
 
     if html is not None:
         check_page_path(html)

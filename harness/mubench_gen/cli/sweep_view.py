@@ -117,7 +117,7 @@ def write_pages(
     """Write the page, and the figure alone, where a path is given; `by`: by condition; `search`:
     what a budget was spent on."""
     from mubench_gen.interpolation.sweep import page
-    from mubench_gen.report.html.place import write_text
+    from mubench_gen.report.html.write_page import write_text
 
     if html is not None:
         write_text(html, page.page(found, title, by, search))

@@ -58,7 +58,7 @@ def open_dataset(
         thorough=checked,
     ) or _open(name, policy, partial=partial, outside=outside, faults=faults)  # fmt: skip
     if checked and not isinstance(dataset, JsonlDataset):  # opening one checks it
-        from mubench_gen.data.chosen import sound_rows
+        from mubench_gen.data.subset import sound_rows
 
         dataset = sound_rows(dataset, partial=partial)
     if not licenses:

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from mubench_gen.data.alike import Alike
+from mubench_gen.data.equal_options import Alike
 from mubench_gen.data.image_columns import image_cells
 from mubench_gen.data.image_files import ImageFiles, combined, outside
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from mubench_gen.engines.kept import free_base, keeping_bases
+from mubench_gen.engines.kept_base import free_base, keeping_bases
 from mubench_gen.errors import (
     EngineFault,
     ImageError,

@@ -13,7 +13,7 @@ from typing import Any
 
 from mubench_gen.errors import EngineFault
 from mubench_gen.inference.ray.feed import Feed, numbers
-from mubench_gen.inference.ray.looking import Gate
+from mubench_gen.inference.ray.node_check import Gate
 from mubench_gen.inference.ray.nodes import (
     name_of,
     tell_clock,

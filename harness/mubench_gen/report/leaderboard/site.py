@@ -13,7 +13,7 @@ from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.report.board_tables import csv_rows
 from mubench_gen.report.export import write_rows
 from mubench_gen.report.html.document import write_page
-from mubench_gen.report.html.place import write_text
+from mubench_gen.report.html.write_page import write_text
 from mubench_gen.report.leaderboard.admission import Admitted, LeftOut, admit, places_of
 from mubench_gen.report.leaderboard.page import document, doubles, page_of, render_board
 from mubench_gen.runs.results import Run

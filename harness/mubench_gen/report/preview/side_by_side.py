@@ -12,9 +12,9 @@ from pathlib import Path
 from mubench_gen.console.masking import blank
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import ImageError, SettingError
-from mubench_gen.report.html.place import check_page_path, write_text
 from mubench_gen.report.html.static import scrolling, static_page
 from mubench_gen.report.html.thumbnails import ThumbnailSize, thumbnail
+from mubench_gen.report.html.write_page import check_page_path, write_text
 from mubench_gen.types import Image
 
 SUFFIXES = (".png", ".html", ".htm")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mubench_gen.errors import RunFolderError
-from mubench_gen.runs.below import run_folders
 from mubench_gen.runs.results import Run, load_run
+from mubench_gen.runs.run_folders import run_folders
 from mubench_gen.storage.json_files import tell_once
 from mubench_gen.storage.run_folder import MANIFEST, USUAL
 

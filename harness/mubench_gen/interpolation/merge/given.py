@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.alphas import Alpha, parse_alphas, spelled
-from mubench_gen.interpolation.merge.each import OfOne
 from mubench_gen.interpolation.merge.inputs import MergeSettings, Side
 from mubench_gen.interpolation.merge.methods import Rescale, Sparse
+from mubench_gen.interpolation.merge.per_finetune import OfOne
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
 from mubench_gen.interpolation.merge.tensors import NAMED

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mubench_gen.console.progress import log
-from mubench_gen.data.alike import Alike
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.derived import Derived
+from mubench_gen.data.equal_options import Alike
 from mubench_gen.data.schema import check_row
 from mubench_gen.errors import DataError
 from mubench_gen.types import Row
