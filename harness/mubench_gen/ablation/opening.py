@@ -21,7 +21,7 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.studies import runs_of
-from mubench_gen.storage.run_folder import choose_folder, settings_hash
+from mubench_gen.storage.run_folder import folder_of
 
 if TYPE_CHECKING:
     pass
@@ -88,7 +88,7 @@ def open_study(
         design = make_design(axes, axes.design, seed)
     grid, parts = open_parts(axes, given, plugins, design)
     study = Study(
-        folder=folder or Path(),
+        folder=Path(),
         grid=grid,
         parts=tuple(parts),
         settings=_shared(axes, parts[0].plan),
@@ -103,9 +103,8 @@ def open_study(
         drawn = [designed(design, model, study.grid) for model in study.models]
         parts = [part for model in drawn for part in model]
         study = replace(study, parts=tuple(parts), design=design)
-    if folder is None:
-        folder = Path("studies", f"ablate-{settings_hash(study.fixed_settings())}")
-    return replace(study, folder=choose_folder(folder, fresh=fresh))
+    folder = folder_of(folder, "studies", "ablate", study.fixed_settings(), fresh=fresh)
+    return replace(study, folder=folder)
 
 
 def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:

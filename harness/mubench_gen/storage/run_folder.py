@@ -55,6 +55,13 @@ def choose_folder(wanted: Path, *, fresh: bool) -> Path:
     return folder
 
 
+def folder_of(
+    given: Path | None, place: str, name: str, settings: Mapping[str, Any], *, fresh: bool
+) -> Path:
+    """The folder given, or PLACE/NAME-HASH of these settings; with `fresh` as `choose_folder`."""
+    return choose_folder(given or Path(place, f"{name}-{settings_hash(settings)}"), fresh=fresh)
+
+
 @contextlib.contextmanager
 def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator[None]:
     """Lock the folder for this process; a second process is refused.

@@ -20,9 +20,8 @@ from mubench_gen.plan.plan import OpenedData, Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.storage.run_folder import (
-    choose_folder,
+    folder_of,
     run_name,
-    settings_hash,
 )
 
 BASE = "base"
@@ -102,7 +101,7 @@ def open_soup(
     finally:
         plan.model.close()
     found = Soup(
-        folder=settings.run_dir or Path(),
+        folder=Path(),
         base=start,
         finetuned=sides,
         digests={
@@ -116,11 +115,9 @@ def open_soup(
         keep_base=keep_base,
         data=data,
     )
-    if settings.run_dir is None:
-        name = run_name(plan.plugin.name, "soup")
-        folder = Path("soups", f"{name}-{settings_hash(found.fixed_settings())}")
-        found = replace(found, folder=folder)
-    found = replace(found, folder=choose_folder(found.folder, fresh=settings.fresh))
+    name, fixed = run_name(plan.plugin.name, "soup"), found.fixed_settings()
+    folder = folder_of(settings.run_dir, "soups", name, fixed, fresh=settings.fresh)
+    found = replace(found, folder=folder)
     _check_fit(found)
     empty = [name for name, count in found.items().items() if not count]
     if empty:

@@ -34,7 +34,7 @@ from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.paths import user_path
-from mubench_gen.storage.run_folder import MANIFEST, SWEEP, choose_folder, run_name, settings_hash
+from mubench_gen.storage.run_folder import MANIFEST, SWEEP, folder_of, run_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,7 @@ def open_models(
         fixed = {"settings": plans[0].settings.identity(), "sweep": _fixed(mixing, plans)}
         name = f"{run_name(plans[1].plugin.name, plans[1].spec.name)}-{mixing.method}"
         named = {**fixed, "alphas": mixing.alphas}
-        wanted = settings.run_dir or Path("sweeps", f"{name}-{settings_hash(named)}")
-        folder = choose_folder(wanted, fresh=settings.fresh)
+        folder = folder_of(settings.run_dir, "sweeps", name, named, fresh=settings.fresh)
     except BaseException:
         _close(plans)
         raise
@@ -167,8 +166,7 @@ def open_runs(
     fixed = {"settings": {"seed": settings.seed}, "sweep": {**_fixed(mixing), "runs": places}}
     name = run_name(mixing.method, _model_of(ends[1]))
     named = {**fixed, "alphas": mixing.alphas}
-    wanted = settings.run_dir or Path("sweeps", f"{name}-{settings_hash(named)}")
-    folder = choose_folder(wanted, fresh=settings.fresh)
+    folder = folder_of(settings.run_dir, "sweeps", name, named, fresh=settings.fresh)
     return OutputSweep(folder, ends, mixing, inside, settings.seed, fixed)
 
 

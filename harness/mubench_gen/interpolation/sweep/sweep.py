@@ -31,7 +31,7 @@ from mubench_gen.interpolation.sweep.refusals import (
     refuse_globs,
 )
 from mubench_gen.interpolation.sweep.sample import sheet_under
-from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, stops_of
+from mubench_gen.interpolation.sweep.stops import Stop, left_out, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.interpolation.sweep.under import by_condition
 from mubench_gen.model import ModelSpec
@@ -45,7 +45,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.json_files import write_json
-from mubench_gen.storage.run_folder import SWEEP, choose_folder, run_name, settings_hash
+from mubench_gen.storage.run_folder import SWEEP, folder_of, run_name
 
 _SCRATCH = ".scratch"
 
@@ -87,7 +87,7 @@ def open_sweep(
     names = [short_name(other.name) for other in others]
     stops = stops_of(recipes, names)
     sweep = Sweep(
-        folder=settings.run_dir or Path(),
+        folder=Path(),
         base=start,
         finetuned=ends,
         digests=(plan.weights.weights, *map(digest_of, ends)),
@@ -100,14 +100,13 @@ def open_sweep(
         parts=() if study is None else study.parts(plan),
         published=None if study is None else study.beside(settings, in_domain),
     )
-    if settings.run_dir is None:
-        named = {**sweep.fixed_settings(), "alphas": sweep.alphas}
-        name = run_name(plan.plugin.name, others[0].name if len(names) == 1 else "+".join(names))
-        sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
-    sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
+    named = {**sweep.fixed_settings(), "alphas": sweep.alphas}
+    name = run_name(plan.plugin.name, others[0].name if len(names) == 1 else "+".join(names))
+    folder = folder_of(settings.run_dir, "sweeps", name, named, fresh=settings.fresh)
+    sweep = replace(sweep, folder=folder)
     check_budget(sweep)
     _check_fit(sweep)
-    _note_added(sweep)
+    _note_stops(sweep)
     return replace(sweep, plans=_plans(sweep, plan, others, plugins))
 
 
@@ -116,8 +115,10 @@ def short_name(model: str) -> str:
     return model.rstrip("/").rpartition("/")[2]
 
 
-def _note_added(sweep: Sweep) -> None:
-    """Say which of the ends nobody asked for."""
+def _note_stops(sweep: Sweep) -> None:
+    """Say which of the ends nobody asked for, and what that was asked for is left out."""
+    for why in (why for recipe in sweep.recipes for why in left_out(recipe)):
+        note(f"Left out {why}.")
     given = {alpha for recipe in sweep.recipes for alpha in recipe.alphas}
     added = [stop for stop in sweep.plans if stop.end and not (stop.line and stop.alpha in given)]
     plain = [stop.name for stop in added if stop.line]
