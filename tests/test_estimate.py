@@ -122,7 +122,7 @@ def test_a_large_run_is_planned_from_a_sample_of_its_images(
     data = write_data(tmp_path / "many", (make_row(i) for i in range(400)))
     plan = plan_of("echo", data, prompt="plain")
     exact = cost_estimate.estimate(plan)
-    monkeypatch.setattr(estimate, "_EXACT", 500)
+    monkeypatch.setattr(cost_estimate, "_EXACT", 500)
     sampled = cost_estimate.estimate(plan)
     assert exact.assumed.looked_at == exact.items == sampled.items == 2_000
     assert 0 < sampled.assumed.looked_at < 1_000
