@@ -18,9 +18,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mubench_gen.ablation.effects import decompose
-from mubench_gen.ablation.ranks import mean_tau, rank_stability
-from mubench_gen.ablation.spread import by_image, intervals
+from mubench_gen.ablation.statistics.effects import decompose
+from mubench_gen.ablation.statistics.ranks import mean_tau, rank_stability
+from mubench_gen.ablation.statistics.spread import by_image, intervals
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import ADJUSTMENTS, Floats, adjust, max_of_normals

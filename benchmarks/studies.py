@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from mubench_gen.ablation.answers import UNASKED, Answers, PositionCounts
 from mubench_gen.ablation.budget import draw
-from mubench_gen.ablation.corruption import corruption
 from mubench_gen.ablation.grid import Cell, Factor, Grid
-from mubench_gen.ablation.items import item_findings
-from mubench_gen.ablation.verdict import verdict
+from mubench_gen.ablation.statistics.answers import UNASKED, Answers, PositionCounts
+from mubench_gen.ablation.statistics.corruption import corruption
+from mubench_gen.ablation.statistics.items import item_findings
+from mubench_gen.ablation.statistics.verdict import verdict
 from mubench_gen.scores.debias import debias
 from mubench_gen.scores.item_clusters import ItemClusters
 from mubench_gen.scores.label_probabilities import Readouts

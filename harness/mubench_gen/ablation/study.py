@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.analysis import Analysis, placed_runs
-from mubench_gen.ablation.answers import Answers, read_answers
-from mubench_gen.ablation.design_effects import DesignEffect, design_effects
-from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import (
     Grid,
 )
-from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.opening import Study
+from mubench_gen.ablation.statistics.answers import Answers, read_answers
+from mubench_gen.ablation.statistics.design_effects import DesignEffect, design_effects
+from mubench_gen.ablation.statistics.findings import Findings, find, find_estimated
+from mubench_gen.ablation.statistics.metrics import MetricFindings, as_document, metric_findings
+from mubench_gen.ablation.statistics.verdict import PAIR
 from mubench_gen.ablation.survey import Survey, survey
-from mubench_gen.ablation.verdict import PAIR
 from mubench_gen.console.notes import note
 from mubench_gen.console.stdout import results_only
 from mubench_gen.plan.bases import shares_base

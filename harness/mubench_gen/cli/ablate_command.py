@@ -266,7 +266,7 @@ def command(
 
 def _preview(path: Path, axes: StudySettings, given: dict[str, Any], pictures: int | None) -> int:
     from mubench_gen.ablation import preview
-    from mubench_gen.ablation.contact_sheet import PICTURES
+    from mubench_gen.ablation.report.contact_sheet import PICTURES
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.report.preview.side_by_side import check_sheet_path, write_sheet_of
 

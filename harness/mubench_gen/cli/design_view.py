@@ -10,7 +10,7 @@ from mubench_gen.console.numbers import duration
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.design_effects import DesignEffect
+    from mubench_gen.ablation.statistics.design_effects import DesignEffect
     from mubench_gen.ablation.survey import Survey
 
 

@@ -28,7 +28,7 @@ def shows(paths: Sequence[Path], wanted: Wanted) -> bool:
     if len(paths) != 1 or not is_study(paths[0]) or any(of_runs):
         return False
     if wanted.figure is not None:
-        from mubench_gen.ablation.figures import OWN_KINDS
+        from mubench_gen.ablation.report.figures import OWN_KINDS
 
         return wanted.figure in OWN_KINDS
     return wanted.form is None or (wanted.form in FORMATS and not is_sweep(paths[0]))
@@ -73,7 +73,7 @@ def document_of(study: Analysis) -> dict[str, object]:
 
 
 def _write_page(study: Analysis, wanted: Wanted) -> None:
-    from mubench_gen.ablation.contact_sheet import PICTURES
+    from mubench_gen.ablation.report.contact_sheet import PICTURES
     from mubench_gen.report.html import check_page_path
 
     path = Path(wanted.html) if wanted.html else study.dir / _PAGE
@@ -98,7 +98,7 @@ def _export(study: Analysis, wanted: Wanted) -> None:
     """Write the tables as Markdown or LaTeX, or one of FRAMES as CSV or Parquet."""
     import io
 
-    from mubench_gen.ablation.frames import rows_of
+    from mubench_gen.ablation.report.frames import rows_of
     from mubench_gen.cli.report_output import check_binary, put
     from mubench_gen.console.formats import to_latex, to_markdown
     from mubench_gen.errors import MissingExtraError, SettingError, did_you_mean

@@ -16,8 +16,15 @@ from typing import Any
 _ROOT = "mubench_gen."
 # Modules, and packages with all that is in them, below `mubench_gen`.
 MOVED = {
+    "ablation.answers": "ablation.statistics.answers",
+    "ablation.effects": "ablation.statistics.effects",
+    "ablation.estimated": "ablation.statistics.estimated",
+    "ablation.findings": "ablation.statistics.findings",
     "ablation.posterior": "scores.posterior",
+    "ablation.ranks": "ablation.statistics.ranks",
     "ablation.rasch": "scores.rasch",
+    "ablation.spread": "ablation.statistics.spread",
+    "ablation.tallies": "ablation.statistics.tallies",
     "agreement": "scores.agreement",
     "allowance": "inference.request_limit",
     "answer": "parser.answer",

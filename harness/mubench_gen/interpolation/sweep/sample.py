@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.analysis import placed_runs
-from mubench_gen.ablation.answers import read_answers
 from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.ablation.seen import hides
+from mubench_gen.ablation.statistics.answers import read_answers
 from mubench_gen.errors import RunFolderError
 from mubench_gen.interpolation.sweep.choice import Halves
 from mubench_gen.interpolation.sweep.frontier import sheet_of

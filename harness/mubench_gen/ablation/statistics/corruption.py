@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers, on_shared_items
-from mubench_gen.ablation.cell_pairs import as_given, transforms_of
 from mubench_gen.ablation.grid import Factor, Grid
-from mubench_gen.ablation.spread import ByImage, by_image, complete, over_cells
+from mubench_gen.ablation.statistics.answers import Answers, on_shared_items
+from mubench_gen.ablation.statistics.cell_pairs import as_given, transforms_of
+from mubench_gen.ablation.statistics.spread import ByImage, by_image, complete, over_cells
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.images.transform import NONE
 from mubench_gen.scores.quantile import student

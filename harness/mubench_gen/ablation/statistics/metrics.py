@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mubench_gen.ablation.answers import Codes, Floats, PlacedRecords, cell_means, placed
-from mubench_gen.ablation.effects import Decomposition, decompose
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.spread import Spread, by_image, complete, spread
+from mubench_gen.ablation.statistics.answers import Codes, Floats, PlacedRecords, cell_means, placed
+from mubench_gen.ablation.statistics.effects import Decomposition, decompose
+from mubench_gen.ablation.statistics.spread import Spread, by_image, complete, spread
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.measured import MetricScore, score_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.statistics.answers import Answers
 from mubench_gen.scores.posterior import GridEstimate
 from mubench_gen.scores.rasch import Responses, responses_of
 

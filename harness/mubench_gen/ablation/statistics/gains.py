@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers, on_shared_items
 from mubench_gen.ablation.grid import Grid, shown
-from mubench_gen.ablation.spread import by_image, over_cells
+from mubench_gen.ablation.statistics.answers import Answers, on_shared_items
+from mubench_gen.ablation.statistics.spread import by_image, over_cells
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import MOVED, UNASKED, Answers
-from mubench_gen.ablation.cell_pairs import Pairs
+from mubench_gen.ablation.statistics.answers import MOVED, UNASKED, Answers
+from mubench_gen.ablation.statistics.cell_pairs import Pairs
 from mubench_gen.scores.estimand import estimands
 from mubench_gen.scores.estimate import share_estimate
 

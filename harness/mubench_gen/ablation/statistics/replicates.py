@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.spread import ByImage
+from mubench_gen.ablation.statistics.spread import ByImage
 
 Floats = npt.NDArray[np.float64]
 

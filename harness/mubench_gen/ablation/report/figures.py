@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from mubench_gen.ablation.grid import Factor, Grid, shown
-from mubench_gen.ablation.verdict_words import level_words
+from mubench_gen.ablation.statistics.verdict_words import level_words
 from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
@@ -17,7 +17,7 @@ from mubench_gen.report.figures.matrix import Matrix, matrices
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.analysis import Analysis
-    from mubench_gen.ablation.findings import ModelFindings
+    from mubench_gen.ablation.statistics.findings import ModelFindings
 
 _MOST = 40  # rows or columns of a heat map
 _LONGEST = 34  # characters of a row's name

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.ablation.corruption import MEAN, Corruption
-from mubench_gen.ablation.gains import Gain
 from mubench_gen.ablation.grid import shown
-from mubench_gen.ablation.item_pairs import Known
-from mubench_gen.ablation.items import ItemFindings
-from mubench_gen.ablation.tables import ends_of, tables_of
-from mubench_gen.ablation.thinking_costs import ThinkingCost
-from mubench_gen.ablation.verdict import PairVerdict
-from mubench_gen.ablation.words import share_range
+from mubench_gen.ablation.report.tables import ends_of, tables_of
+from mubench_gen.ablation.report.words import share_range
+from mubench_gen.ablation.statistics.corruption import MEAN, Corruption
+from mubench_gen.ablation.statistics.gains import Gain
+from mubench_gen.ablation.statistics.item_pairs import Known
+from mubench_gen.ablation.statistics.items import ItemFindings
+from mubench_gen.ablation.statistics.thinking_costs import ThinkingCost
+from mubench_gen.ablation.statistics.verdict import PairVerdict
 from mubench_gen.console.formats import Strong, TextTable
 from mubench_gen.console.numbers import ADJUSTED, p_value, percent, signed
 from mubench_gen.report.debias_table import debias_table
@@ -21,7 +21,7 @@ from mubench_gen.scores.joint import Adjust
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.analysis import Analysis
-    from mubench_gen.ablation.calibration_shift import Shift
+    from mubench_gen.ablation.statistics.calibration_shift import Shift
 
 
 def all_tables(study: Analysis) -> list[TextTable]:

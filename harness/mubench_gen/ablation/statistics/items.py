@@ -13,11 +13,11 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import MOVED, UNANSWERED, Answers
-from mubench_gen.ablation.calibration_shift import CalibrationShift, calibration_shift
-from mubench_gen.ablation.cell_pairs import Pairs, as_given, baseline_of, matched
 from mubench_gen.ablation.grid import Factor, Grid
-from mubench_gen.ablation.item_pairs import (
+from mubench_gen.ablation.statistics.answers import MOVED, UNANSWERED, Answers
+from mubench_gen.ablation.statistics.calibration_shift import CalibrationShift, calibration_shift
+from mubench_gen.ablation.statistics.cell_pairs import Pairs, as_given, baseline_of, matched
+from mubench_gen.ablation.statistics.item_pairs import (
     Known,
     answer_differs,
     asked_cells,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mubench_gen.ablation.findings import Findings, ModelFindings
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.ranks import RankStability
+from mubench_gen.ablation.statistics.findings import Findings, ModelFindings
+from mubench_gen.ablation.statistics.ranks import RankStability
 from mubench_gen.console.numbers import percent
 
 

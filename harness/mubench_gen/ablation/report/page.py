@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from mubench_gen.ablation.contact_sheet import PICTURES, contact_sheet
-from mubench_gen.ablation.item_tables import (
+from mubench_gen.ablation.report.contact_sheet import PICTURES, contact_sheet
+from mubench_gen.ablation.report.item_tables import (
     corruption_table,
     items_tables,
     thinking_table,
     verdict_tables,
 )
-from mubench_gen.ablation.tables import tables_of
+from mubench_gen.ablation.report.tables import tables_of
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError

@@ -9,23 +9,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers, on_shared_items
-from mubench_gen.ablation.effects import Decomposition, decompose, decompose_drawn
-from mubench_gen.ablation.estimated import Estimated, estimated, responses_in
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.ranks import RankStability, rank_stability
-from mubench_gen.ablation.spread import (
+from mubench_gen.ablation.statistics.answers import (
+    MOVED,
+    UNANSWERED,
+    UNASKED,
+    Answers,
+)
+from mubench_gen.ablation.statistics.effects import Decomposition, decompose, decompose_drawn
+from mubench_gen.ablation.statistics.estimated import Estimated, estimated, responses_in
+from mubench_gen.ablation.statistics.ranks import RankStability, rank_stability
+from mubench_gen.ablation.statistics.spread import (
     BestOnHalf,
-    ByImage,
     Spread,
     best_on_half,
     by_image,
     complete,
     intervals,
+    joint,
     spread,
 )
-from mubench_gen.ablation.tallies import Mask, Tally, tally
-from mubench_gen.scores.crossing import ways_of
+from mubench_gen.ablation.statistics.tallies import Mask, Tally, tally
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.posterior import estimate
 
@@ -257,16 +261,6 @@ def _interval(answers: Answers, place: int) -> tuple[float, float] | None:
 
 def _having(grid: Grid, at: int, level: str) -> Mask:
     return np.array([cell.levels[at] == level for cell in grid.cells])
-
-
-def joint(answers: Sequence[Answers]) -> ByImage | None:
-    """The cells of all models, side by side, on the items that every cell answered."""
-    columns, image = on_shared_items(answers)
-    right = np.concatenate(columns, axis=1)
-    sound = complete(right)
-    if not sound.any() or len(np.unique(ways_of(image)[0][sound])) < 2:
-        return None
-    return by_image(right[sound], image[sound])
 
 
 def _over_prompts(scores: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:

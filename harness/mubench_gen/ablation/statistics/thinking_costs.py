@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mubench_gen.ablation.answers import PlacedRecords
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.metrics import measured
+from mubench_gen.ablation.statistics.answers import PlacedRecords
+from mubench_gen.ablation.statistics.metrics import measured
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.measured import MetricScore, score_of

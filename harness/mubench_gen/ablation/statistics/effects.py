@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.replicates import replicates
-from mubench_gen.ablation.spread import ByImage
-from mubench_gen.ablation.sums_of_squares import (
+from mubench_gen.ablation.statistics.replicates import replicates
+from mubench_gen.ablation.statistics.spread import ByImage
+from mubench_gen.ablation.statistics.sums_of_squares import (
     ZERO,
     Floats,
     contrasts_of,

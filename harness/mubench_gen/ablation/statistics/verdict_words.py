@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.ablation.gains import Gain, GainChange, Where
 from mubench_gen.ablation.grid import shown
 from mubench_gen.ablation.seen import OF_IMAGES, SEEN, hides
+from mubench_gen.ablation.statistics.gains import Gain, GainChange, Where
 from mubench_gen.images.transform import NONE
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.verdict import PairVerdict
+    from mubench_gen.ablation.statistics.verdict import PairVerdict
 
 _FEW = 4  # cells that a sentence names
 _KINDS: Mapping[str, Where] = {

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from mubench_gen.ablation.effects import Decomposition
-from mubench_gen.ablation.estimated import Estimated, EstimatedNumber
-from mubench_gen.ablation.findings import CellScore, Findings, ModelFindings
 from mubench_gen.ablation.grid import Grid, shown
-from mubench_gen.ablation.metrics import MetricFindings
-from mubench_gen.ablation.spread import Spread
-from mubench_gen.ablation.tallies import Tally
-from mubench_gen.ablation.words import adjusted_by, notes_of, ranked, share_range
+from mubench_gen.ablation.report.words import adjusted_by, notes_of, ranked, share_range
+from mubench_gen.ablation.statistics.effects import Decomposition
+from mubench_gen.ablation.statistics.estimated import Estimated, EstimatedNumber
+from mubench_gen.ablation.statistics.findings import CellScore, Findings, ModelFindings
+from mubench_gen.ablation.statistics.metrics import MetricFindings
+from mubench_gen.ablation.statistics.spread import Spread
+from mubench_gen.ablation.statistics.tallies import Tally
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import Shares, number_format, p_value, percent
 from mubench_gen.scores.joint import Adjust

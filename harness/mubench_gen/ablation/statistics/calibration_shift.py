@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers
+from mubench_gen.ablation.statistics.answers import Answers
 from mubench_gen.scores.calibration import BINS
 from mubench_gen.scores.paired import PairedDifference, compare_means
 

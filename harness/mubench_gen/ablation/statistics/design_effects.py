@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.design import Design, columns_of, contrasts_of, name_of
 from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.statistics.answers import Answers
 
 
 @dataclass(frozen=True, slots=True)

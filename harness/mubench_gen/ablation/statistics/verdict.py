@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.findings import joint
-from mubench_gen.ablation.gains import Gain, GainChange, Gains, Part, answered_by_both
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.seen import OF_IMAGES
-from mubench_gen.ablation.verdict_words import sentences
+from mubench_gen.ablation.statistics.answers import Answers
+from mubench_gen.ablation.statistics.gains import Gain, GainChange, Gains, Part, answered_by_both
+from mubench_gen.ablation.statistics.spread import joint
+from mubench_gen.ablation.statistics.verdict_words import sentences
 from mubench_gen.images.transform import NONE
 from mubench_gen.scores.joint import Adjust
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.ablation.cell_pairs import as_given
 from mubench_gen.ablation.grid import Factor, Grid, shown
 from mubench_gen.ablation.seen import SEEN, TRANSFORM
+from mubench_gen.ablation.statistics.cell_pairs import as_given
 from mubench_gen.report.html.pictures import find_pictures
 from mubench_gen.report.preview.side_by_side import Rows, SideBySide
 from mubench_gen.storage.records import images_shown, row_key

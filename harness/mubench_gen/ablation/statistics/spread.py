@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.ablation.statistics.answers import Answers, on_shared_items
 from mubench_gen.scores.crossing import crossed_rows, ways_of
 from mubench_gen.scores.estimand import Precision, estimand, estimand_of_sums
 from mubench_gen.scores.estimate import crossed, share_estimate
@@ -208,3 +209,13 @@ def intervals(table: ByImage) -> list[tuple[float, float]]:
         )
         found.append(share_estimate(first, also=also).ci95)
     return found
+
+
+def joint(answers: Sequence[Answers]) -> ByImage | None:
+    """The cells of all models, side by side, on the items that every cell answered."""
+    columns, image = on_shared_items(answers)
+    right = np.concatenate(columns, axis=1)
+    sound = complete(right)
+    if not sound.any() or len(np.unique(ways_of(image)[0][sound])) < 2:
+        return None
+    return by_image(right[sound], image[sound])
