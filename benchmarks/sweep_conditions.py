@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.grid import Factor
-from mubench_gen.interpolation.sweep.dependence import (
+from mubench_gen.interpolation.sweep.conditions.dependence import (
     chosen_by_condition,
     interactions,
     one_for_all,
 )
-from mubench_gen.interpolation.sweep.sample import CompleteItems
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems
 
 Floats = npt.NDArray[np.float64]
 _NORMAL = NormalDist()

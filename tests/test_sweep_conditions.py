@@ -15,10 +15,10 @@ from mubench_gen.ablation.axes import table_of
 from mubench_gen.ablation.grid import Factor
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.sweep.conditions import make_axes
-from mubench_gen.interpolation.sweep.dependence import interactions, one_for_all
-from mubench_gen.interpolation.sweep.robustness import robustness
-from mubench_gen.interpolation.sweep.sample import CompleteItems
+from mubench_gen.interpolation.sweep.conditions.conditions import make_axes
+from mubench_gen.interpolation.sweep.conditions.dependence import interactions, one_for_all
+from mubench_gen.interpolation.sweep.conditions.robustness import robustness
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems
 from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.interpolation.sweep.words import spanned
 from mubench_gen.plan.settings import make_settings
@@ -126,7 +126,7 @@ def flags(folder: Path) -> tuple[Any, ...]:
 @pytest.fixture
 def document(here: Here, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The sweep's results, which is asked once; `moved`: to which α the weights were."""
-    from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
+    from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive
 
     stored = folder / "out.json"
     if not stored.exists():

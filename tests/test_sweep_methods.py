@@ -19,9 +19,9 @@ from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.methods import METHODS, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
-from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
 from mubench_gen.interpolation.sweep.recipes import make_recipes
 from mubench_gen.interpolation.sweep.stops import Stop, left_out, stops_of
+from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
 

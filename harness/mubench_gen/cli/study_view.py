@@ -138,9 +138,9 @@ def _export(study: Analysis, wanted: Wanted) -> None:
 def _report_sweep(path: Path, wanted: Wanted) -> None:
     from mubench_gen.cli import sweep_view
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.interpolation.sweep.budget import stored_search
+    from mubench_gen.interpolation.sweep.budget.budget import stored_search
+    from mubench_gen.interpolation.sweep.conditions.frontiers import stored_conditions
     from mubench_gen.interpolation.sweep.frontier import stored_frontier
-    from mubench_gen.interpolation.sweep.under import stored_conditions
     from mubench_gen.report.html import check_page_path
     from mubench_gen.runs.studies import StoredStudy
 

@@ -226,7 +226,7 @@ def command(
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.given import weights_of
     from mubench_gen.interpolation.merge.methods import Sparse
-    from mubench_gen.interpolation.sweep.conditions import SweepKeys
+    from mubench_gen.interpolation.sweep.conditions.conditions import SweepKeys
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep

@@ -13,11 +13,11 @@ from mubench_gen.console.outlet import printable, say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mubench_gen.interpolation.sweep.budget.halving import Search
+    from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition
     from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.halving import Search
     from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
-    from mubench_gen.interpolation.sweep.output_sweep import OutputResult
-    from mubench_gen.interpolation.sweep.under import ByCondition
+    from mubench_gen.interpolation.sweep.outputs.sweep import OutputResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ def show(
     there are several, and those of all together."""
     from mubench_gen.cli.ablate_view import show as show_tables
     from mubench_gen.interpolation.sweep import page
-    from mubench_gen.interpolation.sweep.budget_view import spent_table
-    from mubench_gen.interpolation.sweep.conditions_view import tables
+    from mubench_gen.interpolation.sweep.budget.tables import spent_table
+    from mubench_gen.interpolation.sweep.conditions.tables import tables
     from mubench_gen.interpolation.sweep.sentences import finetuned_name
 
     for line in page.answers(found, by, search):

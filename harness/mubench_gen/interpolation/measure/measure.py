@@ -18,7 +18,7 @@ from mubench_gen.interpolation.merge.parts import alike
 from mubench_gen.interpolation.merge.statistics import DOCUMENT, WEIGHTS, MeasuredStatistics
 from mubench_gen.interpolation.soup.halves import halve, halved_by
 from mubench_gen.interpolation.soup.soup import masked
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of
+from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.items import items_of, planned
 from mubench_gen.plan.manifest import session

@@ -13,7 +13,7 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.soup.halves import RowHalves, halve, halved_by
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of
+from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.items import planned
 from mubench_gen.plan.plan import OpenedData, Plan, make_plan

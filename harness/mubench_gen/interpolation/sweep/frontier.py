@@ -11,7 +11,7 @@ from typing import Any
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.interpolation.sweep.gains import AlphaTable, ChosenAlpha, Point, beats_both
-from mubench_gen.interpolation.sweep.mixes import OutputMix
+from mubench_gen.interpolation.sweep.outputs.words import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,

@@ -7,13 +7,15 @@ from dataclasses import asdict
 from html import escape
 
 from mubench_gen.console.numbers import percent
-from mubench_gen.interpolation.sweep import budget_view, conditions_view, sentences
-from mubench_gen.interpolation.sweep.conditions_page import parts as by_condition_parts
+from mubench_gen.interpolation.sweep import sentences
+from mubench_gen.interpolation.sweep.budget import tables as budget_view
+from mubench_gen.interpolation.sweep.budget.halving import Search
+from mubench_gen.interpolation.sweep.conditions import tables as conditions_view
+from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition
+from mubench_gen.interpolation.sweep.conditions.page import parts as by_condition_parts
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.gains import Point
-from mubench_gen.interpolation.sweep.halving import Search
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, ItemPart
-from mubench_gen.interpolation.sweep.under import ByCondition
 from mubench_gen.interpolation.sweep.words import signed_interval
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, against, frontier

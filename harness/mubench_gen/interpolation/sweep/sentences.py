@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent
-from mubench_gen.interpolation.sweep import mixes
 from mubench_gen.interpolation.sweep.frontier import Frontier
+from mubench_gen.interpolation.sweep.outputs import words as mixes
 from mubench_gen.interpolation.sweep.parts import MEAN
 from mubench_gen.interpolation.sweep.words import signed_interval
 

@@ -19,10 +19,11 @@ from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe
-from mubench_gen.interpolation.sweep.budget import Spent, check_budget, is_bounded, spend
-from mubench_gen.interpolation.sweep.conditions import make_axes, open_conditions
+from mubench_gen.interpolation.sweep.budget.budget import Spent, check_budget, is_bounded, spend
+from mubench_gen.interpolation.sweep.conditions.conditions import make_axes, open_conditions
+from mubench_gen.interpolation.sweep.conditions.frontiers import by_condition
+from mubench_gen.interpolation.sweep.conditions.sample import sheet_under
 from mubench_gen.interpolation.sweep.domain import domain_of
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of
 from mubench_gen.interpolation.sweep.frontier import frontier_of
 from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
 from mubench_gen.interpolation.sweep.refusals import (
@@ -30,10 +31,9 @@ from mubench_gen.interpolation.sweep.refusals import (
     refuse_elsewhere,
     refuse_globs,
 )
-from mubench_gen.interpolation.sweep.sample import sheet_under
 from mubench_gen.interpolation.sweep.stops import Stop, left_out, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
-from mubench_gen.interpolation.sweep.under import by_condition
+from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of
 from mubench_gen.model import ModelSpec
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan
@@ -198,7 +198,7 @@ def _plans(
         plan.settings,
         plugins,
         variants(sweep.conditions.axes),
-        opener="mubench_gen.interpolation.sweep.opening:open_hosted",
+        opener="mubench_gen.interpolation.sweep.weights.opening:open_hosted",
         finetuned=sweep.finetuned,
         digests=sweep.digests,
         adapter=_scaled_adapter(sweep),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mubench_gen.console.numbers import percent, signed
 from mubench_gen.interpolation.sweep.gains import AlphaGain
-from mubench_gen.interpolation.sweep.outputs import METHODS
+from mubench_gen.interpolation.sweep.outputs.mixing import METHODS
 
 BOUND = "either right (bound)"
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.interpolation.sweep.choice import REPEATS, Apart, Halves, apart, is_below, refolded
-from mubench_gen.interpolation.sweep.sample import CompleteItems
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems
 from mubench_gen.scores.joint import largest_of_normals, max_of_normals
 from mubench_gen.scores.paired import weights_of
 

@@ -12,8 +12,8 @@ from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
-from mubench_gen.interpolation.sweep.ends import Ends, name_of
 from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.interpolation.sweep.weights.ends import Ends, name_of
 from mubench_gen.model import Checkpoint, Runtime
 
 # Options with which answers would come from other weights: weights from elsewhere or in another

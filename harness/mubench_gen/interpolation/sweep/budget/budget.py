@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 
 from mubench_gen.console.notes import note
-from mubench_gen.interpolation.sweep.halving import PoolItem, Search, pool_of, schedule, search
+from mubench_gen.interpolation.sweep.budget.halving import (
+    PoolItem,
+    Search,
+    pool_of,
+    schedule,
+    search,
+)
+from mubench_gen.interpolation.sweep.conditions.sample import sheet_under
 from mubench_gen.interpolation.sweep.opened import Sweep
-from mubench_gen.interpolation.sweep.sample import sheet_under
 from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.plan.items import samples_of

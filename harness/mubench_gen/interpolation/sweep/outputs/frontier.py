@@ -13,9 +13,9 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, gain_over
 from mubench_gen.interpolation.sweep.frontier import Frontier, frontier_of
 from mubench_gen.interpolation.sweep.gains import AlphaGain, Point
-from mubench_gen.interpolation.sweep.mixes import BOUND, AnswersAsked, OutputMix, PerSample
-from mubench_gen.interpolation.sweep.output_pairs import Chances, Pairs, pairs_of
-from mubench_gen.interpolation.sweep.outputs import PROBABILITIES, T3, Floats, Rule, rules
+from mubench_gen.interpolation.sweep.outputs.mixing import PROBABILITIES, T3, Floats, Rule, rules
+from mubench_gen.interpolation.sweep.outputs.pairs import Chances, Pairs, pairs_of
+from mubench_gen.interpolation.sweep.outputs.words import BOUND, AnswersAsked, OutputMix, PerSample
 from mubench_gen.interpolation.sweep.parts import ItemPart
 from mubench_gen.interpolation.sweep.sheet import AlphaSheet
 from mubench_gen.runs.results import Run

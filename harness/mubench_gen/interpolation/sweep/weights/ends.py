@@ -25,14 +25,14 @@ from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, 
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, block_depths
-from mubench_gen.interpolation.sweep.in_memory import (
+from mubench_gen.interpolation.sweep.stops import Stop
+from mubench_gen.interpolation.sweep.weights.in_memory import (
     check_finite,
     check_names,
     inner_products,
     mixed,
     with_adapter,
 )
-from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from mubench_gen.ablation.grid import shown
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import p_value, percent
-from mubench_gen.interpolation.sweep.dependence import Interaction, OneForAll
+from mubench_gen.interpolation.sweep.conditions.dependence import Interaction, OneForAll
+from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition, UnderCondition
+from mubench_gen.interpolation.sweep.conditions.robustness import CORRUPTED, Robustness
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
-from mubench_gen.interpolation.sweep.robustness import CORRUPTED, Robustness
-from mubench_gen.interpolation.sweep.under import ByCondition, UnderCondition
 from mubench_gen.interpolation.sweep.words import NO, interval, signed_interval, spanned
 from mubench_gen.report.figures.along import AlphaLine, along
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled

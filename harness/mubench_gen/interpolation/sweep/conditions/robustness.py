@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.seen import SEEN, TRANSFORM, hides
 from mubench_gen.images.transform import NONE
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems
 from mubench_gen.interpolation.sweep.gains import AlphaGain, gains_over
-from mubench_gen.interpolation.sweep.sample import CompleteItems
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.paired import weights_of
 from mubench_gen.scores.pareto import undominated

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.interpolation.sweep.dependence import (
+from mubench_gen.interpolation.sweep.conditions.dependence import (
     Interaction,
     OneForAll,
     interactions,
     one_for_all,
 )
+from mubench_gen.interpolation.sweep.conditions.robustness import Robustness, robustness
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems, Floats
 from mubench_gen.interpolation.sweep.gains import AlphaTable, ChosenAlpha, Point, beats_both
 from mubench_gen.interpolation.sweep.parts import HALVES, IN_DOMAIN, REST
-from mubench_gen.interpolation.sweep.robustness import Robustness, robustness
-from mubench_gen.interpolation.sweep.sample import CompleteItems, Floats
 from mubench_gen.interpolation.sweep.sheet import AlphaSheet
 from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.scores.joint import Adjust

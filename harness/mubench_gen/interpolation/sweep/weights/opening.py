@@ -12,8 +12,8 @@ from mubench_gen.engines.vllm.adapters import is_spoken
 from mubench_gen.errors import SettingError
 from mubench_gen.host.serving import Opened
 from mubench_gen.interpolation.merge.lora import adapted_modules
-from mubench_gen.interpolation.sweep.ends import Ends, InPlaceContrastive, InPlaceGenerative
-from mubench_gen.interpolation.sweep.vllm_ends import (
+from mubench_gen.interpolation.sweep.weights.ends import Ends, InPlaceContrastive, InPlaceGenerative
+from mubench_gen.interpolation.sweep.weights.vllm_ends import (
     AdaptingVllm,
     ReloadingVllm,
     check_options,

@@ -17,9 +17,9 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.alphas import folder_name, parse_alphas, spelled
 from mubench_gen.interpolation.sweep.domain import domain_of, domain_of_run
 from mubench_gen.interpolation.sweep.frontier import Frontier
-from mubench_gen.interpolation.sweep.output_frontier import output_frontier
-from mubench_gen.interpolation.sweep.output_pairs import READOUTS
-from mubench_gen.interpolation.sweep.outputs import T3
+from mubench_gen.interpolation.sweep.outputs.frontier import output_frontier
+from mubench_gen.interpolation.sweep.outputs.mixing import T3
+from mubench_gen.interpolation.sweep.outputs.pairs import READOUTS
 from mubench_gen.interpolation.sweep.parts import ItemPart
 from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.plan.items import planned

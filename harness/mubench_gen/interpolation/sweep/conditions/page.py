@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from mubench_gen.console.formats import TextTable
-from mubench_gen.interpolation.sweep.conditions_view import (
+from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition
+from mubench_gen.interpolation.sweep.conditions.tables import (
     best_table,
     clean_figure,
     clean_table,
@@ -15,7 +16,6 @@ from mubench_gen.interpolation.sweep.conditions_view import (
     means_figure,
     means_table,
 )
-from mubench_gen.interpolation.sweep.under import ByCondition
 from mubench_gen.report.html.static import html_figure, html_table
 
 _HEADS = ["condition", "α (*: Pareto point)", "in-domain", "rest", "mean", "mean − base",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
-from mubench_gen.interpolation.sweep.halving import Search
+from mubench_gen.interpolation.sweep.budget.halving import Search
 from mubench_gen.report.html.static import html_table
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import ERROR, Outcomes, Reading
 from mubench_gen.errors import SettingError
-from mubench_gen.interpolation.sweep.outputs import Floats, mixed, shares
+from mubench_gen.interpolation.sweep.outputs.mixing import Floats, mixed, shares
 from mubench_gen.scores.calibration import probabilities_of
 from mubench_gen.storage.records import Record
 
