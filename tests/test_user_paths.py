@@ -10,7 +10,7 @@ import click
 import pytest
 
 from mubench_gen.cli import cli
-from mubench_gen.cli.user_path import PATH, expanded
+from mubench_gen.cli.options.user_path import PATH, expanded
 from mubench_gen.doctor.examination import Expectations, _data
 from mubench_gen.errors import UsageError
 from mubench_gen.plan.config_file import read_config

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.inference import adjust_option
+from mubench_gen.cli.options.settings import few, headings, setting_option, setting_options
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
@@ -200,9 +200,9 @@ def command(
     from mubench_gen.ablation.shipped import with_study
     from mubench_gen.ablation.study import run_study, surveys
     from mubench_gen.ablation.survey import described
-    from mubench_gen.cli.ablate_view import show
-    from mubench_gen.cli.design_view import show_costs
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.ablate import show
+    from mubench_gen.cli.views.design import show_costs
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import make_settings

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.choose_steps import ChoiceStudy, ask_in_steps, check_models, further, prepare
-from mubench_gen.cli.setting_options import setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.settings import setting_options
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import printable, say
 
@@ -82,7 +82,7 @@ def command(
     an interval that holds at every look, models that another one beats are left out, and it
     ends when one is left or all that are left are equal.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.sources import gather
     from mubench_gen.report.choice_page import write_choice
@@ -151,7 +151,7 @@ def _plan(
 ) -> int:
     from collections import Counter
 
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
 
     classes = Counter(str(row["answer"]) for row in rows)
     steps = [min(first, most)]
@@ -173,7 +173,7 @@ def _plan(
 
 
 def _show(choice: Choice) -> None:
-    from mubench_gen.cli.tables import print_table
+    from mubench_gen.cli.views.tables import print_table
     from mubench_gen.compare.choose import lead
     from mubench_gen.report.choice_page import (
         CLASSES,

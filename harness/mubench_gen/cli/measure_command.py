@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.setting_options import (
+from mubench_gen.cli.options.settings import (
     config_option,
     few,
     headings,
     setting_option,
     setting_options,
 )
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.outlet import printable, say
 from mubench_gen.plan.options import OPTIONS
 
@@ -79,7 +79,7 @@ def command(
     The items are --limit of each task [16], of one half of the images: accuracy on that half is
     not held out. The other half is the one on which a soup of the same --seed is scored.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.progress import bar
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.measure.measure import measure, open_measuring

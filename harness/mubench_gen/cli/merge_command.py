@@ -7,8 +7,8 @@ from typing import Literal
 
 import click
 
-from mubench_gen.cli.merging_options import density_option, epsilon_option, gamma_option
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.merging import density_option, epsilon_option, gamma_option
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -150,8 +150,8 @@ def command(
     safetensors that transformers and vLLM load. The same command continues an interrupted
     merge.
     """
-    from mubench_gen.cli.merge_view import show, show_extraction, show_folders
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.merge import show, show_extraction, show_folders
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.progress import bar
     from mubench_gen.interpolation.merge.alphas import spelled
     from mubench_gen.interpolation.merge.extract import extract_lora

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.cli.plugin_checks import check, matrix
-from mubench_gen.cli.plugins_view import described, show_gguf, show_model, show_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.views.plugins import described, show_gguf, show_model, show_options
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
@@ -58,7 +58,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.cli.tables import print_json, print_lines
+    from mubench_gen.cli.views.tables import print_json, print_lines
     from mubench_gen.plugins.registry import Plugins
 
     listed = [*Plugins().list(), *_packages()]
@@ -137,8 +137,8 @@ def _import_each(listed: list[Listed]) -> dict[str, TrialImport]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, engine: str | None, as_json: bool) -> None:
     """Import one plugin and print its models, options, facts; or read a GGUF file's header."""
-    from mubench_gen.cli.option_words import described_options
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.options.words import described_options
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.outlet import printable
     from mubench_gen.console.stdout import results_only
     from mubench_gen.engines import engine_options
@@ -247,7 +247,7 @@ def new(
     folder = folder or Path(scaffold.distribution)
     written = [str(path) for path in write_scaffold(scaffold, folder)]
     if as_json:
-        from mubench_gen.cli.tables import print_json
+        from mubench_gen.cli.views.tables import print_json
 
         print_json({"distribution": scaffold.distribution, "path": str(folder), "files": written})
     for path in written if not as_json else ():

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.setting_options import setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.inference import adjust_option
+from mubench_gen.cli.options.settings import setting_options
+from mubench_gen.cli.options.user_path import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     """List the runs, studies, sweeps and soups in a folder; check, pack, import and export them."""
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.runs.listing import listed
 
     found = list(listed(folder)) if folder != _DEFAULT or folder.is_dir() else []
@@ -89,7 +89,7 @@ def verify(run: Path, records_only: bool, as_json: bool) -> int:
 
     Exit code 1 where something does not hold. What is not here is not checked, and said.
     """
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.console.stdout import results_only
 
     with results_only():
@@ -137,7 +137,7 @@ def _checks(path: Path, *, here: bool) -> Iterator[VerifiedPart]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
     """Ask all of a run again, by the settings in its manifest, into a new folder."""
-    from mubench_gen.cli import rerun_view
+    from mubench_gen.cli.views import rerun as rerun_view
 
     given = {name: value for name, value in flags.items() if value not in (None, (), [])}
     return rerun_view.rerun(run, given, check=check, as_json=as_json)
@@ -154,7 +154,7 @@ def pack(run: Path, out: Path | None, images: bool, as_json: bool) -> None:
     It holds records, manifest, scores, the versions of what the plugin needs, and licences; no
     secret and no private path. The same run gives the same bytes.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
     from mubench_gen.runs.interchange.pack import pack
@@ -197,7 +197,7 @@ def board(runs: tuple[Path, ...], by: tuple[str, ...], as_json: bool, **given: A
     RUN: runs, packs, imported runs, studies, or folders of them. A run that does not verify is
     not shown, and named. No secret and no private path is in any file.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
     from mubench_gen.report.leaderboard import write_site
@@ -233,7 +233,7 @@ def export(
 
     What has no truth value, such as failed items, is left out and counted.
     """
-    from mubench_gen.cli import export_view
+    from mubench_gen.cli.views import export as export_view
 
     export_view.export(runs, form, out, options, as_json=as_json)
 
@@ -266,6 +266,6 @@ def import_(logs: tuple[Path, ...], out: Path, as_json: bool, **given: Any) -> N
     Read are logs of inspect, lm-eval and lmms-eval (samples), VLMEvalKit, Every Eval Ever,
     OpenAI's batches (answers, requests and a table of right answers), and any table by --map.
     """
-    from mubench_gen.cli import import_view
+    from mubench_gen.cli.views import imported as import_view
 
     import_view.import_logs(logs, out, as_json=as_json, **given)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.merging_options import (
+from mubench_gen.cli.options.inference import adjust_option
+from mubench_gen.cli.options.merging import (
     base_option,
     density_option,
     epsilon_option,
@@ -20,14 +20,14 @@ from mubench_gen.cli.merging_options import (
     names_of,
     vocabulary_option,
 )
-from mubench_gen.cli.setting_options import (
+from mubench_gen.cli.options.settings import (
     config_option,
     few,
     headings,
     setting_option,
     setting_options,
 )
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
@@ -222,7 +222,7 @@ def command(
     """
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, sweep_outputs
-    from mubench_gen.cli.sweep_view import ShownSweep, finish, show_plan, title_of
+    from mubench_gen.cli.views.sweep import ShownSweep, finish, show_plan, title_of
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.merge.given import weights_of
     from mubench_gen.interpolation.merge.methods import Sparse

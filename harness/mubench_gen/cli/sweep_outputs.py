@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
-    from mubench_gen.cli.sweep_view import ShownSweep
+    from mubench_gen.cli.views.sweep import ShownSweep
     from mubench_gen.interpolation.sweep.outputs.sweep import OutputSweep
     from mubench_gen.scores.joint import Adjust
 
@@ -84,7 +84,7 @@ def sweep_outputs(
 
     `values`: the settings; `flags`: those that were typed.
     """
-    from mubench_gen.cli.sweep_view import finish, show_items
+    from mubench_gen.cli.views.sweep import finish, show_items
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.sweep.outputs.sweep import run_outputs
 

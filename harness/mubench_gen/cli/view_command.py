@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.user_path import PATH
 
 _EXAMPLES = """
 \b
@@ -42,7 +42,7 @@ def command(
     It serves one page on this machine alone, changes nothing, and takes up what a run writes
     while it goes. Ctrl-C ends it. `report --html` writes the same page as a file.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
     from mubench_gen.report.viewer import Viewer

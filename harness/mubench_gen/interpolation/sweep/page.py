@@ -8,9 +8,9 @@ from html import escape
 
 from mubench_gen.console.numbers import percent
 from mubench_gen.interpolation.sweep import sentences
-from mubench_gen.interpolation.sweep.budget import tables as budget_view
+from mubench_gen.interpolation.sweep.budget import tables as budget_tables
 from mubench_gen.interpolation.sweep.budget.halving import Search
-from mubench_gen.interpolation.sweep.conditions import tables as conditions_view
+from mubench_gen.interpolation.sweep.conditions import tables as condition_tables
 from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition
 from mubench_gen.interpolation.sweep.conditions.page import parts as by_condition_parts
 from mubench_gen.interpolation.sweep.frontier import Frontier
@@ -32,7 +32,7 @@ def page(
     what a budget was spent on."""
     parts = [
         "".join(f'<p class="finding">{escape(line)}</p>' for line in answers(found, by, search)),
-        *([] if search is None else budget_view.parts(search)),
+        *([] if search is None else budget_tables.parts(search)),
         *([] if by is None else by_condition_parts(by)),
         html_figure(figure(found)),
         html_table(_heads(found), ends_rows(found), name="Accuracy by α"),
@@ -51,12 +51,12 @@ def answers(found: Frontier, by: ByCondition | None, search: Search | None) -> l
     """What stands above all tables: the sentences that say which α to take."""
     told = sentences.answers(found)
     if by is not None:
-        told = [*conditions_view.answers(by), "All conditions together:", *told]
+        told = [*condition_tables.answers(by), "All conditions together:", *told]
     return [*_searched(search), *told]
 
 
 def _searched(search: Search | None) -> list[str]:
-    return [] if search is None else budget_view.answers(search)
+    return [] if search is None else budget_tables.answers(search)
 
 
 def explained(found: Frontier) -> list[str]:
