@@ -43,14 +43,18 @@ Exit code 0: done, decided or not; 2: something to fix; 3: some items failed.
     multiple=True,
     required=True,
     metavar="PLUGIN[:MODEL],…",
-    help="Two or more models; the most wanted first.",
+    help="Two or more models, the preferred one first.",
 )
 @click.option("--question", metavar="TEXT", help="What is asked about an image of a class.")
 @click.option(
     "--max-images", type=click.IntRange(min=1), metavar="N", help="Ask about no more. [all]"
 )
 @click.option(
-    "--first", type=click.IntRange(min=1), default=24, help="Images before the first look. [24]"
+    "--first",
+    type=click.IntRange(min=1),
+    default=24,
+    metavar="N",
+    help="Images before the first look. [24]",
 )
 @click.option(
     "--margin",

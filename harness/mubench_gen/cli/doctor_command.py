@@ -73,7 +73,9 @@ _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
     "-o", "options", multiple=True, metavar="K=V", help="With --base-url: engine.K=V, as of eval."
 )
 @cluster_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="With --statistics. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --statistics. [0]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     plugins: tuple[str, ...],

@@ -69,7 +69,7 @@ _PLANNING = (
     metavar="N",
     help="With --plan: requests per second and GPU.",
 )
-@click.option("--gpus", type=click.IntRange(min=1), metavar="N", help="With --plan. [1]")
+@click.option("--gpus", type=click.IntRange(min=1), metavar="N", help="With --plan: GPUs. [1]")
 @click.option(
     "--image-tokens",
     type=click.IntRange(min=1),

@@ -38,7 +38,7 @@ _OWN = {
 _NOT_SHARED = {
     "plugin", "model", "run_dir", "reuse", "shard", "metric", "base_url", "ray_address", "readout",
     "max_requests", "max_errors", "fresh", "keep_embeddings", "judge", "preflight", "repeats",
-    "temperature", "max_tokens",
+    "temperature", "max_tokens", "limit",
 }  # fmt: skip
 _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 
@@ -57,9 +57,10 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--method",
     type=click.Choice(["fisher", "regmean"]),
     required=True,
-    help="What for: fisher (squared gradients of each weight) or regmean (inputs of layers).",
+    help="What is measured: fisher, squared gradients of each weight; regmean, inputs of layers.",
 )
-@click.option("--out", type=PATH, required=True, help="The new folder.")
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="The new folder.")
+@setting_option("limit", help="Items per task, a seeded sample. [16]")
 @click.option(
     "--plan", "planning", is_flag=True, help="Print how many items would be shown, and show none."
 )

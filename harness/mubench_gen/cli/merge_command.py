@@ -70,7 +70,7 @@ Examples:
 @density_option
 @gamma_option
 @epsilon_option
-@click.option("--seed", type=int, help="Of the methods that draw: dare, della. [0]")
+@click.option("--seed", type=int, help="Seed of the methods that draw: dare, della. [0]")
 @click.option(
     "--rescale",
     type=click.Choice(["chance", "sum", "none"]),

@@ -38,7 +38,7 @@ Examples:
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
 @click.option("--gpu", is_flag=True, help="Check on CUDA instead of the CPU.")
 @click.option(
-    "--engine", metavar="ENGINE", help="The engine of a checkpoint. [on a CPU transformers]"
+    "--engine", metavar="ENGINE", help="The engine of a checkpoint. [transformers on a CPU]"
 )
 @click.option("--only", multiple=True, metavar="CHECKS", help="Run only these checks.")
 @click.option("--quick", is_flag=True, help="Leave out the checks that begin a run.")

@@ -78,8 +78,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.option(
     "--data",
     default="demo",
-    show_default=True,
     metavar="NAME|PATH",
+    help="The data set whose questions are shown. [demo]",
     shell_complete=completion.data,
 )
 @click.option("--prompt-set", multiple=True, metavar="K=V", help="A setting of the prompt.")
@@ -87,9 +87,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     "--item",
     type=click.IntRange(min=0),
     default=0,
-    show_default=True,
     metavar="N",
-    help="Which of its questions.",
+    help="Which of its questions, from 0. [0]",
 )
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
 @map_option

@@ -52,7 +52,7 @@ _SECTIONS = {
         "--each", "--by", "--group", "--metric", "--protocol", "--published", "--forgetting",
         "--section",
     ),
-    "As what": ("--html", "--figure", "--format", "--out", "-o"),
+    "Output": ("--html", "--figure", "--format", "--out", "-o"),
     "The page": ("--no-images", "--items", "--pictures", "--data"),
     "Statistics": ("--cluster", "--adjust", "--margin", "--baseline"),
     "All commands": COMMON,

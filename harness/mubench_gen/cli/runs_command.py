@@ -9,7 +9,7 @@ import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.options.inference import adjust_option
-from mubench_gen.cli.options.settings import setting_options
+from mubench_gen.cli.options.settings import setting_option, setting_options
 from mubench_gen.cli.options.user_path import PATH
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def _row(one: ListedRun) -> list[str]:
 def verify(run: Path, records_only: bool, as_json: bool) -> int:
     """Check a run: its files, its scores, and what it was made with against what is here.
 
-    Exit code 1 where something does not hold. What is not here is not checked, and said.
+    Exit code 1 where something does not hold. What is not on this machine is not checked, and
+    is named.
     """
     from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.console.stdout import results_only
@@ -131,9 +132,15 @@ def _checks(path: Path, *, here: bool) -> Iterator[VerifiedPart]:
     metavar="N",
     help="Ask N items alone, keep no run, and exit 1 if a reply differs.",
 )
-@setting_options(
-    "options", "data", "device", "batch_size", "timeout", "preflight", "in_process", "run_dir"
+@setting_option("options")
+@setting_option("data", help="Where the data are now. [as in the run]")
+@setting_option("device", help="auto, cpu, cuda, cuda:1, mps. [as in the run]")
+@setting_option("batch_size", help="Requests (or images) per batch. [as in the run]")
+@setting_option(
+    "timeout",
+    help="Seconds that one call of the model, or one request, may take. [as in the run]",
 )
+@setting_options("preflight", "in_process", "run_dir")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
     """Ask all of a run again, by the settings in its manifest, into a new folder."""
@@ -195,7 +202,7 @@ def board(runs: tuple[Path, ...], by: tuple[str, ...], as_json: bool, **given: A
     """Make a leaderboard that can be published: static pages, and their data as JSON and CSV.
 
     RUN: runs, packs, imported runs, studies, or folders of them. A run that does not verify is
-    not shown, and named. No secret and no private path is in any file.
+    left out, and named. No secret and no private path is in any file.
     """
     from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
@@ -231,7 +238,7 @@ def export(
 ) -> None:
     """Write runs as another program's files, without secrets and private paths.
 
-    What has no truth value, such as failed items, is left out and counted.
+    Items that are neither right nor wrong, such as failed ones, are left out and counted.
     """
     from mubench_gen.cli.views import export as export_view
 
@@ -263,7 +270,7 @@ def export(
 def import_(logs: tuple[Path, ...], out: Path, as_json: bool, **given: Any) -> None:
     """Make a run of another program's log: score, report and compare it like one of ours.
 
-    Read are logs of inspect, lm-eval and lmms-eval (samples), VLMEvalKit, Every Eval Ever,
+    Reads logs of inspect, lm-eval and lmms-eval (samples), VLMEvalKit, Every Eval Ever,
     OpenAI's batches (answers, requests and a table of right answers), and any table by --map.
     """
     from mubench_gen.cli.views import imported as import_view

@@ -149,8 +149,8 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--t3",
     default="",
     metavar="gamma=G,min=A,max=B",
-    help="Of outputs: how T³ weighs the base by the divergence of two answers, from A to B. "
-    "[gamma=0.5,min=0,max=1]",
+    help="With --method outputs: how T³ weighs the base by the divergence of two answers, from A "
+    "to B. [gamma=0.5,min=0,max=1]",
 )
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."

@@ -17,9 +17,10 @@ Examples:
   mubench-gen view runs/* studies/* --port 8000
   mubench-gen view sweeps/tiny-clip-finetuned-1a2b3c4d
   mubench-gen view runs --data ~/moved/images     where the images are now
+
 \b
-On another machine: ssh -L 8000:localhost:8000 HOST, there mubench-gen view --port 8000
---no-browser, here http://localhost:8000.
+On another machine: type ssh -L 8000:localhost:8000 HOST here, mubench-gen view --port 8000
+--no-browser there, and open http://localhost:8000 here.
 Exit code 2: a path holds no run; 130: ended by Ctrl-C.
 """
 

@@ -40,7 +40,7 @@ def _options(*, whole: bool) -> list[click.Parameter]:
         click.Option(
             ["-q", "--quiet"],
             callback=_told(QUIET),
-            help="On stderr faults alone: no progress, no notes.",
+            help="Print errors alone on stderr: no progress, no notes.",
             **common,
         ),
         click.Option(
