@@ -17,7 +17,11 @@ from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mubench_gen.ablation.design import Design
     from mubench_gen.ablation.grid import StudySettings
+    from mubench_gen.ablation.survey import Survey
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -194,6 +198,8 @@ def command(
     prompts, the image's position, read-outs, numbers of worked examples, and with --axis any other
     setting of prompts, images, engine or sampling.
     """
+    from dataclasses import asdict
+
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.ablation.grid import StudySettings, make_study_settings
     from mubench_gen.ablation.opening import open_study
@@ -201,7 +207,6 @@ def command(
     from mubench_gen.ablation.study import run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.views.ablate import show
-    from mubench_gen.cli.views.design import show_costs
     from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
@@ -246,15 +251,10 @@ def command(
     document = {"study_dir": str(opened.folder), "grid": opened.grid.as_dict(),
                 "cells": len(opened.grid.cells)}  # fmt: skip
     if result is None:
-        from dataclasses import asdict
-
         if as_json:
             print_json({**document, "surveys": [asdict(one) for one in found]})
-        for line in opened.design.lines() if opened.design is not None and not as_json else ():
-            say(line)
-        for one in found if not as_json else ():
-            say(described(one))
-            show_costs(one, rate)
+        else:
+            _show_plan(opened.design, found, rate)
         return 0
     if as_json:
         print_json({**document, **result.as_dict(), **result.analysis(adjust).as_dict()})
@@ -274,6 +274,18 @@ def _preview(path: Path, axes: StudySettings, given: dict[str, Any], pictures: i
     write_sheet_of(preview.preview(axes, given, Plugins(), pictures or PICTURES), path)
     say(str(path))
     return 0
+
+
+def _show_plan(design: Design | None, surveys: Sequence[Survey], rate: float | None) -> None:
+    """Print what a study would ask, of each model and by axis."""
+    from mubench_gen.ablation.survey import described
+    from mubench_gen.cli.views.design import show_costs
+
+    for line in design.lines() if design is not None else ():
+        say(line)
+    for one in surveys:
+        say(described(one))
+        show_costs(one, rate)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -12,7 +12,7 @@ from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.options import completion
 from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.cli.plugin_checks import check, matrix
-from mubench_gen.cli.views.plugins import described, show_gguf, show_model, show_options
+from mubench_gen.cli.views.plugins import document_of, show_gguf, show_options, show_plugin
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
@@ -139,7 +139,6 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
     """Import one plugin and print its models, options, facts; or read a GGUF file's header."""
     from mubench_gen.cli.options.words import described_options
     from mubench_gen.cli.views.tables import print_json
-    from mubench_gen.console.outlet import printable
     from mubench_gen.console.stdout import results_only
     from mubench_gen.engines import engine_options
     from mubench_gen.plugins.registry import Plugins
@@ -149,64 +148,12 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
         return
     with results_only():
         plugin = Plugins().load(name)
-    models = [described(spec) for spec in plugin.models]
     of_engine = {} if engine is None else described_options(engine_options(engine))
     if as_json:
-        print_json(
-            {
-                **({} if engine is None else {"engine": engine, "engine_options": of_engine}),
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "models": models,
-                "judge": None if plugin.judge is None else plugin.judge.__qualname__,
-                "scorer": plugin.offers.score is not None,
-                "section": plugin.offers.section is not None,
-                "transforms": [one.name for one in plugin.offers.transforms],
-                "metrics": {one.name: one.title for one in plugin.offers.metrics},
-                "exports": {one.name: one.title for one in plugin.offers.exports},
-                "datasets": {one.name: one.title for one in plugin.offers.datasets},
-            }
-        )
+        own = {} if engine is None else {"engine": engine, "engine_options": of_engine}
+        print_json({**own, **document_of(plugin)})
         return
-    origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
-    say(f"{printable(plugin.name)} ({printable(origin)})")
-    for number, model in enumerate(models):
-        show_model(model, first=number == 0)
-    for offered, flag in (
-        (plugin.judge, "eval --judge"),
-        (plugin.offers.score, "score RUN --scorer"),
-        (plugin.offers.section, "report RUN --section"),
-    ):
-        if offered is not None:
-            say(f"mubench-gen {flag} {plugin.name}")
-    from mubench_gen.plugins.listing import OWN
-
-    for one in plugin.offers.transforms:
-        is_shipped = plugin.distribution == OWN or one.name == plugin.name
-        name = one.name if is_shipped else f"{one.name}@{plugin.name}"
-        name += f":1-{len(one.severities)}" if one.severities else ""
-        options = "".join(f":{p.name}={p.default}" for p in one.parameters if p.name != "seed")
-        say(printable(f"mubench-gen eval --image-set transform={name}{options}  {one.description}"))
-    for metric in plugin.offers.metrics:
-        about = printable(f"{plugin.name}:{metric.name}  {metric.title}")
-        say(f"mubench-gen report RUN --metric {about}")
-    for form in plugin.offers.exports:
-        about = printable(f"{plugin.name}:{form.name}  {form.title}")
-        say(f"mubench-gen report RUN --format {about}")
-    for dataset in plugin.offers.datasets:
-        say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
-    if plugin.judge is not None:
-        show_options(described_options(plugin.judge.Options), "judge.", "the judge")
-    of_checkpoints = False
-    for model in models:
-        if not model["engines"]:
-            show_options(model["options"], "", model["name"])
-        elif not of_checkpoints:
-            of_checkpoints = True
-            show_options(model["options"], "", "every checkpoint")
-        if model["any_id"]:
-            say(f"--model also takes another id or folder of the same kind as {model['name']}.")
+    show_plugin(plugin)
     show_options(of_engine, "engine.", f"--engine {engine}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.views.tables import print_table
@@ -10,7 +9,6 @@ from mubench_gen.console.numbers import duration
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from mubench_gen.ablation.statistics.design_effects import DesignEffect
     from mubench_gen.ablation.survey import Survey
 
 
@@ -48,21 +46,3 @@ def show_costs(found: Survey, rate: float | None) -> None:
             title=f"{found.model}: what each level asks",
             right=range(2, 8),
         )  # fmt: skip
-
-
-def show_design(found: Mapping[str, Sequence[DesignEffect]]) -> None:
-    """Print the effects of each model, in points."""
-    for model, effects in found.items():
-        print_table(
-            ["effect of", "level", "points", "95 % CI"],
-            [
-                [one.term, one.level, f"{100 * one.effect:+.1f}", _range(one.ci95)]
-                for one in effects
-            ],
-            title=f"{model}: effects by least squares on the cells of the design",
-            right=(2, 3),
-        )
-
-
-def _range(ends: tuple[float, float] | None) -> str:
-    return "–" if ends is None else "{:+.1f} to {:+.1f}".format(*(100 * end for end in ends))
