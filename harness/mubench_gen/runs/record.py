@@ -54,7 +54,7 @@ def make_record(
         **_all_images(sample.images),
         "dataset": sample.row.dataset,
         "task": sample.task.name,
-        "meta": dict(sample.row.meta),
+        "meta": dict(sample.row.meta.items()),
         "plugin": plugin,
         "model": model,
         "prompt": rendered.prompt,
