@@ -97,8 +97,11 @@ vllm: .venv/test-ready .venv-vllm
 .venv-vllm: .venv/bin/python
 	tests/vllm/environment.sh .venv-vllm .venv $(PYTHON)
 
+# The pip that Python brings compares each file of an index with each of a thousand tags: the newest
+# installs the same in half of the time.
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
+	$(PIP) install --upgrade pip
 
 .venv/demo-ready: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --constraint constraints.txt --editable '.[transformers]'

@@ -7,8 +7,9 @@ FOLDER holds blink.jsonl, mmmu_val.jsonl and mmmu_pro.jsonl (by default the fold
 $MUBENCH_GEN_REPLIES names); without it, the project's own labelled replies are read. Each
 figure is the best of five passes in process time; the first pass alone, in which the options
 are prepared, is printed beside it. With CHECKOUT, the root of another version of this
-repository, both versions read by turns in processes of their own, and the ratio of their best
-passes is printed: on a machine that others use it says more than a rate.
+repository, both versions read by turns in processes of their own. Each stretch of 64 replies
+counts with the best of ten passes, so that others who use the machine disturb less, and the
+ratio is printed, which says more than a rate.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from mubench_gen.parser import parse_answer
 
 PASSES = 5
 TURNS = 10  # passes of each version where two are compared
+STRETCH = 64  # replies that are timed together there
 HARNESS = Path(__file__).parents[1] / "harness"
 CORPUS = HARNESS / "mubench_gen" / "parser" / "conformance"
 _SYLLABLES = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in "aeiou"]
@@ -97,11 +99,11 @@ def _as_named(name: str, items: list[Item]) -> list[Item]:
     return reordered(items) if "other orders" in name else items
 
 
-def _rate(items: list[Item]) -> float:
+def _seconds(items: list[Item]) -> float:
     start = time.process_time()
     for reply, options, labels in items:
         parse_answer(reply, options, labels)
-    return len(items) / (time.process_time() - start)
+    return time.process_time() - start
 
 
 def report(name: str, items: list[Item]) -> None:
@@ -109,7 +111,7 @@ def report(name: str, items: list[Item]) -> None:
     if not items:
         print(f"{name:<28} none")
         return
-    rates = [_rate(_as_named(name, items)) for _ in range(PASSES)]
+    rates = [len(items) / _seconds(_as_named(name, items)) for _ in range(PASSES)]
     print(f"{name:<28} {len(items):>5} {max(rates):>10,.0f} /s   (first pass {rates[0]:,.0f} /s)")
 
 
@@ -126,11 +128,12 @@ def groups(items: list[Item]) -> dict[str, list[Item]]:
 
 
 def answer(items: list[Item]) -> None:
-    """For each group that is named on stdin: the seconds a reply of one pass."""
+    """For each group that is named on stdin: its size, and one pass's seconds for each stretch."""
     by_name = groups(items)
     for line in sys.stdin:
-        rows = by_name[line.strip()]
-        print(1 / _rate(_as_named(line, rows)), flush=True)
+        rows = _as_named(line, by_name[line.strip()])
+        stretches = [rows[at : at + STRETCH] for at in range(0, len(rows), STRETCH)]
+        print(len(rows), *map(_seconds, stretches), flush=True)
 
 
 def compare(folder: str, checkout: str) -> None:
@@ -146,15 +149,17 @@ def compare(folder: str, checkout: str) -> None:
         for harness in (HARNESS, Path(checkout) / "harness")
     ]
     for name in list(groups([]))[:-1]:
-        best = [float("inf")] * 2
+        best: list[list[float]] = [[], []]
+        size = 0.0
         for turn in range(TURNS * 2):
             which = (turn + turn // 2) % 2  # each is first every other time
             process = versions[which]
             assert process.stdin is not None
             assert process.stdout is not None
             print(name, file=process.stdin, flush=True)
-            best[which] = min(best[which], float(process.stdout.readline()))
-        this, other = (1 / seconds for seconds in best)
+            size, *seconds = map(float, process.stdout.readline().split())
+            best[which] = list(map(min, seconds, best[which] or seconds))
+        this, other = (size / sum(seconds) for seconds in best)
         print(f"{name:<28} {this:>10,.0f} /s {other:>10,.0f} /s   ratio {this / other:.2f}")
     for process in versions:
         process.communicate()

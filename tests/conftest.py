@@ -29,9 +29,14 @@ os.environ["MUBENCH_GEN_CONFIG"] = ""  # whatever the developer's own file says
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables in pipes honour it
 
 
+# Begun first, so that at the end no process is left alone with the file that takes longest.
+_LONGEST = "test_wheel.py"
+
+
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of a test marked `first(n)`, the cases behind the first n are for `make test-all`."""
+    items.sort(key=lambda item: item.path.name != _LONGEST)
     seen = Counter[str]()
     for item in items:
         if (mark := item.get_closest_marker("first")) is not None:

@@ -88,6 +88,7 @@ def test_the_bootstrap_draws_images_and_is_the_seeds() -> None:
     assert (drawn != np.concatenate(replicates(table, seed=1, draws=4_000))).any()
 
 
+@pytest.mark.exhaustive
 def test_where_cells_differ_by_chance_alone_the_raw_shares_mislead_and_spread_says_so() -> None:
     """Twelve cells of one true accuracy: the factors' raw shares are not nothing."""
     raw, spreads, covered = [], [], 0
@@ -102,6 +103,7 @@ def test_where_cells_differ_by_chance_alone_the_raw_shares_mislead_and_spread_sa
     assert covered / 120 > 0.9
 
 
+@pytest.mark.exhaustive
 @pytest.mark.first(1)
 @pytest.mark.parametrize("apart", [0.2, 0.7])
 def test_shares_and_their_intervals_hold_the_truth(apart: float) -> None:

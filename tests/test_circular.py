@@ -154,6 +154,7 @@ def test_an_item_counts_once_however_many_readouts_it_was_asked_by() -> None:
     assert (found.items, found.series, found.incomplete) == (5, 10, 0)
 
 
+@pytest.mark.exhaustive
 def test_the_bias_towards_a_place_has_an_interval_and_a_test() -> None:
     """Of 150 items a part is always answered with the first place; the others at random."""
     held = rejected = 0

@@ -60,6 +60,7 @@ def test_a_field_twice_is_the_field_once() -> None:
     assert halves[1].apart(0).freedom == pytest.approx(halves[0].apart(0).freedom)
 
 
+@pytest.mark.exhaustive
 def test_effects_hold_by_two_fields_where_they_do_not_by_one() -> None:
     held, wrong = np.zeros(2), np.zeros(2)
     for seed in range(60):

@@ -125,6 +125,7 @@ def _holds(interval: Sequence[float] | None, share: float) -> bool:
     return interval[0] <= share <= interval[1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.first(1)
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_it_covers_the_truth_95_times_in_100_where_the_plain_interval_does_not(

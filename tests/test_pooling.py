@@ -36,6 +36,7 @@ def found_in(values: Floats, task: npt.NDArray[np.int64]) -> Pooled:
     return found
 
 
+@pytest.mark.exhaustive
 def test_shrunken_scores_are_nearer_to_the_truth() -> None:
     apart, together, ahead = [], [], []
     for seed in range(4):

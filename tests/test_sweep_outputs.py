@@ -26,6 +26,7 @@ from mubench_gen.runs.studies import runs_of
 from mubench_gen.storage.records import Record
 
 from .conftest import Here
+from .helpers.demo import small_demo
 from .helpers.packages import package
 from .helpers.plugin import write_plugin
 from .spine import make_row, write_data
@@ -260,6 +261,7 @@ torch = package("torch", "the tiny models need the extra transformers")
 
 
 def test_two_models_are_asked_once_and_every_mix_is_computed(here: Here, tmp_path: Path) -> None:
+    small_demo(tmp_path / "cache")
     flags = ("sweep", "--method", "outputs", "--in-domain", TASKS, "--json")
     done = here(*flags, *FLAGS, "--limit", "3", "--run-dir", "s", "--html", "s.html")
     assert done.code == 0, done.err

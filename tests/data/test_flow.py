@@ -37,7 +37,8 @@ def expected_tasks(rows: list[dict[str, Any]]) -> dict[str, int]:
     return dict(found)
 
 
-@pytest.mark.parametrize(("plugin", "model"), [("echo", None), ("tiny", "llava"), ("tiny", "clip")])
+@pytest.mark.first(2)
+@pytest.mark.parametrize(("plugin", "model"), [("echo", None), ("tiny", "clip"), ("tiny", "llava")])
 def test_a_file_set_with_all_the_traps_evaluates_end_to_end(
     data: Path, tmp_path: Path, plugin: str, model: str | None
 ) -> None:

@@ -212,7 +212,7 @@ def test_a_gram_matrix_is_that_of_the_tokens_which_are_no_padding() -> None:
 def test_a_model_is_measured_and_merged_by_it(
     kind: str, method: str, tmp_path: Path, here: Here
 ) -> None:
-    small_demo(tmp_path / "cache")
+    small_demo(tmp_path / "cache", images=18)
     sides = [WEIGHTS / kind, WEIGHTS / f"{kind}-finetuned"]
     flags = ["--plugin", "tiny", "--method", method, "--tasks", "demo-blood", "--limit", "5"]
     folders = [tmp_path / side.name for side in sides]

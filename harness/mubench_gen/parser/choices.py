@@ -18,7 +18,9 @@ _META = re.compile(
 _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
+BEFORE_HEAD = " ([{\"'*$"  # before the first character of a text
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
+_ARTICLE_STARTS = ("the", "a")
 
 
 def _denials(key: str) -> Iterator[str]:
@@ -36,9 +38,11 @@ class Choices:
         "_by_length",
         "_cased",
         "_further",
+        "_heads",
         "_keys",
         "_letters",
         "_lowered",
+        "_nouns",
         "_owned",
         "_squeezed",
         "_starts",
@@ -59,10 +63,12 @@ class Choices:
         self._cased: dict[str, str] = {}  # key → what a text must begin with: "IF", "E."
         self._starts: tuple[str, ...] | None = None
         self._letters: set[str] | None = None
+        self._heads: str | None = None
         self._further: bool | None = None
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
+        self._nouns: list[list[str]] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -187,10 +193,19 @@ class Choices:
             self._lowered = "\n".join(self.written()).lower()
         return self._lowered
 
+    @property
+    def heads(self) -> str:
+        """The first characters of all that an option may be written as, in capitals."""
+        if self._heads is None:
+            firsts = (text.lstrip(BEFORE_HEAD)[:1] or " " for text in self.written())
+            self._heads = "".join(firsts).upper()
+        return self._heads
+
     def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""
-        skipped = _SKIP.match(lowered, at)
-        at = skipped.end() if skipped else at
+        if not lowered[at : at + 1].isalnum():
+            skipped = _SKIP.match(lowered, at)
+            at = skipped.end() if skipped else at
         starts = (
             starts_of(self.options[index])
             if index is not None and not self.further
@@ -198,6 +213,8 @@ class Choices:
         )
         if lowered.startswith(starts, at):
             return True
+        if not lowered.startswith(_ARTICLE_STARTS, at):
+            return False
         article = _ARTICLE.match(lowered, at)
         return article is not None and lowered.startswith(starts, article.end())
 
@@ -205,6 +222,16 @@ class Choices:
         """The option that is the denial of this one: "not X" of "X"."""
         known = [self.texts[key] for key in _denials(self.key(index)) if key in self.texts]
         return known[0] if len(known) == 1 and known[0] >= 0 else None
+
+    @property
+    def before_noun(self) -> list[list[str]]:
+        """The words of each text before the noun that all end with; [] where there is none."""
+        if self._nouns is None:
+            meta = {self.meta_option(word) for word in ("none", "all")}
+            texts = [[] if k in meta else key.split() for k, key in enumerate(self.keys)]
+            shared = len(texts) > 1 and len({words[-1] for words in texts if words}) < 2
+            self._nouns = [words[:-1] for words in texts] if shared else []
+        return self._nouns
 
     def meta_option(self, word: str) -> int | None:
         """The option that says "none of the above" (or "all"), if exactly one does."""
@@ -221,9 +248,9 @@ def _choices(
 ) -> Choices:
     if not options:
         raise ValueError("no options: parse_answer needs at least one")
-    for index, option in enumerate(options):
-        if not option.strip():
-            raise ValueError(f"option {index + 1} of {len(options)} is empty: {option!r}")
+    if not all(map(str.strip, options)):
+        index, option = next((k, one) for k, one in enumerate(options) if not one.strip())
+        raise ValueError(f"option {index + 1} of {len(options)} is empty: {option!r}")
     if labels is None:
         labels = default_labels(len(options))
     if len(labels) != len(options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.stances import stance
@@ -25,6 +26,13 @@ CHOOSES = (
     "pencherais pour", "inclino por", "tippe auf", "dirais", "diría", "diria", "direi",
     "würde sagen", "opte pour", "opto por",
 )  # fmt: skip
+CHOICE_WORDS = cues(
+    "choose chose select selected pick picked go going opt vote prefer settle decide lean leaning"
+    " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
+    " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
+    " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
+    " opto"
+)
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
     ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
@@ -61,6 +69,11 @@ RETRACTS = (
     "edit:", "update:", "erratum:", "or rather",
     "sorry", "oops", "updated:", "revised:", "corrected:",
 )  # fmt: skip
+RETRACTION_WORDS = cues(
+    "wait actually correction scratch thought mean meant myself correct no moment pardon back edit"
+    " update erratum rather sorry oops updated revised corrected chang* revis* correct* switch*"
+    " updat* amend* now"
+)
 # "Edit: after zooming in, A.": what led to the change.
 _AFTER = re.compile(r"(?<=:) ?(?:after|on|upon|having|looking|given)\b[^.,;:\n]{1,40},")
 # After these a new answer follows, as a label or as a text.

@@ -13,7 +13,7 @@ from mubench_gen.parser.asides import conceded, identifies, is_kind, is_plural, 
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
-from mubench_gen.parser.refusals import ADVICE, REFUSAL
+from mubench_gen.parser.refusals import ADVICE, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -37,7 +37,7 @@ _NONE_OF = re.compile(
     r"|\b(?:wrong|incorrect|excluded|eliminated|ruled out)(?: options?| answers?)?: [(\[\"']{0,2}$"
 )
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
-SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
+SENTENCE = re.compile(r"[!?\n.](?!(?<=\.)\S)")  # a point in a number or a name ends none
 # After a refusal, only what follows one of these is an answer.
 _YET = re.compile(
     r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
@@ -52,7 +52,9 @@ def claims(reply: ReplyText) -> list[Claim]:
     if len(labels) > 2 * MANY:
         labels = labels[:MANY] + labels[-MANY:]
     found, covered = _label_claims(reply, labels)
-    texts = list(_uncovered(reply, covered))
+    texts = list(_uncovered(reply, covered)) if reply.mentions else []
+    if not texts:
+        return _deny_lists(reply, sorted(found)) if len(found) > 1 else found
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
     spans = [(start, end) for start, end, _ in texts]
     found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
@@ -114,10 +116,10 @@ def _label_claims(
         said = stance(reply, label.start, end)
         if said == "asserted" and (label.several or _DEFINES.match(reply.low, end)):
             said = "open"
-        none_of = _NONE_OF.search(reply.low, max(0, label.start - 40), label.start)
-        if label.several and none_of:
-            # "None of the options (A, B, C)" leaves no other one.
-            said = "contrasted" if none_of[1] else "denied"
+        if label.several:
+            none_of = _NONE_OF.search(reply.low, max(0, label.start - 40), label.start)
+            if none_of:  # "None of the options (A, B, C)" leaves no other one.
+                said = "contrasted" if none_of[1] else "denied"
         joined = together and together[-1].several and label.several
         if joined and label.start - together[-1].end < 24:
             together.append(label)
@@ -216,7 +218,7 @@ def _answering(reply: ReplyText) -> list[Claim]:
     if not placed:
         return []
     kept = []
-    refusals = list(REFUSAL.finditer(reply.low))
+    refused = refusals(reply)
     for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
@@ -224,7 +226,7 @@ def _answering(reply: ReplyText) -> list[Claim]:
             if answer is None or len(group) > 1:
                 continue
             group = [group[0]._replace(stance="asserted" if answer[1] else "denied")]
-        if refusals and not _told_all_the_same(reply, refusals, group):
+        if refused and not _told_all_the_same(reply, refused, group):
             continue
         against = {claim.option for claim in group if claim.stance == "denied"}
         group = [c._replace(stance="denied") if c.option in against else c for c in group]
@@ -232,21 +234,21 @@ def _answering(reply: ReplyText) -> list[Claim]:
     return _left_standing(reply, kept)
 
 
-def _told_all_the_same(reply: ReplyText, refusals: list[re.Match[str]], group: list[Claim]) -> bool:
+def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: list[Claim]) -> bool:
     """Whether a sentence answers although the reply refuses: behind "however", or where only
     advice is declined and the sentence says what is shown.
     """
-    yet = _YET.search(reply.low, refusals[-1].start())
+    yet = _YET.search(reply.low, refused[-1].start())
     if yet and group[-1].start > yet.start():
         return True
-    declined = _advice_until(reply, refusals)
+    declined = _advice_until(reply, refused)
     return 0 < declined < group[0].start and identifies(reply.low, group[0].start)
 
 
-def _advice_until(reply: ReplyText, refusals: list[re.Match[str]]) -> int:
+def _advice_until(reply: ReplyText, refused: list[re.Match[str]]) -> int:
     """The end of the last refusal's sentence if advice is all that is declined; 0 otherwise."""
     end = 0
-    for refusal in refusals:
+    for refusal in refused:
         stop = SENTENCE.search(reply.low, refusal.end())
         if stop is None or not ADVICE.search(reply.low, refusal.start(), stop.end()):
             return 0
@@ -256,7 +258,7 @@ def _advice_until(reply: ReplyText, refusals: list[re.Match[str]]) -> int:
 
 def _left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
     """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
-    until = withdrawn_until(reply.low)
+    until = withdrawn_until(reply)
     if until and any(c.stance == "asserted" for c in kept if c.start > until):
         return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
     return kept

@@ -46,7 +46,7 @@ def looks_cut(reply: str) -> bool:
 
 def _next_item(text: str) -> bool:
     """Whether the last line is the bare mark of the next item of a list: "B) no.\\n\\nC)"."""
-    found = _EMPTY_ITEM.search(text)
+    found = _EMPTY_ITEM.search(text) if "\n" in text else None
     return found is not None and ord(found[2]) == ord(found[1]) + 1
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import COMMON, contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
@@ -28,6 +29,16 @@ _CONCLUDES = re.compile(
     r"|(?:this|these|findings|results) (?:strongly )?(?:suggests?|indicates?))\b"
     r"|\bit is(?=\W*(?:\n|$))"  # "anaphase it is"
 )
+THEREFORES = cues(
+    "therefore thus hence so consequently conclusion donc daher portanto tanto", _THEREFORE
+)
+CONCLUDES = cues(
+    "therefore thus hence so consequently conclusion donc daher portanto tanto overall summary"
+    " ultimately conclude say believe think inspection examination look thought guess lean likely"
+    " best correct answer based given similar closest remains leaves must clearly point points tip"
+    " tips decisive diagnostic settle settles suggest suggests indicate indicates it",
+    _CONCLUDES,
+)
 _POINTS = re.compile(
     r"(?:\b(?:is|are|be|was|leaves|say|select|choose|pick|chose|selected|picked|with|for|towards?"
     r"|favou?r|matches|to|as|makes it|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
@@ -37,10 +48,12 @@ _POINTS = re.compile(
 _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
+_IFS = cues("if", _IF)
 _TRUTH = re.compile(
     r"(?:\b(?:is|be|answer:?|so[,:]?) |(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))"
 )
+TRUTHS = cues("yes no true false", _TRUTH)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -66,13 +79,15 @@ def _is_pointed(reply: ReplyText, label: Label) -> bool:
     low = reply.low
     if several or not _POINTS.search(low, max(0, start - 32), start):
         return False
-    if _ORDERED.search(reply.text, max(0, start - 16), start):
+    if ">" in reply.text and _ORDERED.search(reply.text, max(0, start - 16), start):
         return False
     wrapped = reply.text[max(0, start - 1) : start] in ("(", "[")
     own = own_text_end(reply, index, end)
     if own is None and not wrapped and not _ENDS.match(reply.text, end):
         return False
-    if _SEQUENCE.match(reply.text, end) or _IF.search(low, max(0, start - 160), start):
+    if _SEQUENCE.match(reply.text, end):
+        return False
+    if reply.cues & _IFS and _IF.search(low, max(0, start - 160), start):
         return False
     if in_list(reply, index, start, end):
         return False
@@ -84,12 +99,17 @@ def only_marked_label(reply: ReplyText) -> Iterator[Verdict]:
     labels = labels_named(reply)
     if len({label.option for label in labels}) != 1:
         return
-    for label in labels:
-        own = own_text_end(reply, label.option, label.end)
-        wrapped = reply.text[max(0, label.start - 1) : label.start] in ("(", "[")
+    owns = [own_text_end(reply, label.option, label.end) for label in labels]
+    marked = [
+        own is not None or reply.text[max(0, label.start - 1) : label.start] in ("(", "[")
+        for label, own in zip(labels, owns, strict=True)
+    ]
+    if not any(marked):
+        return
+    for label, own, is_marked in zip(labels, owns, marked, strict=True):
         if _contradicted(reply, label) or in_list(reply, label.option, label.start, label.end):
             return
-        if (own or wrapped) and stance(reply, label.start, own or label.end) == "asserted":
+        if is_marked and stance(reply, label.start, own or label.end) == "asserted":
             yield _read(reply, label)
             return
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
@@ -36,6 +37,12 @@ CORRECT_WORDS = (
     "vraie", "giust", "juist", "goed", "benar", "poprawn", "верн", "rätt", "doğru", "đúng", "맞",
     "正", "对的", "合适", "准确",
 )  # fmt: skip
+SAID_CORRECT = cues(
+    "correct* right answer true best choice accurate appropriate suitable plausible valid fitting"
+    " reasonable logical closest solution likely better closer likelier pick richtig bonne juste"
+    " corret* certa verdadera vraie giust* juist goed benar poprawn*",
+    _CORRECT,
+)
 _UNLESS = re.compile(
     r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
     r"|\bn(?:one|either) of\b[^.\n;]{0,48}$"
@@ -104,6 +111,11 @@ _NAMED_CORRECT = re.compile(
 _MARK_AT_END = re.compile(
     r"(?:[-:(>]\s?(?:this is )?(?:(no|false|wrong|incorrect|not correct)|yes|true|right|correct)"
     r"|(✗|✘|❌)|✓|✔|✅)[.!)]?\s*$"
+)
+
+
+MARKED_CORRECT = cues(
+    "correct right true yes likely best richtig vrai verdadero", _RIGHT, _NAMED_CORRECT
 )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.stances import denied_on_line
@@ -22,16 +23,23 @@ NOUNS = (
     "respuesta", "opción", "opcion",  # Spanish
     "resposta", "opção", "alternativa",  # Portuguese
 )  # fmt: skip
+DECLARES = cues(
+    "answer* ans final opt option* choice* solution conclusion antwort* reponse* bonne respuesta*"
+    " opcion* resposta* alternativa*"
+)
 _CJK_CUES = (
     "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢",
     "回答", "答:", "正確答案", "解答",
 )  # fmt: skip
+BEYOND_ASCII = cues("")
 _CJK_LINK = re.compile(
     r"(?:的?选项|选择)?\s*(?:应该|应当|应|就|可能|最终|最后)?\s*(?:选择?|是|为|為|は|:|=|\]|\)|\"|\s)+"
 )
+# Each alternative begins with another letter, behind which stands that none is before it: so
+# places that cannot begin a match are passed over at once. "is" may begin a longer word.
 _COPULA = re.compile(
-    r"\b(?:is|are|was|be|being|becomes|ist|lautet|wäre|est|serait|es|sería|seria|é|sera|será)\b"
-    r"|[:=]|->|\bis"
+    r":|=|->|i(?<!\wi)s(?:t\b)?|a(?<!\wa)re\b|w(?<!\ww)(?:as|äre)\b|b(?<!\wb)e(?:ing|comes)?\b"
+    r"|l(?<!\wl)autet\b|e(?<!\we)st?\b|s(?<!\ws)er(?:ait|ía|ia|a|á)\b|é(?<!\wé)\b"
 )
 _TAIL = re.compile(r"(?:s|\(s\))?(?:\s+(?:choice|option|letter|key))?")
 _PLURAL = re.compile(r"s\b|\s+(?:choices|options)\b")
@@ -43,7 +51,7 @@ _DOUBTS = (
     "these", "those", "no", "to",
 )  # fmt: skip
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
-_STOP = re.compile(r"[\n?!;]|\.(?!\d)")
+_STOP = re.compile(r"[\n?!;.](?!(?<=\.)\d)")
 _OTHERS = re.compile(r"\b(?:people|students?|many|some|others)\b[^.\n;,]{0,30}$")  # "some think …"
 _OTHER_WORDS = ("people", "student", "many", "some", "others")  # one is in every match
 # A field for another answer than the one given: {"second_choice": "B"}.

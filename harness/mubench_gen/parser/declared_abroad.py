@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.target import label_at, target_at
 
@@ -17,6 +18,7 @@ _NOUNS = (
     "คำตอบ", "תשובה",
 )  # fmt: skip
 ASCII_NOUNS = tuple(filter(str.isascii, _NOUNS))
+DECLARES_ABROAD = cues(" ".join(f"*{noun}*" for noun in ASCII_NOUNS))
 # Words of any script but no capital Latin letter, which would be a label.
 _BETWEEN = re.compile(r"[^\nA-Z0-9.!?;]{0,32}?[ \"'(\[:=>*-]{0,6}(?=[A-Z0-9])")
 _COLON = re.compile(

@@ -11,6 +11,9 @@ from mubench_gen.parser.words import NUMBERS, beginnings, normal
 
 _PLAIN = re.compile(r"[A-Za-z ]+")  # an option of words alone is split without `_TOKEN`
 ARTICLES = ("the", "a", "an")
+# A first word that is told without the others.
+_HEAD = re.compile(r"[ (\[\"'*$]*([A-Za-z]+)(?![A-Za-z:<\\]|[^\x00-\x7f])")
+_NO_HEADS = ("", *ARTICLES)  # but for these
 # A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
 SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
 _ACRONYM = 4  # the letters of a longer alias in capitals may be small
@@ -55,14 +58,19 @@ def text_key(text: str) -> str:
 @lru_cache(maxsize=8192)
 def starts_of(option: str) -> tuple[str, ...]:
     """How a reply may begin with this text, its first word alone being looked at."""
-    words = _words(option)
-    if not words:
-        return ()
-    first = normal(words[0])
-    if first[0].isdigit():
-        return _DIGITS.get(first[0], ("",))
-    starts = beginnings(first[:3])
+    head = _HEAD.match(option)
+    first = head[1].lower() if head else ""
+    if first in _NO_HEADS:
+        first = next(iter(_words(option)), "")
+    starts = _beginnings(first) if first else ()
     return (*starts, *(start[0] for start in starts)) if SPECIES.match(option) else starts
+
+
+@lru_cache(maxsize=8192)
+def _beginnings(word: str) -> tuple[str, ...]:
+    """How a reply may begin with a text whose first word this is."""
+    first = normal(word)
+    return _DIGITS.get(first[0], ("",)) if first[0].isdigit() else beginnings(first[:3])
 
 
 @lru_cache(maxsize=8192)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.names import LEADS, is_name, is_panel
+from mubench_gen.parser.cues import cues
+from mubench_gen.parser.names import LEADS, MAY_BE_PANEL, is_name, is_panel
 from mubench_gen.parser.reply_text import Label, ReplyText
 
 # Words before a letter that make it a label, not an article, a pronoun or part of a name.
@@ -14,6 +15,12 @@ _PREFIX = re.compile(
     r"|optie|opzione|opsi|opcja|вариант|옵션|선택지|antwort|r[eé]ponse|proposition|respuesta|resposta"
     r"|alternativa|letra|选项|选择|選択肢|選)"
     r"\s*[(\[\"':]{0,2}\s*$"
+)
+_PREFIXED = cues(
+    "*option *options *choice *choices *answer *answers *letter *label *labels *statement"
+    " *alternative *opcion *opcao *optie *opzione *opsi *opcja *antwort *reponse *proposition"
+    " *respuesta *resposta *alternativa *letra",
+    _PREFIX,
 )
 _VERB = re.compile(
     r"\s+(?:is|are|was|would|seems|appears|looks|can|cannot|could|does|doesn't|isn't|has|have|and"
@@ -25,8 +32,10 @@ _VERB = re.compile(
 # A letter in a formula is a quantity.
 _FORMULA = re.compile(r" ?[=+^×÷≤≥≈]|[ ][*/<>-][ ]?[A-Za-z0-9]|\(")
 _FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$|> ?[A-Z] ?> ?$")  # "A > C > D": an order
+_FORMULA_SIGNS = frozenset("+^×÷≤≥≈>")  # one is in every match
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
 _TITLE = re.compile(r"\b(?:dr|mrs?|ms|prof|st)\. $")
+_TITLES = cues("dr mr mrs ms prof st", _TITLE)
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
@@ -43,22 +52,25 @@ def labels_named(reply: ReplyText) -> list[Label]:
 
 
 def _labels_named(reply: ReplyText) -> list[Label]:
-    return list(_with_neighbours(reply, _labels_in_prose(reply)))
+    found = _labels_in_prose(reply)
+    if len(found) < 2:
+        return [Label(*place, several=False) for place in found]
+    return list(_with_neighbours(reply, found))
 
 
 def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:
-    text, labels = reply.text, reply.choices.labels
+    text, labels, said = reply.text, reply.choices.labels, reply.cues
     found = []
     for match in labels.prose.finditer(text):
         start, end = match.span()
         before = text[start - 1] if start else ""
         if before.isascii() and (before.isalnum() or before in _INSIDE) and before:
             continue
-        if _TITLE.search(reply.low, max(0, start - 6), start):
+        if said & _TITLES and _TITLE.search(reply.low, max(0, start - 6), start):
             continue
         if before == "'" and text[end : end + 1] != "'":
             continue
-        if is_name(reply, start, end) or is_panel(reply, start):
+        if is_name(reply, start, end) or (said & MAY_BE_PANEL and is_panel(reply, start)):
             continue
         if _is_label_in_prose(reply, start, end):
             found.append((start, end, labels.index_of[match[0].lower()]))
@@ -67,9 +79,6 @@ def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:
 
 def _with_neighbours(reply: ReplyText, found: list[tuple[int, int, int]]) -> Iterator[Label]:
     """The labels, with whether they are named together; a list of all options counts as none."""
-    if len(found) == 1:
-        yield Label(*found[0], several=False)
-        return
     run: list[tuple[int, int, int]] = []
     for place in [*found, (-1, -1, -1)]:
         near = run and 0 <= place[0] - run[-1][1] <= 24
@@ -85,7 +94,7 @@ def _with_neighbours(reply: ReplyText, found: list[tuple[int, int, int]]) -> Ite
 def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
     text = reply.text
     before, after = text[start - 1] if start else "", text[end : end + 1]
-    if _FORMULA.match(text, end) or _FORMULA_BEFORE.search(text, max(0, start - 6), start):
+    if _FORMULA.match(text, end) or _is_in_formula(text, start):
         return False
     if after in ("'", "-", "/", "&", "+", "=", "%", "^") and text[end + 1 : end + 2].isalnum():
         return False
@@ -93,7 +102,7 @@ def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
         return False  # a file's name, or initials
     if before in ("(", "[", '"', "'") and after in (")", "]", '"', "'"):
         return before != "(" or start < 2 or not text[start - 2].isalnum()
-    if _PREFIX.search(reply.low, max(0, start - 24), start):
+    if reply.cues & _PREFIXED and _PREFIX.search(reply.low, max(0, start - 24), start):
         return True
     if not reply.choices.labels.lettered:
         return _marks_item(text, start, end)
@@ -107,12 +116,34 @@ def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
     return True
 
 
+def _is_in_formula(text: str, start: int) -> bool:
+    left = max(0, start - 6)
+    if _FORMULA_SIGNS.isdisjoint(text[left:start]):
+        return False
+    return _FORMULA_BEFORE.search(text, left, start) is not None
+
+
 def _free_standing(reply: ReplyText, start: int) -> bool:
     """Whether the word before can lead to an answer: not so in "vitamin C"."""
+    before = reply.low[max(0, start - 24) : start]
+    if before.isascii():
+        return _leads(before)
     word = _WORD_BEFORE.search(reply.low, max(0, start - 24), start)
     if word is None or not word[1].isascii() or word[1] in LEADS:
         return True
     return word[1].endswith("ly")
+
+
+def _leads(before: str) -> bool:
+    """The same of ASCII, without the pattern: what is before a label is looked at most often."""
+    before = before.removesuffix("\n")
+    bare = before.rstrip(" \"'")
+    if not 0 < len(before) - len(bare) < 4 or not bare[-1:].isalpha():
+        return True
+    at = len(bare)
+    while at and bare[at - 1].isalpha():
+        at -= 1
+    return bare[at:] in LEADS or bare.endswith("ly")
 
 
 def _marks_item(text: str, start: int, end: int) -> bool:

@@ -11,7 +11,7 @@ from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.stances import denied_behind
 from mubench_gen.parser.target import label_at, skip_fillers
-from mubench_gen.parser.tokens import first_tokens, tokenize
+from mubench_gen.parser.tokens import first_token, first_tokens, tokenize
 
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
 _DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
@@ -83,7 +83,10 @@ def _past_marks(low: str) -> int:
 def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
     """The reply is only labels: one repeated, or several."""
     known = reply.choices.labels.index_of
-    if not all(match[0] in known for match in first_tokens(reply.low, 2)):
+    first = first_token(reply.low)
+    if first is not None and first[0] not in known:
+        return
+    if not all(token[0] in known for token in first_tokens(reply.low, 2)):
         return
     if _ANSWER_MARK.match(reply.text) or _MARKED.search(reply.text):
         return
@@ -226,7 +229,7 @@ def final_text(reply: ReplyText) -> Iterator[Verdict]:
 
 def _last_stop(low: str, left: int, end: int) -> int:
     """The index of the last stop before `end`, -1 if there is none."""
-    return max(low.rfind(stop, left, end) for stop in _STOPS)
+    return max([low.rfind(stop, left, end) for stop in _STOPS])
 
 
 def final_line(reply: ReplyText) -> Iterator[Verdict]:

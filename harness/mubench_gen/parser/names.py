@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.option_text import any_text_at
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import ReplyText
@@ -73,6 +74,13 @@ _MARKED = re.compile(
     r" (?:as |with |by )?[(\[\"']{0,2}$"
 )
 _MARKS = re.compile(r"[)\]\"']? (?:marks|points (?:to|at)|denotes)\b")  # "label A marks a crista"
+MAY_BE_PANEL = cues(
+    "fig figs figure panel panels inset insets lane lanes subfigure subfigures plate plates labeled"
+    " labelled marked named denoted indicated mark marks points denotes",
+    _FIGURE,
+    _MARKED,
+    _MARKS,
+)
 _LETTER = re.compile(r"(?<![^\W_])[A-Za-z](?![^\W_])")
 _NOUNS = ("fig", "panel", "inset", "lane", "plate")
 _CELLS = re.compile(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from mubench_gen.parser.claims import by_sentence, claims
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.text import any_in
@@ -32,6 +33,12 @@ _OF_TWO = re.compile(
     r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
+)
+LATTERS = cues("former* latter*", _OF_TWO)
+PLACES = cues(
+    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice",
+    _ORDINAL,
+    _CHOSEN,
 )
 _CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
 

@@ -9,7 +9,7 @@ from mubench_gen.parser.choices import Choices, choices_for
 from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.rules import OF_WHOLE, STRONG, WEAK, Tiers
+from mubench_gen.parser.rules import OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
@@ -49,9 +49,9 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
     texts = [ReplyText(part, choices) for part in parts]
     texts[-1].complete = complete
     out_of_range = False
-    for tiers in (STRONG, WEAK):
+    for tiers in (strong, weak):
         for text in texts:
-            answer = _decide(text, tiers)
+            answer = _decide(text, tiers(text))
             if answer is not None and answer.status != "out_of_range":
                 return answer
             if answer is not None:
@@ -68,13 +68,17 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
     for tier in tiers:
         text.floor = 0
         best: tuple[Verdict, str] | None = None
+        left_out: frozenset[Rule] = frozenset()
         for rule in tier:
+            if rule in left_out:
+                continue
             for verdict in rule(text):
                 if rule in OF_WHOLE and text.cut:
                     break
                 if best is None or _overrules(verdict, best[0]):
                     best = verdict, rule.__name__
                     text.floor = verdict.start if verdict.status != "out_of_range" else 0
+                    left_out = unneeded_behind(text)
         if best is not None:
             verdict, name = best
             if verdict.status == "answered":

@@ -41,16 +41,14 @@ _APART = 0.25  # how much smaller every other option's share must be
 
 def shortened_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply ends with an option's text but for the noun of all: "…, therefore cardiac."."""
-    meta = {reply.choices.meta_option(word) for word in ("none", "all")}
-    keys = [[] if k in meta else key.split() for k, key in enumerate(reply.choices.keys)]
-    nouns = {words[-1] for words in keys if words}
-    if len(keys) < 2 or len(nouns) > 1:
+    texts = reply.choices.before_noun
+    if not texts:
         return
     found = _TAIL.search(reply.low, max(0, len(reply.low) - _TAIL_ROOM))
     if found is None or stance(reply, *found.span(1)) != "asserted":
         return
     said = tokenize(reply.low, *found.span(1)).joined.split()
-    named = [index for index, words in enumerate(keys) if said and words[:-1] == said]
+    named = [index for index, words in enumerate(texts) if said and words == said]
     if len(named) == 1:
         yield Verdict.of(named[0], *found.span(1))
 
@@ -71,12 +69,11 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     if end - at > 400:
         return
     tokens = tokenize(reply.low, at, end)
-    if not tokens.spans or len(tokens.spans) > _WORDS:
+    if not tokens.words or len(tokens.words) > _WORDS:
         return
-    start, end = tokens.spans[0][0], tokens.spans[-1][1]
-    words = set(tokens.joined.split())
-    if len(words) > 2 * max(key.count(" ") for key in reply.choices.keys):
+    if len(set(tokens.words)) > 2 * max(key.count(" ") for key in reply.choices.keys):
         return  # a sentence about something else that happens to hold the words
+    start, end = tokens.spans[0][0], tokens.spans[-1][1]
     index = _quoted(reply, tokens.joined, reply.low[start:end])
     if index is None:
         index = _overlapping(reply, tokens.joined)

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import Choices
-from mubench_gen.parser.chosen import CHANGE_WORDS, CHOOSES, RETRACTS
-from mubench_gen.parser.correct import CORRECT_WORDS
-from mubench_gen.parser.declared import NOUNS
-from mubench_gen.parser.declared_abroad import ASCII_NOUNS
-from mubench_gen.parser.keys import ARTICLES, SPECIES, text_key
+from mubench_gen.parser.choices import BEFORE_HEAD, Choices
+from mubench_gen.parser.chosen import (
+    CHANGE_WORDS,
+    CHOICE_WORDS,
+    CHOOSES,
+    RETRACTION_WORDS,
+    RETRACTS,
+)
+from mubench_gen.parser.correct import CORRECT_WORDS, SAID_CORRECT
+from mubench_gen.parser.cues import cues_in
+from mubench_gen.parser.declared import DECLARES, NOUNS
+from mubench_gen.parser.declared_abroad import ASCII_NOUNS, DECLARES_ABROAD
+from mubench_gen.parser.keys import ARTICLES, SPECIES, starts_of, text_key
 from mubench_gen.parser.names import SIZE, may_be_epithet
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
@@ -23,6 +30,7 @@ from mubench_gen.types import Answer
 _CUES = tuple(
     sorted(filter(str.isascii, {*NOUNS, *ASCII_NOUNS, *CHOOSES, *RETRACTS, *CHANGE_WORDS} - {"so"}))
 )
+_SAYS_MORE = DECLARES | DECLARES_ABROAD | CHOICE_WORDS | RETRACTION_WORDS  # none without these
 _SO = re.compile(r"(?<![a-z])so(?![a-z])")
 _SIGNS = (*"<?{[\\\x00", "~~", "://", "x)", "X)")  # of forms that have rules of their own
 _LEADING = re.compile(r"\s{0,9}\(?([A-Z])[).:]\.?[ \t]{1,3}(?=[A-Za-z0-9$])")
@@ -30,6 +38,8 @@ _NAMED = re.compile(
     r"(?:answer|option)(?: is:?|:)\s{1,3}\(?([A-Z])[).:]\.?(?:[ \t]{1,3}(?=[A-Za-z0-9$])|\s*$)",
     re.IGNORECASE,
 )
+_MAY_LEAD = re.compile(r"[\W_]{0,24}[A-Z][^A-Za-z]")  # in every reply that `_LEADING` matches
+_NAMES = ("answer", "option")
 _BEFORE = re.compile(
     r"(?:^\s{0,3}|[.,\n]\s{1,2})(?:(?:so|thus|therefore|hence),? )?(?:the |my )?"
     r"(?:correct |final |best )?$"
@@ -65,6 +75,8 @@ def read_label(reply: str, choices: Choices) -> Answer | None:
         text = text.rstrip()[:-4]
     if text.startswith("<s>"):
         text = f"   {text[3:]}"
+    if not _MAY_LEAD.match(text) and not any_in(_NAMES, text.lower()):
+        return None
     if not text.isascii() or any_in(_SIGNS, text) or text.count("%") > 1:
         return None
     shown = strip_markup(text)
@@ -97,9 +109,11 @@ def _stands(text: str, found: re.Match[str], index: int, rule: str, choices: Cho
     rest = text[found.end() :]
     low = rest.lower()
     leads = rule == "leading_label"
-    if any_in(_CUES, low) or ("so" in low and _SO.search(low)):
+    said = cues_in(low)
+    if said & _SAYS_MORE and (any_in(_CUES, low) or ("so" in low and _SO.search(low))):
         return False
-    if any_in(CORRECT_WORDS, low) and _CAPITAL.search(rest) and _IS.search(low):
+    corrects = said & SAID_CORRECT and any_in(CORRECT_WORDS, low)
+    if corrects and _CAPITAL.search(rest) and _IS.search(low):
         return False
     if "\n" in text and _is_list(text.lower(), low):
         return False
@@ -148,12 +162,17 @@ def _is_option(low: str, choices: Choices) -> bool:
     after = first[1] if len(first) > 1 and first[0][0] in ARTICLES else None
     if after is not None and after[0] in _NO_TEXT:
         return True
-    places = [found.start() for found in (first[0], after) if found is not None]
-    if not any(low.startswith(choices.starts, place) for place in places):
+    at, then = first[0].start(), first[0 if after is None else 1].start()
+    near = [
+        option
+        for option in choices.written()
+        if low.startswith(starts := starts_of(option), at) or low.startswith(starts, then)
+    ]
+    if not near:
         return False
     words = words_of(low[: choices.room])
     texts = [_squeezed(words), _squeezed(words[1:])] if after else [_squeezed(words)]
-    return any(text.startswith(text_key(option)) for text in texts for option in choices.written())
+    return any(text.startswith(text_key(option)) for text in texts for option in near)
 
 
 def _squeezed(words: list[str]) -> str:
@@ -162,8 +181,11 @@ def _squeezed(words: list[str]) -> str:
 
 def _begins_an_option(label: str, low: str, choices: Choices) -> bool:
     """Whether the letter may be an option's first word, or abbreviate it as in "E. coli"."""
+    heads = choices.heads
+    if heads.isascii() and heads.isalnum() and label not in heads:
+        return False
     for text in choices.written():
-        first = text.lstrip(" ([{\"'*$")[:2]
+        first = text.lstrip(BEFORE_HEAD)[:2]
         if not (first[:1].isascii() and first[:1].isalnum()):
             return True
         if first[0].upper() == label:

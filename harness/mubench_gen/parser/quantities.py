@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import skip_fillers, text_at
 
@@ -26,6 +27,14 @@ _COUNTED = re.compile(
     r"|total of|a count of|shows?|contains?)"
     r" (?:exactly |about |only |a total of )?(?=[0-9tfsnez])"
 )
+COUNTS = cues(
+    "total sum gives makes yields adds amounts comes adding altogether all there see count identify"
+    " show shows contain contains",
+    _TOTAL,
+    _SUMMED,
+    _COUNTED,
+)
+EQUALS = cues("=")
 
 
 def result(reply: ReplyText) -> Iterator[Verdict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import ReplyText
 
 _CANNOT = (
@@ -29,7 +30,11 @@ REFUSAL = re.compile(
     r"|ich kann .{0,20}nicht|weiß nicht|je ne (?:peux|sais)|no puedo|no sé|não posso|não sei)\b"
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"
 )
-
+_REFUSES = cues(
+    "cannot not 't unable impossible difficult hard challenging couldnot idea insufficient no share"
+    " provide upload attach send reupload *nicht ne",
+    REFUSAL,
+)
 # What a reply may decline, and say all the same what the image shows.
 ADVICE = re.compile(
     r"\b(?:diagnos\w{1,6}|medical (?:advice|opinion|professional|expert|interpretation)|people"
@@ -39,6 +44,16 @@ ADVICE = re.compile(
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
 
 
+_POLITELY = cues("sorry apologise apologize as", _POLITE)
+
+
+def refusals(reply: ReplyText) -> list[re.Match[str]]:
+    """Where the reply says that it cannot or will not answer."""
+    return list(REFUSAL.finditer(reply.low)) if reply.cues & _REFUSES else []
+
+
 def refuses(reply: ReplyText) -> bool:
     """Whether the reply says that it cannot or will not answer."""
-    return bool(REFUSAL.search(reply.low) or _POLITE.search(reply.low))
+    if reply.cues & _REFUSES and REFUSAL.search(reply.low):
+        return True
+    return bool(reply.cues & _POLITELY) and _POLITE.search(reply.low) is not None

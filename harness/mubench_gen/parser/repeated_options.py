@@ -37,7 +37,7 @@ _WINDOW = 400
 
 def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
     """The end of option `index`'s text if it follows a label that ends at `end`, else None."""
-    return reply.kept(_own_text_end, index, end)
+    return reply.kept_at(_own_text_end, index, end)
 
 
 def _own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
@@ -97,20 +97,22 @@ def _came_from(reply: ReplyText, index: int, start: int) -> bool:
     if index == 0:
         return False
     key = reply.choices.key(index - 1)
-    ending = reply.low[max(0, start - 20) : start].rstrip(_PUNCTUATION)
-    ending = _CONJUNCTION_END.sub("", ending)
-    if not key or not ending.endswith((key[-3:-1].strip(), key[-3:-1].strip() + "s")):
+    last, ending = key[-3:-1].strip(), reply.low[max(0, start - 20) : start]
+    if not key or last not in ending:
+        return False
+    ending = _CONJUNCTION_END.sub("", ending.rstrip(_PUNCTUATION))
+    if not ending.endswith((last, f"{last}s")):
         return False
     room = len(reply.choices.options[index - 1]) * 2 + 40
     tokens = tokenize(reply.low, max(0, start - room), start)
     joined = tokens.joined
-    last = len(tokens.spans)
+    count = len(tokens.spans)
     if not joined.endswith(key) and joined.endswith(_CONJUNCTIONS):  # "H&E" ends in no "e"
         joined = joined[: joined.rindex(" ", 0, -1) + 1]
-        last -= 1
+        count -= 1
     if not joined.endswith(key):
         return False
-    first = last - (key.count(" ") - 1)
+    first = count - (key.count(" ") - 1)
     for place in (first - 1, first - 2):  # an article may stand between label and text
         if place < 0:
             return False

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.completeness import looks_cut
+from mubench_gen.parser.cues import ALL, cues, cues_in
 from mubench_gen.parser.mentions import mentions
 from mubench_gen.parser.text import any_in, lower, strip_markup
 from mubench_gen.parser.tokens import Tokens, tokenize
@@ -18,6 +19,10 @@ from mubench_gen.types import Status
 Found = TypeVar("Found")
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 _MISSING: Any = object()
+# Signs of the reply with its markup, which no scan of its words finds.
+BRACES, TAGS, BOXES = cues(""), cues(""), cues("")
+_MARKED = (("{", BRACES), ("<", TAGS), ("boxed", BOXES))
+_LONG = 600  # characters; of longer replies each stretch is looked at by itself
 MANY = 256  # matches of one kind to examine; only a reply that loops has more
 
 
@@ -65,6 +70,7 @@ class ReplyText:
         "_tokens",
         "choices",
         "complete",
+        "cues",
         "floor",
         "low",
         "marked",
@@ -77,19 +83,37 @@ class ReplyText:
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
+        # The groups of cue words that the reply holds words of; a long one holds most of them.
+        self.cues = cues_in(self.low) if len(marked) < _LONG else ALL
+        for sign, bit in _MARKED:
+            if sign in marked:
+                self.cues |= bit
         self.choices = choices
         self.floor = 0  # start of the last declaration found so far: earlier ones don't count
-        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._kept: dict[Any, Any] = {}
         self._tokens: Tokens | None = None
         self._mentions: list[tuple[int, int, int]] | None = None
 
-    def kept(self, find: Callable[..., Found], *at: int) -> Found:
+    def kept(self, find: Callable[[ReplyText], Found]) -> Found:
+        """`find(self)`, which several rules ask for, found once."""
+        found: Found = self._kept.get(find, _MISSING)
+        if found is _MISSING:
+            found = self._kept[find] = find(self)
+        return found
+
+    def kept_at(self, find: Callable[..., Found], *at: int) -> Found:
         """`find(self, *at)`, which several rules ask for at the same places, found once."""
         key = find, *at
         found: Found = self._kept.get(key, _MISSING)
         if found is _MISSING:
             found = self._kept[key] = find(self, *at)
         return found
+
+    def cues_about(self, start: int, end: int) -> int:
+        """The groups that a stretch holds words of; of the whole reply where it is short."""
+        if len(self.low) < _LONG:
+            return self.cues
+        return cues_in(self.low[start:end])
 
     @property
     def cut(self) -> bool:

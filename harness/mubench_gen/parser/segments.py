@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import Choices
-from mubench_gen.parser.text import any_in, lower
+from mubench_gen.parser.text import lower
 from mubench_gen.parser.tokens import tokenize
 
 _NEXT = re.compile(
@@ -61,11 +61,12 @@ def segments(text: str, choices: Choices) -> list[str]:
     """The reply cut where another question begins; blanks keep each part's offset."""
     if "\n" not in text and "<" not in text and "[" not in text:
         return [text]
-    cuts = {found.start() for found in _NEXT.finditer(text)}
-    if any_in(_END_SIGNS, text):
-        cuts.update(found.start() for found in _END.finditer(text))
-    if "\nA" in text or "\n(A" in text or "\n " in text:
-        cuts.update(_own_questions(text, choices))
+    signs = [at for at in map(text.find, _END_SIGNS) if at >= 0]
+    cuts = {found.start() for found in _END.finditer(text, min(signs))} if signs else set()
+    if "\n" in text:
+        cuts.update(found.start() for found in _NEXT.finditer(text))
+        if "\nA" in text or "\n(A" in text or "\n " in text:
+            cuts.update(_own_questions(text, choices))
     if not cuts:
         return [text]
     edges = [0, *sorted(cuts)[:8], len(text)]

@@ -72,7 +72,7 @@ def target_at(reply: ReplyText, at: int, *, texts: bool = True) -> Verdict | Non
 
 def label_at(reply: ReplyText, at: int) -> Verdict | None:
     """A label at `at`, alone or with its text; several joined ones are ambiguous."""
-    return reply.kept(_label_at, at)
+    return reply.kept_at(_label_at, at)
 
 
 def _label_at(reply: ReplyText, at: int) -> Verdict | None:

@@ -176,6 +176,7 @@ def strip_markup(text: str) -> str:
     return text
 
 
+_THINK = re.compile(r"</?(?:think|thinking|thought|reasoning)>|◁/?think▷", re.IGNORECASE)
 _THINK_OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>|◁think▷", re.IGNORECASE)
 _THINK_CLOSE = re.compile(r"</(?:think|thinking|thought|reasoning)>|◁/think▷", re.IGNORECASE)
 
@@ -186,7 +187,7 @@ def hide_thinking(text: str) -> tuple[str, bool]:
     A closing mark alone counts too, because some chat templates put the opening one in the
     prompt.
     """
-    if "<" not in text and "◁" not in text:
+    if ("<" not in text and "◁" not in text) or _THINK.search(text) is None:
         return text, False
     closes = list(_THINK_CLOSE.finditer(text))
     visible_from = closes[-1].end() if closes else 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers, target_at
 from mubench_gen.parser.text import any_in, lower
@@ -19,6 +20,7 @@ _NUMBER = re.compile(
 )
 # "Score A=2, B=9", "P(neutrophil) = 0.9": what tells that the numbers are weights.
 _SCORES = ("score", "rating", "confidence", "probabilit", "likelihood", "p(")
+WEIGHED_WORDS = cues("*score* *rating* *confidence* *probabilit* *likelihood* p( 0. % (.")
 _SCORE_OF = re.compile(
     r"(?:p|scores?|ratings?|confidence|probabilit\w{1,3}|likelihood)\b[ (:]{0,2}"
 )
@@ -43,6 +45,7 @@ _OF = re.compile(
 _LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓|●|◉)[ ]{0,3}(?=[^\s\])])")
 _LABEL_ROOM = 12  # the longest match
+CHECKED_SIGNS = cues("x] x)")
 _CHECKED = ("x]", "x)", "✗]", "✗)", *"☑☒🗹✅✔✓●◉")  # one is in every match
 # "A ❌ B ✅": each mark stands behind its label.
 _MARKS_FOLLOW = re.compile(
@@ -79,7 +82,8 @@ class _Weights:
 
 def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
-    if "{" in reply.marked or reply.low.count(": 0.") > 1 or any_in(_SCORES, reply.low):
+    scored = "{" in reply.marked or reply.low.count(": 0.") > 1
+    if scored or any_in(_SCORES, reply.low):
         yield from reply.kept(_values).best()
     if max(map(reply.low.count, ("%", "(0.", "(."))) > 1 and not any(
         "%" in option for option in reply.choices.options
@@ -90,7 +94,8 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
 def _values(reply: ReplyText) -> _Weights:
     """The numbers and verdicts behind options' names: "A: 0.1", "nucleus": "no"."""
     weights = _Weights()
-    for number in islice(_NUMBER.finditer(reply.marked), MANY):
+    numbers = list(islice(_NUMBER.finditer(reply.marked), MANY))
+    for number in numbers if len(numbers) > 1 else ():
         start = _name_start(reply.marked, number.start())
         option = _named(reply, reply.marked[start : number.start()])
         weights.add(option, number[1] or _verdict(number), start, number.start())
@@ -133,7 +138,9 @@ def _named(reply: ReplyText, name: str) -> int | None:
     score = _SCORE_OF.match(low)
     low = low[score.end() :] if score else low
     option = reply.choices.labels.index_of.get(low)
-    return reply.choices.read(tokenize(low)) if option is None else option
+    if option is None and reply.choices.may_start(low, 0):
+        return reply.choices.read(tokenize(low))
+    return option
 
 
 def _percentages(reply: ReplyText) -> _Weights:

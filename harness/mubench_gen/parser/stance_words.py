@@ -1,0 +1,218 @@
+"""The words that tell what a clause says about an option, for `stances.py`."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.asides import LISTS, MAY_BE_ASIDE
+from mubench_gen.parser.cues import cues
+
+BOUNDARY = re.compile(
+    r"[;!?\n]|\.(?!\d)|,| > |\b(?:but|whereas|while|although|though|however|because|since"
+    r"|and(?= not\b)"
+    r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc|maar"
+    r"|e sim|tetapi|pero|però|lecz|tylko|utan|vaan|hanem|nego|mà|melainkan|ma|men)\b"
+    # "(not correct)" is said of what stands before it, "(not the nucleus)" of something else.
+    r"|\((?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good|case|one"
+    r"|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
+    r"|consistent|compatible|visible|seen|present|shown|here|this|it|sure|certain)\b))"
+    r"|而是|而|但|ではなく|じゃなく|아니라|아니고|بل"
+)
+BOUNDS = cues(
+    "but whereas while although though however because since and so as which making sondern mais"
+    " sino mas donc maar e tetapi pero lecz tylko utan vaan hanem nego melainkan ma men not >"
+)
+STOP = re.compile(r"[;!?\n,.](?!(?<=\.)\d)")  # the boundaries that are no words of these
+# In these patterns one \b stands before all words, so that most places are left at once.
+CONTRAST = re.compile(
+    r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
+    r"|(?:and|but|not|speaks?|argues?|evidence) against"
+    r"|followed by|other than|apart from|besides|versus|different from|differs? from"
+    r"|in contrast to|beyond(?: what)?)\b"
+    r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
+    r" with (?:a few|few|some|scattered|occasional|little)"
+    # What others think.
+    r"|(?:(?:some|many|most|other) (?:people|students|experts|authors"
+    r"|readers|models|sources|may|might|would|say|think|argue)|others|people (?:think|say))\b"
+    # What the reply thought before it looked again.
+    r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
+    r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
+    r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
+    r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)"
+    r"|i (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
+    r"|assumed|believed|guessed|took|saw|favou?red|leaned)"
+    r"|(?:at first|initially|originally),? (?:i|it|this|that) \w+"
+    r"|at first (?:glance|sight|look)"
+    r"|(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?"
+    r"(?:say|suspect|guess|suggest|(?:think|have thought) of)"
+    r"|over (?:an? |the )?$)"
+    r"|'d(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b|而不是|不同于"
+)
+CONTRASTS = cues(
+    "rather instead unlike than opposed compared except against followed apart besides versus"
+    " different differ* contrast beyond mostly mainly predominantly primarily largely some many"
+    " most other others people think say been said answered picked chosen guessed thought call"
+    " thinking leaning first initial initially originally might may could over",
+    CONTRAST,
+)
+DENIAL = re.compile(
+    r"\b(?:not\b(?! (?:wrong|incorrect|false)\b)"
+    r"|(?<!not )(?<!n't )(?:incorrect(?:ly)?|(?<!nothing is )(?<!least )wrong|false)\b"
+    r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot|non"
+    r"|inaccurate"
+    r"|irrelevant|unlikely|invalid|eliminated?|ruled? out|rules out|exclud\w{1,3}|discard\w{0,2}"
+    r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
+    r"|absent|no longer|impossible|implausible|improbable|hardly|anything but|far from|by no means"
+    r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
+    r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
+    r"|fails?|lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less|nicht|kein\w{0,2}"
+    r"|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
+    r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
+    r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
+    r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
+    # PAS is a stain, and Ni an element.
+    r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b|[(l]['\w]))"
+    r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
+    r"|不|错|非|排除|没有|誤|ない|ではなく|じゃなく|아니|아닙|틀리|وليس|नहीं"
+)
+DENIES = cues(
+    "not incorrect* wrong false no r schlie* neither nor never cannot non inaccurate irrelevant"
+    " unlikely invalid elimin* rule ruled rules exclu* discard* reject rejected rejects out off"
+    " absent impossible implausible improbable hardly anything far means crossed dismiss*"
+    " disqualif* inconsistent incompatible contradict* odds poor too fail fails lack lacks lacking"
+    " unrelated inappropriate unsuitable distractor* less nicht kein* falsch weder noch scheide*"
+    " ausgeschlossen faux fausse falso descartad* nao nem nie niet errad* esclus* inte ikke ei"
+    " bukan salah sbagliat* fout pas ni 't",
+    DENIAL,
+)
+# An apposition between an option and its verb: "C, the nucleus, cannot be", "(B), which …, is".
+APPOSITION = re.compile(
+    r"[)\]\"'.]{0,3}\s?(?:,(?:[^,;.!?\n]{1,80},)?|\([^()\n]{1,80}\),?"
+    r"|-{1,2} [^;.!?\n-]{1,80} -{1,2})"
+    r"\s?(?=(?:is|are|was|were|am|cannot|can|could|does|do|did|has|have|must|should|would|will|may"
+    r"|might|fails?|lacks?|fits?|match(?:es)?|seems?|appears?|looks?|ist|sind|est|sont|es|son|é)"
+    r"(?:n't)?\b)"
+)
+# What denies all others asserts: "can't be anything other than the nucleus".
+ONLY = re.compile(
+    r"(?:(?:n't|not|nothing|none|unlikely|hardly|never) (?:[\w']+ ){0,5}(?:other than|but"
+    r"|else (?:than|but))"
+    r"|\bno (?:\w+ ){0,4}(?:than|but|except))"
+    r"(?: (?:the|an?))? [\"'(]?$"
+)
+# "Everything except C is excluded" asserts C; "all but C fit" denies it.
+ALL_BUT = re.compile(
+    r"\b(?:all|every\w*|any(?:thing)?)(?: \w+){0,4} (?:but|except(?: for)?)"
+    r"(?: (?:option|the|an?))? [\"'(]?$"
+)
+LESS_THAN = re.compile(
+    r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
+)
+ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
+# What is said of a kind of cell, stain or microscopy in general is not said of the image,
+# and what was considered is not said any more.
+GENERAL = re.compile(
+    r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
+    r"|always|tends? to)\b|\s+(?:uses?|employs?|relies|rely|requires?)\b"
+    r"|\s+(?:was|were) (?:\w+ )?(?:considered|suspected|tempting|discussed|entertained|invented"
+    r"|introduced|discovered|described by|named after)\b|\s+(?:is"
+    r"|are) (?:one of )?(?:the )?(?:most )?(?:widely|commonly|routinely"
+    r"|frequently|popular|common(?= (?:stain|techni|metho|in )))"
+    r"|\s+is an? \w+ (?:\w+ )?(?:that|which)\b|\s+is (?:one of )?the (?:second "
+    r"|third )?(?:commonest"
+    r"|most (?:common|frequent|abundant|widespread))\b"
+    r"|\s+(?:can|may|might) (?:also )?(?:look (?:very )?(?:similar|alike)|mimic|resemble)\b"
+)
+GENERALISES = cues(
+    "usually typically generally often normally commonly always tend tends use uses employ employs"
+    " relies rely require requires considered suspected tempting discussed entertained invented"
+    " introduced discovered described named widely* routinely* frequently* popular* common* that"
+    " which most similar alike mimic resemble",
+    GENERAL,
+)
+BEGINS = re.compile(
+    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas) )(?:(?:an?|the) )?[\"']?$"
+)
+NO_BEHIND = re.compile(r"\s?[:-]{1,2}\s?(?:no|nope)\b")  # "Lymphocyte: no."
+NOS = cues("no nope", NO_BEHIND)
+QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
+NO = re.compile(
+    r"\b(?:no|without|absence of|lacks?|lacking|absent)\s(?:(?:an?|the|any|visible|clear|obvious"
+    r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
+)
+LACKS = cues("no without absence lack lacks lacking absent", NO)
+# Several options at once, or one of several: no single one is asserted.
+OPEN = re.compile(
+    r"\b(?:(?:either|each|all|none|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
+    r"|indicate|suggest|represent)|beide|tanto|ambos)\b"
+    r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
+    r"|between (?:options? )?[(\"']*$"
+    r"|so (?:is|are|does) (?:option )?[(\"']*$)"
+)
+OPENS = cues(
+    "either each all none compare comparing could might may beide tanto ambos both between so",
+    OPEN,
+)
+JOINS = ("and ", "or ")
+JOINED = re.compile(r"\w (?:and|or) $")
+SUPPOSED = re.compile(
+    r"\b(?:how $|(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed"
+    r"| anything)"
+    r"|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b)"
+    r"|是否|如果"
+)
+SUPPOSES = cues("how whether if assuming suppose consider examine look", SUPPOSED)
+# "a basophil would be darker" speaks of another cell than the one in the image, "a basophil
+# would be my guess" of this one.
+WOULD_BE = re.compile(
+    r"\s+would be (?!(?:my|the|our|an? (?:good|better|likely|reasonable|plausible|safe)|most|more"
+    r"|best|better|correct|right|likely|likelier|appropriate|consistent|plausible|reasonable"
+    r"|preferred|expected|closest?r?|first|second|third)\b)\w"
+)
+# What another option would look like; "would be" is how answers are hedged, too.
+WOULD = re.compile(
+    r"\s+would (?!be\b|fit|match|explain|suit|also|seem|make|work|correspond|agree|account|most"
+    r"|best"
+    r"|have been|indeed|probably|likely|therefore|thus|appear to be)[a-z]+"
+)
+WOULDS = cues("would", WOULD, WOULD_BE)
+NOT_BUT = ("ではなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
+IF_SO = re.compile(
+    r"\b(?:if (?:\w{1,20} ){1,3}(?:were|had|was|is|are|has|have)\b"
+    r"|(?:had|were) (?:it|they|there|the \w{1,20}) )[^.;,\n]{1,80},"
+    r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
+    r"|go with"
+    r"|call it|choose|pick) |it is |it's |this is |then )?(?:an? |the )?[(\"']?$"
+)
+IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
+    r"[^.;\n]{0,20}\bif (?:it|they|there|the \w{1,20}) (?:were|was|had)\b"
+)
+IFS = cues("if had were", IF_SO, IF_BEHIND)
+CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
+CONCEDING = cues(" ".join(CONCEDES))
+TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
+TELLING_BEHIND = DENIES | GENERALISES | NOS | WOULDS
+TELLING = TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
+SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
+# "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
+DENIED = re.compile(
+    r"\s?(?:(?:is|are|was|does|do|did|can|could|would|should|must|may|will|seems?|has|have|be)\s?"
+    r"(?:also |clearly |definitely |certainly |just |simply |therefore |thus )?"
+    r"(?:not\b|n't\b|be (?:excluded|eliminated|ruled out|rejected|discarded|dismissed))"
+    r"|cannot\b|fails\b|lacks\b"
+    r"|(?:is|are|was|can be|is clearly|is also) (?:also |clearly |therefore )?"
+    r"(?:incorrect|wrong|false"
+    r"|excluded|eliminated|ruled out|rejected|out of the question|unlikely|inaccurate|invalid)\b"
+    r"|(?:is|are|was) an? (?:distractor|decoy|trap|red herring)\b"
+    r"|n'est pas\b|ist (?:nicht|falsch|ausgeschlossen)\b|est (?:exclue?|fausse|faux)\b"
+    r"|no (?:es|puede)\b|não (?:é|pode)\b)"
+)
+HEADING = 3
+HEADS = re.compile(
+    r"\b(?:exclud\w{1,3}|rul\w{1,3} out|eliminat\w{1,3}|wrong|incorrect|false|not|out|reject\w{0,2}"
+    r"|discard\w{0,2}|is|are|was|were|be|options?|answers?|choices?|candidates|of|these|following"
+    r"|between|either|neither|both|ddx|includes?|including)$"
+)
+REACH = 160
+AHEAD = REACH + 100  # what is said behind an option, and an apposition before that
+BACK = 48
