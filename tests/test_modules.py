@@ -77,3 +77,8 @@ def test_a_class_has_a_name_of_its_own() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(module)
     assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_a_file_has_at_most_300_lines() -> None:
+    files = [path for path in ROOT.rglob("*.py") if len(path.read_text("utf-8").splitlines()) > 300]
+    assert not files
