@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.design import Design, make_design
-from mubench_gen.ablation.grid import (
-    Grid,
-    StudySettings,
-    check_size,
-    run_axes,
-)
+from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
 from mubench_gen.ablation.parts import Part, designed, open_parts, within
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.plan import Plan

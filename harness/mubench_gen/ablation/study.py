@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.analysis import Analysis, placed_runs
-from mubench_gen.ablation.grid import (
-    Grid,
-)
+from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.opening import Study
 from mubench_gen.ablation.statistics.answers import Answers, read_answers
 from mubench_gen.ablation.statistics.design_effects import DesignEffect, design_effects

@@ -28,13 +28,7 @@ from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
-from mubench_gen.storage.digests import (
-    FileDigest,
-    changed_since,
-    files_digest,
-    stamp_of,
-    watched,
-)
+from mubench_gen.storage.digests import FileDigest, changed_since, files_digest, stamp_of, watched
 from mubench_gen.types import Image, Row, Task
 
 _ROWS_AT_ONCE = 256

@@ -15,12 +15,7 @@ from mubench_gen.doctor.fit import fit
 from mubench_gen.doctor.machine import Gpu
 from mubench_gen.engines import REMOTE
 from mubench_gen.engines.footprint import GIB
-from mubench_gen.engines.server.llama_cpp_program import (
-    INSTALL,
-    PROGRAM,
-    find_program,
-    version_of,
-)
+from mubench_gen.engines.server.llama_cpp_program import INSTALL, PROGRAM, find_program, version_of
 from mubench_gen.plugins.enabled import ALLOWED, REFUSED
 from mubench_gen.plugins.import_trial import Registered, TrialImport, import_each
 from mubench_gen.plugins.listing import UNNAMED, Listed

@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError, create_model
 
 from mubench_gen.console.secrets import secret_fields
-from mubench_gen.errors import (
-    ImageError,
-    PluginError,
-    SettingError,
-    describe,
-    did_you_mean,
-)
+from mubench_gen.errors import ImageError, PluginError, SettingError, describe, did_you_mean
 from mubench_gen.model import Options
 from mubench_gen.plugins.extension import Transform
 from mubench_gen.plugins.isolation import Isolated

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.masking import blanked
 from mubench_gen.report.metric_table import flat_columns, flat_scores
-from mubench_gen.report.text import (
-    ScoreRow,
-    table_rows,
-)
+from mubench_gen.report.text import ScoreRow, table_rows
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.measured import Measured, rows_of

@@ -10,12 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.statistics.answers import (
-    MOVED,
-    UNANSWERED,
-    UNASKED,
-    Answers,
-)
+from mubench_gen.ablation.statistics.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.statistics.effects import Decomposition, decompose, decompose_drawn
 from mubench_gen.ablation.statistics.estimated import Estimated, estimated, responses_in
 from mubench_gen.ablation.statistics.ranks import RankStability, rank_stability

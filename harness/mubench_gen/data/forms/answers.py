@@ -12,13 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from mubench_gen.data.forms.cells import (
-    LABELLED,
-    is_missing,
-    label_of,
-    text_of,
-    whole_number,
-)
+from mubench_gen.data.forms.cells import LABELLED, is_missing, label_of, text_of, whole_number
 from mubench_gen.data.forms.parts import Offered
 from mubench_gen.errors import DataError, SettingError
 

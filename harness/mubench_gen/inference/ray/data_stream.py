@@ -14,10 +14,7 @@ from typing import Any
 from mubench_gen.errors import EngineFault
 from mubench_gen.inference.ray.feed import Feed, numbers
 from mubench_gen.inference.ray.node_check import Gate
-from mubench_gen.inference.ray.nodes import (
-    name_of,
-    tell_clock,
-)
+from mubench_gen.inference.ray.nodes import name_of, tell_clock
 from mubench_gen.inference.ray.sending import Fault, WorkerAnswers
 from mubench_gen.inference.ray.worker import WorkerSetup
 from mubench_gen.plan.ray_options import Cluster

@@ -23,13 +23,7 @@ from mubench_gen.host.serving import RunSetup
 from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.data_stream import THREAD, AnswerReader, answering, hush, start_feed
-from mubench_gen.inference.ray.nodes import (
-    alive,
-    check_nodes,
-    connected,
-    fitting,
-    needs_of,
-)
+from mubench_gen.inference.ray.nodes import alive, check_nodes, connected, fitting, needs_of
 from mubench_gen.inference.ray.sending import Bundle, WorkerAnswers
 from mubench_gen.inference.ray.worker import WorkerSetup
 from mubench_gen.plan.plan import Plan

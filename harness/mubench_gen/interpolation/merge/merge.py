@@ -12,12 +12,7 @@ from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, is_adapter
-from mubench_gen.interpolation.merge.inputs import (
-    MergeInputs,
-    MergeSettings,
-    identity,
-    open_inputs,
-)
+from mubench_gen.interpolation.merge.inputs import MergeInputs, MergeSettings, identity, open_inputs
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.model_files import (
     REPORT,

@@ -19,10 +19,7 @@ from mubench_gen.plan.items import planned
 from mubench_gen.plan.plan import OpenedData, Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.storage.run_folder import (
-    folder_of,
-    run_name,
-)
+from mubench_gen.storage.run_folder import folder_of, run_name
 
 BASE = "base"
 MODEL = "model"

@@ -26,11 +26,7 @@ from mubench_gen.interpolation.sweep.conditions.sample import sheet_under
 from mubench_gen.interpolation.sweep.domain import domain_of
 from mubench_gen.interpolation.sweep.frontier import frontier_of
 from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
-from mubench_gen.interpolation.sweep.refusals import (
-    checkpoint_of,
-    refuse_elsewhere,
-    refuse_globs,
-)
+from mubench_gen.interpolation.sweep.refusals import checkpoint_of, refuse_elsewhere, refuse_globs
 from mubench_gen.interpolation.sweep.stops import Stop, left_out, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
 from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of

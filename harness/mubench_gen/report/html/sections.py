@@ -16,12 +16,7 @@ from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.figures.drawing import COLUMN, styled
 from mubench_gen.report.figures.intervals import DotRow, interval_dots
-from mubench_gen.report.group_tables import (
-    difference_table,
-    group_notes,
-    model_table,
-    score_table,
-)
+from mubench_gen.report.group_tables import difference_table, group_notes, model_table, score_table
 from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.marks import (

@@ -13,12 +13,7 @@ from typing import Any
 
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import ImageError, UsageError
-from mubench_gen.report.html.pictures import (
-    Picture,
-    data_settings,
-    make_picture,
-    open_data,
-)
+from mubench_gen.report.html.pictures import Picture, data_settings, make_picture, open_data
 from mubench_gen.report.html.thumbnails import STEPS
 from mubench_gen.report.viewer.index import RecordIndex
 from mubench_gen.runs.kept_images import images_of, kept_images

@@ -13,12 +13,7 @@ from sqlite3 import Connection
 from threading import RLock
 from typing import Any
 
-from mubench_gen.report.html.gallery import (
-    STATUSES,
-    original_options,
-    shown_value,
-    sureness,
-)
+from mubench_gen.report.html.gallery import STATUSES, original_options, shown_value, sureness
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.open_answers import found_in_words, is_open_record, right_in_words
