@@ -1,4 +1,7 @@
-"""Masks known secrets as ***, in clear and in the forms that they come back in."""
+"""Masks known secrets (`secrets.py` registers them) as ***.
+
+In clear, and in the forms that they come back in: escaped for JSON, HTML or a URL, or in base64.
+"""
 
 from __future__ import annotations
 

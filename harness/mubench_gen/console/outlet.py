@@ -1,8 +1,7 @@
 """All output passes here: every text for a file, a stream, a table or a page.
 
-Known secrets (`secrets.py` registers them) are printed as ***, in clear and in the forms that they
-come back in: escaped for JSON, HTML or a URL, or in base64. Control characters are shown as their
-escapes. What is sent to a model does not pass here.
+Known secrets are masked first (`masking.py`), and control characters are shown as their escapes.
+What is sent to a model does not pass here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Finds the secrets in what a run is given: by name, by type, by place in a URL.
 
-They are masked here, and registered with `outlet.py`. The masking here goes by names and places
+They are masked here, and registered with `masking.py`. The masking here goes by names and places
 alone, so that a run's identity does not depend on which secrets are registered.
 """
 

@@ -38,6 +38,7 @@ def sync(handle: int, place: Path) -> None:
 
 @cache
 def tell_once(message: str) -> None:
+    """Log a message, unless it was logged before."""
     log(message)
 
 

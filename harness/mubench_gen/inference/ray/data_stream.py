@@ -44,12 +44,12 @@ class AnswerReader(threading.Thread):
         super().__init__(name=THREAD, daemon=True)
         self._ray = ray
         self._nodes: set[str] = set()  # that have answered
-        self.dataset = dataset
+        self._dataset = dataset
         self._results = results
 
     def run(self) -> None:
         try:
-            blocks = self.dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+            blocks = self._dataset.iter_batches(batch_size=None, batch_format="pyarrow")
             for block in blocks:
                 for answered in block.to_pylist():
                     self._results.put((answered["number"], self._received(answered)))
