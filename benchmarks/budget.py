@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mubench_gen.ablation.answers import Answers, Codes, read_answers
 from mubench_gen.ablation.budget import draw
+from mubench_gen.ablation.statistics.answers import Answers, Codes, read_answers
 from mubench_gen.runs.results import load_run
 from mubench_gen.scores.posterior import estimate
 from mubench_gen.scores.rasch import responses_of

@@ -15,15 +15,16 @@ import sys
 from collections.abc import Callable
 from itertools import product
 from statistics import NormalDist
+from typing import get_args
 
 import numpy as np
 
-from mubench_gen.ablation.effects import decompose
-from mubench_gen.ablation.ranks import mean_tau, rank_stability
-from mubench_gen.ablation.spread import by_image, intervals
+from mubench_gen.ablation.statistics.effects import decompose
+from mubench_gen.ablation.statistics.ranks import mean_tau, rank_stability
+from mubench_gen.ablation.statistics.spread import by_image, intervals
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.scores.crossing import ways_of
-from mubench_gen.scores.joint import ADJUSTMENTS, Floats, adjust, max_of_normals
+from mubench_gen.scores.joint import Adjust, Floats, adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, verdict
 from mubench_gen.scores.pooling import pooled
 from mubench_gen.scores.wald import wald
@@ -69,7 +70,7 @@ def joint(repeats: int) -> None:
             totals[:, :10] += effect / np.sqrt(images)
             scores = totals.sum(axis=0) / np.sqrt((totals**2).sum(axis=0))
             chances = [2 * _NORMAL.cdf(-abs(score)) for score in scores]
-            for place, how in enumerate(ADJUSTMENTS[:2]):
+            for place, how in enumerate(get_args(Adjust)[:2]):
                 told = np.array(adjust(chances, totals, how=how, seed=seed).adjusted)
                 wrong[place] += bool((told[10 if effect else 0 :] < 0.05).any())
                 found[place] += (told[:10] < 0.05).mean() if effect else 0

@@ -39,8 +39,8 @@ elif sys.argv[1] == "compare":
     found = compare(runs, pairs="all", by=("stain",))
     told = len(found.differences)
 else:
-    from mubench_gen.ablation.answers import read_answers
-    from mubench_gen.ablation.findings import find
+    from mubench_gen.ablation.statistics.answers import read_answers
+    from mubench_gen.ablation.statistics.findings import find
     from mubench_gen.ablation.grid import Cell, Factor, Grid
     prompts = runs[0].manifest["settings"]["prompt"]
     grid = Grid(

@@ -21,14 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from mubench_gen.ablation.answers import UNASKED, Answers, Places
 from mubench_gen.ablation.budget import draw
-from mubench_gen.ablation.corruption import corruption
 from mubench_gen.ablation.grid import Cell, Factor, Grid
-from mubench_gen.ablation.items import item_findings
-from mubench_gen.ablation.verdict import verdict
-from mubench_gen.scores.debias import Readouts, debias
+from mubench_gen.ablation.statistics.answers import UNASKED, Answers, PositionCounts
+from mubench_gen.ablation.statistics.corruption import corruption
+from mubench_gen.ablation.statistics.items import item_findings
+from mubench_gen.ablation.statistics.verdict import verdict
+from mubench_gen.scores.debias import debias
 from mubench_gen.scores.item_clusters import ItemClusters
+from mubench_gen.scores.label_probabilities import Readouts
 
 LEVELS = {"prompt": ("letter", "plain"), "transform": ("none", "blur:1", "blur:3", "jpeg:2")}
 ACCURACY = {"letter": 0.75, "plain": 0.65}
@@ -74,7 +75,7 @@ def drawn(images: int, seed: int, *, better: float = 0.0, two_way: bool = False)
     brier = np.where(right, (1 - sure) ** 2, (1 + sure) ** 2) * 0.75
     codes = np.stack([image, plates], axis=1) if two_way else image
     none = np.zeros(len(cells), np.int64)
-    places = Places(*(np.zeros((len(cells), 1, 1), np.int64) for _ in range(3)))
+    places = PositionCounts(*(np.zeros((len(cells), 1, 1), np.int64) for _ in range(3)))
     return Answers(
         items=tuple(map(str, range(n))),
         clusters=ItemClusters(codes, "image", "image", ()),

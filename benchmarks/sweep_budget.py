@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mubench_gen.interpolation.sweep.halving import PoolItem, pool_of, search
+from mubench_gen.interpolation.sweep.budget.halving import PoolItem, pool_of, search
 
 NAMES = [f"{number}" for number in range(25)]
 ITEMS = [PoolItem(f"{n}/{half}", str(n), half == "in") for n in range(400) for half in ("in", "re")]

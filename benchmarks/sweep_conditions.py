@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.grid import Factor
-from mubench_gen.interpolation.sweep.dependence import (
+from mubench_gen.interpolation.sweep.conditions.dependence import (
     chosen_by_condition,
     interactions,
     one_for_all,
 )
-from mubench_gen.interpolation.sweep.sample import Sample
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems
 
 Floats = npt.NDArray[np.float64]
 _NORMAL = NormalDist()
@@ -38,7 +38,7 @@ def truth(kind: str, conditions: int) -> Floats:
     return found
 
 
-def sample(true: Floats, images: int, seed: int) -> Sample:
+def sample(true: Floats, images: int, seed: int) -> CompleteItems:
     """A sample of images with those true accuracies."""
     drawn = np.random.default_rng(seed)
     _, alphas, conditions = true.shape
@@ -51,7 +51,7 @@ def sample(true: Floats, images: int, seed: int) -> Sample:
     limits = np.vectorize(_NORMAL.inv_cdf)(true.clip(0.01, 0.99))
     right = (ease < limits[np.where(inside, 0, 1)]).astype(float)
     levels = tuple(f"c{place}" for place in range(conditions))
-    return Sample(
+    return CompleteItems(
         values=right,
         inside=inside,
         images=np.arange(items) // 2,

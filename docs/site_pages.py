@@ -179,7 +179,7 @@ def walk(group: Any, ctx: Any, before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _help(command: Any, ctx: Any, path: str) -> str:
-    from mubench_gen.cli.common_options import show_all
+    from mubench_gen.cli.options.common import show_all
 
     show_all(ctx)
     ctx.terminal_width = ctx.max_content_width = 96

@@ -88,8 +88,8 @@ def hosted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """What a test had known is no secret of the next one's, which is not quiet for its -q."""
+    from mubench_gen.console.masking import forget
     from mubench_gen.console.notes import USUAL, set_verbosity
-    from mubench_gen.console.outlet import forget
 
     yield
     forget()

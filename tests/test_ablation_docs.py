@@ -11,7 +11,7 @@ import pytest
 
 from mubench_gen.ablation.grid import StudySettings
 from mubench_gen.cli import cli
-from mubench_gen.plan.settings import read_config
+from mubench_gen.plan.config_file import read_config
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("ablations.md", "statistics.md")

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mubench_gen.ablation.effects import INTERACTIONS, decompose, sums_of_squares
-from mubench_gen.ablation.ranks import RankStability, mean_tau, rank_stability
-from mubench_gen.ablation.replicates import replicates
-from mubench_gen.ablation.spread import best_on_half, by_image, intervals, spread
+from mubench_gen.ablation.statistics.effects import decompose
+from mubench_gen.ablation.statistics.ranks import RankStability, mean_tau, rank_stability
+from mubench_gen.ablation.statistics.replicates import replicates
+from mubench_gen.ablation.statistics.spread import best_on_half, by_image, intervals, spread
+from mubench_gen.ablation.statistics.sums_of_squares import INTERACTIONS, sums_of_squares
 from mubench_gen.scores.interval import clustered_interval
 
 Floats = npt.NDArray[np.float64]

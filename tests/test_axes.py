@@ -12,7 +12,8 @@ from mubench_gen import load_run
 from mubench_gen.ablation.axes import KEYS, NAMED, Axis, conditions_of, read_axes, table_of
 from mubench_gen.ablation.grid import StudySettings, check_size, make_study_settings, variants
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.plan.settings import NOT_IDENTITY, Settings, read_config
+from mubench_gen.plan.config_file import read_config
+from mubench_gen.plan.settings import NOT_IDENTITY, Settings
 
 from .conftest import Here
 from .helpers.demo import small_demo

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.compare.board import Board, boards
+from mubench_gen.compare.board import Board
+from mubench_gen.compare.boards import boards
 from mubench_gen.errors import SettingError
 
 from .helpers.plugin import write_plugin

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import mubench_gen
-from mubench_gen.cli import board_view
-from mubench_gen.compare.board import boards
+from mubench_gen.cli.views import board as board_view
+from mubench_gen.compare.boards import boards
 from mubench_gen.report.board_tables import models_across, models_down
 
 from .conftest import Here

@@ -13,7 +13,7 @@ from aiohttp import web
 
 import mubench_gen
 from mubench_gen.inference import preflight
-from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
+from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive
 
 from .helpers.command import Outcome
 from .helpers.packages import package

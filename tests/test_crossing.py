@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mubench_gen.ablation.effects import decompose
-from mubench_gen.ablation.spread import best_on_half, by_image, intervals
+from mubench_gen.ablation.statistics.effects import decompose
+from mubench_gen.ablation.statistics.spread import best_on_half, by_image, intervals
 from mubench_gen.interpolation.sweep.choice import Halves, equally_good
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.crossing import crossed_rows, crossed_variance, ways_of

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.storage.run_folder import tell_once
+from mubench_gen.storage.json_files import tell_once
 
 from .conftest import Here
 

@@ -11,7 +11,7 @@ import pytest
 from mubench_gen.engines.server.options import read_server_options
 from mubench_gen.errors import DefinitionError, RunFolderError, SettingError, UsageError
 from mubench_gen.model import Checkpoint
-from mubench_gen.plan.settings import read_config
+from mubench_gen.plan.config_file import read_config
 from mubench_gen.prompts.render import load_prompt
 from mubench_gen.prompts.toml_files import read_definition, read_toml
 from mubench_gen.storage.run_folder import read_manifest

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mubench_gen.ablation.design import Design, make_design
-from mubench_gen.ablation.design_effects import design_effects
 from mubench_gen.ablation.grid import Cell, Factor, Grid, StudySettings, make_study_settings
+from mubench_gen.ablation.statistics.design_effects import design_effects
 from mubench_gen.errors import SettingError
 
 from .conftest import Here

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import mubench_gen
-from mubench_gen.compare.doubtful import Doubtful, doubtful_items
+from mubench_gen.compare.boards import boards_and_doubtful
+from mubench_gen.compare.doubtful import Doubtful
 from mubench_gen.runs.results import Run
 
 from .conftest import Here
@@ -54,7 +55,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 
 def looked(runs: list[Run]) -> Doubtful:
-    found = doubtful_items(runs)
+    found = boards_and_doubtful(runs)[1]
     assert found is not None
     return found
 
@@ -85,7 +86,7 @@ def test_few_models_tell_only_what_all_of_them_fail(runs: list[Run]) -> None:
     few = looked(runs[:2])
     assert (few.backwards, few.backwards_by_chance) == (0, None)
     assert few.all_wrong > 0
-    assert doubtful_items(runs[:1]) is None
+    assert boards_and_doubtful(runs[:1])[1] is None
 
 
 def test_the_page_lists_them_with_their_images(runs: list[Run], here: Here, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 import mubench_gen
 from mubench_gen.errors import EngineFault
-from mubench_gen.inference import flow
+from mubench_gen.inference import flow, waiting
 from mubench_gen.model import GenerativeModel, StreamingModel
 from mubench_gen.types import Request, Sampling
 
@@ -127,7 +127,7 @@ def test_an_answered_batch_does_not_wait_for_the_next_to_be_prepared() -> None:
 
 
 def test_what_is_asked_one_by_one_is_handed_on_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "_AGE", 0.0)
+    monkeypatch.setattr(waiting, "_AGE", 0.0)
     answers = asked(Batched(alone=True), map(request, range(6)), size=6)
     assert [len(batch) for batch in answers] == [1] * 6
 

@@ -12,8 +12,8 @@ from mubench_gen import Run
 from mubench_gen.plan.plan import make_plan
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.runs import estimate
-from mubench_gen.runs.estimate import RunEstimate
+from mubench_gen.runs import cost_estimate
+from mubench_gen.runs.cost_estimate import RunEstimate
 
 from .conftest import Here
 from .helpers.plugin import write_plugin
@@ -65,7 +65,7 @@ def check(found: RunEstimate, run: Run) -> None:
 def test_the_counts_are_those_of_the_run(
     tmp_path: Path, cells: Path, settings: dict[str, Any]
 ) -> None:
-    found = estimate.estimate(plan_of("echo", cells, **settings), reply_tokens=1)
+    found = cost_estimate.estimate(plan_of("echo", cells, **settings), reply_tokens=1)
     check(found, evaluate("echo", tmp_path / "run", data=cells, **settings))
 
 
@@ -73,7 +73,7 @@ def test_the_counts_are_those_of_the_run(
 def test_the_counts_are_those_of_a_run_of_a_real_model(
     tmp_path: Path, cells: Path, model: str
 ) -> None:
-    found = estimate.estimate(plan_of("tiny", cells, model=model))
+    found = cost_estimate.estimate(plan_of("tiny", cells, model=model))
     check(found, evaluate("tiny", tmp_path / "run", data=cells, model=model))
     assert found.assumed.image_tokens_from == "config"
     assert (found.prefill_tokens is None) == (model == "clip")
@@ -81,7 +81,7 @@ def test_the_counts_are_those_of_a_run_of_a_real_model(
 
 def test_an_image_is_read_once_where_its_requests_stand_together(cells: Path) -> None:
     """K(V + T) and V + KT: four questions more an image each save its tokens."""
-    found = estimate.estimate(plan_of("echo", cells), image_tokens=1_000)
+    found = cost_estimate.estimate(plan_of("echo", cells), image_tokens=1_000)
     assert found.prefill_tokens is not None
     saved = found.prefill_tokens.any_order - found.prefill_tokens.image_major
     assert saved == (found.requests - found.images) * 1_000
@@ -89,15 +89,15 @@ def test_an_image_is_read_once_where_its_requests_stand_together(cells: Path) ->
 
 def test_what_stands_behind_other_text_is_not_shared(cells: Path) -> None:
     last = plan_of("echo", cells, prompt="plain", prompt_set={"image": "after"})
-    found = estimate.estimate(last, image_tokens=1_000).prefill_tokens
+    found = cost_estimate.estimate(last, image_tokens=1_000).prefill_tokens
     assert found is not None
     assert found.any_order == found.image_major
 
 
 def test_worked_examples_are_images_too(cells: Path) -> None:
     settings = {"prompt": "plain", "tasks": ["stain"], "limit": 10}
-    bare = estimate.estimate(plan_of("echo", cells, **settings), image_tokens=1_000)
-    shown = estimate.estimate(
+    bare = cost_estimate.estimate(plan_of("echo", cells, **settings), image_tokens=1_000)
+    shown = cost_estimate.estimate(
         plan_of("echo", cells, prompt_set={"shots": "2"}, **settings), image_tokens=1_000
     )
     assert bare.prefill_tokens is not None
@@ -121,9 +121,9 @@ def test_a_large_run_is_planned_from_a_sample_of_its_images(
 ) -> None:
     data = write_data(tmp_path / "many", (make_row(i) for i in range(400)))
     plan = plan_of("echo", data, prompt="plain")
-    exact = estimate.estimate(plan)
-    monkeypatch.setattr(estimate, "_EXACT", 500)
-    sampled = estimate.estimate(plan)
+    exact = cost_estimate.estimate(plan)
+    monkeypatch.setattr(cost_estimate, "_EXACT", 500)
+    sampled = cost_estimate.estimate(plan)
     assert exact.assumed.looked_at == exact.items == sampled.items == 2_000
     assert 0 < sampled.assumed.looked_at < 1_000
     assert sampled.requests == pytest.approx(exact.requests, rel=0.05)
@@ -133,7 +133,7 @@ def test_a_large_run_is_planned_from_a_sample_of_its_images(
 
 def test_items_whose_image_cannot_be_read_are_counted_apart(cells: Path) -> None:
     (cells / "images" / "3.png").unlink()
-    found = estimate.estimate(plan_of("echo", cells))
+    found = cost_estimate.estimate(plan_of("echo", cells))
     assert found.unreadable == 5
     assert found.items == ROWS * 5
     assert found.images == 28

@@ -14,7 +14,8 @@ import pytest
 
 import mubench_gen
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
-from mubench_gen.report.export import TIDY, reported, tidy_frame, tidy_rows
+from mubench_gen.report.export import reported
+from mubench_gen.report.tidy_table import TIDY, tidy_frame, tidy_rows
 from mubench_gen_plugins import lm_eval
 
 from .conftest import Here

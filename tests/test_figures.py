@@ -13,9 +13,9 @@ from mubench_gen.compare.comparison import compare
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.report.figures import KINDS, Drawing, Sources, draw
 from mubench_gen.report.figures.drawing import format_of
-from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
+from mubench_gen.report.figures.intervals import DotRow, Mark, interval_dots
 from mubench_gen.report.figures.palette import VARIABLES
-from mubench_gen.report.figures.squares import Step
+from mubench_gen.report.figures.squares import SweepPoint
 from mubench_gen.report.html.rendering import FOLDER
 
 from .conftest import Here
@@ -37,8 +37,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[mubench_gen.Run]:
     ]
 
 
-STEPS = [Step(str(at), at, 0.3 + at / 5, 0.6 - at / 5, 0.45) for at in (0.0, 0.5, 1.0)]
-EFFECTS = {"echo": [Group("prompt", [Mark("paper", 0.03, (0.01, 0.05))])]}
+STEPS = [SweepPoint(str(at), at, 0.3 + at / 5, 0.6 - at / 5, 0.45) for at in (0.0, 0.5, 1.0)]
+EFFECTS = {"echo": [DotRow("prompt", [Mark("paper", 0.03, (0.01, 0.05))])]}
 
 
 def drawn(kind: str, runs: list[mubench_gen.Run]) -> Drawing:
@@ -91,7 +91,7 @@ def test_every_mark_says_its_numbers_when_it_is_pointed_at(runs: list[mubench_ge
 
 def test_effects_of_nothing_are_not_blown_up() -> None:
     for value, least in ((0.0, 1), (0.05, 5)):
-        found = interval_dots([Group("prompt", [Mark("paper", value, None)])], "none", zero=True)
+        found = interval_dots([DotRow("prompt", [Mark("paper", value, None)])], "none", zero=True)
         left, right = found.figure.axes[0].get_xlim()
         assert left <= -1
         assert right >= least
@@ -100,8 +100,8 @@ def test_effects_of_nothing_are_not_blown_up() -> None:
 def test_nine_series_are_told_apart_by_names_and_not_by_colours() -> None:
     names = [f"model {number}" for number in range(9)]
     marks = [Mark(name, 0.5, (0.4, 0.6), at) for at, name in enumerate(names)]
-    content = interval_dots([Group("stain", marks)], "nine", series=names).content("svg").decode()
-    few = interval_dots([Group("stain", marks[:8])], "8", series=names[:8]).content("svg").decode()
+    content = interval_dots([DotRow("stain", marks)], "nine", series=names).content("svg").decode()
+    few = interval_dots([DotRow("stain", marks[:8])], "8", series=names[:8]).content("svg").decode()
     coloured = [colour for colour, name in VARIABLES.items() if name.startswith("--c")]
     assert all(colour in few for colour in coloured)
     assert not any(colour in content for colour in coloured)

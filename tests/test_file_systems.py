@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.storage.run_folder import tell_once
+from mubench_gen.storage.json_files import tell_once
 
 from .conftest import Here
 

@@ -36,6 +36,11 @@ def test_a_subcommand_shows_examples_of_itself_alone(words: str, here: Here) -> 
     assert all(line.startswith(f"mubench-gen {words}") for line in typed)
 
 
+def test_no_help_shows_the_signs_that_lay_it_out(here: Here) -> None:
+    for name in cli.list_commands(click.Context(cli)):
+        assert "\\x08" not in here(name, "-h").out
+
+
 @pytest.mark.parametrize("group", ["plugins", "data", "prompts"])
 def test_a_group_lists_its_subcommands_uncut(group: str, here: Here) -> None:
     assert "..." not in here(group, "-h").out.partition("Commands:")[2]

@@ -281,9 +281,9 @@ def test_options_that_only_look_different_are_told_of_once(
         row["questions"]["stain"] = {"question": "Q", "options": options, "answer_idx": 2}
     data = write_data(tmp_path / "data", rows)
     for command in (evaluated(data, "--plugin", "echo"), ("data", "verify", data)):
-        from mubench_gen.data import alike
+        from mubench_gen.data import equal_options
 
-        alike._tell.cache_clear()
+        equal_options._tell.cache_clear()
         outcome = here(*command)
         assert outcome.code == 0
         assert outcome.err.count("2 rows have options that are equal except for case") == 1

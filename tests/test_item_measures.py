@@ -12,11 +12,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mubench_gen.ablation.cell_pairs import matched
-from mubench_gen.ablation.corruption import MEAN, corruption
-from mubench_gen.ablation.items import item_findings
-from mubench_gen.ablation.verdict import verdict
-from mubench_gen.scores.debias import Readouts, debias
+from mubench_gen.ablation.statistics.cell_pairs import matched
+from mubench_gen.ablation.statistics.corruption import MEAN, corruption
+from mubench_gen.ablation.statistics.items import item_findings
+from mubench_gen.ablation.statistics.verdict import verdict
+from mubench_gen.scores.debias import debias
+from mubench_gen.scores.label_probabilities import Readouts
 
 _SCRIPT = Path(__file__).parents[1] / "benchmarks" / "studies.py"
 

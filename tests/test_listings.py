@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import BashComplete
 
 from mubench_gen.cli import cli
-from mubench_gen.cli.tables import print_table
+from mubench_gen.cli.views.tables import print_table
 from mubench_gen.console.numbers import duration
 from mubench_gen.tasks.task import load_tasks
 

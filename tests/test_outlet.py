@@ -15,21 +15,8 @@ from hypothesis import strategies as st
 from tests.helpers.spellings import SPELLINGS, traces
 
 import mubench_gen
-from mubench_gen.console.outlet import (
-    MASK,
-    blank,
-    blank_body,
-    blanked,
-    csv_cell,
-    forget,
-    from_csv_cell,
-    holds_secret,
-    know,
-    passed,
-    printable,
-    tell,
-    visible,
-)
+from mubench_gen.console.masking import MASK, blank, blank_body, blanked, forget, holds_secret, know
+from mubench_gen.console.outlet import csv_cell, from_csv_cell, passed, printable, tell, visible
 
 SECRET = 'sk-proj/5e1f+0c9d="7a'
 ASCII = st.characters(min_codepoint=33, max_codepoint=126)

@@ -105,4 +105,4 @@ def test_a_type_that_is_not_exported_would_be_found(
     public = {name: one for name, one in api.public().items() if name not in ("Reply", "Bin")}
     monkeypatch.setattr(api, "public", lambda: public)
     found = unknown(api)
-    assert {"mubench_gen.types.Reply", "mubench_gen.scores.calibration.Bin"} == set(found)
+    assert {"mubench_gen.types.reply.Reply", "mubench_gen.scores.calibration.Bin"} == set(found)

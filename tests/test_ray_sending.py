@@ -15,7 +15,7 @@ from mubench_gen import __version__
 from mubench_gen.errors import SettingError
 from mubench_gen.host.messages import images_of, pack, received_image, unpack
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.inference.ray import looking, nodes, worker
+from mubench_gen.inference.ray import node_check, nodes, worker
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.feed import Feed
 from mubench_gen.plan.plan import make_plan
@@ -251,11 +251,11 @@ def test_what_a_node_lacks_is_named_with_what_is_needed(tmp_path: Path, cells: P
     path = str(plugin.resolve())
     needs = nodes.needs_of(plan)
     assert list(needs["files"]) == [path]
-    sound = looking.look(path, [path])
-    assert not looking.lacks(needs, sound)
+    sound = node_check.look(path, [path])
+    assert not node_check.lacks(needs, sound)
 
     def told(**changes: Any) -> str:
-        return "; ".join(looking.lacks(needs, {**sound, **changes}))
+        return "; ".join(node_check.lacks(needs, {**sound, **changes}))
 
     assert f"{path} is not visible" in told(files={path: None})
     assert f"{path} is another one" in told(files={path: {"": 1}})
@@ -278,7 +278,7 @@ def test_files_that_options_name_have_to_be_seen_too(tmp_path: Path) -> None:
 def test_a_node_sees_the_files_with_their_sizes(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    found = looking.look("echo", [str(tmp_path / "model"), str(tmp_path / "absent")])
+    found = node_check.look("echo", [str(tmp_path / "model"), str(tmp_path / "absent")])
     assert found["files"] == {
         str(tmp_path / "model"): {"config.json": 2},
         str(tmp_path / "absent"): None,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mubench_gen.errors import SettingError
-from mubench_gen.plan.again import settings_again
+from mubench_gen.plan.from_manifest import settings_again
 from mubench_gen.storage.records import read_records, to_line
 from mubench_gen.storage.run_folder import read_manifest, write_manifest
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
-from mubench_gen.console.outlet import MASK, blank
+from mubench_gen.console.masking import MASK, blank
 from mubench_gen.console.secrets import (
     know_environment,
     know_typed,

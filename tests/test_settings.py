@@ -11,7 +11,8 @@ import pytest
 
 from mubench_gen.console.secrets import without_secrets
 from mubench_gen.errors import SettingError
-from mubench_gen.plan.settings import make_settings, read_config
+from mubench_gen.plan.config_file import read_config
+from mubench_gen.plan.settings import make_settings
 
 from .helpers.command import Outcome
 from .helpers.plugin import write_plugin

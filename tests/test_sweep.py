@@ -307,7 +307,7 @@ def test_a_killed_sweep_goes_on_and_asks_nothing_twice(
 def test_a_finished_sweep_loads_no_model_and_takes_more_alpha(
     here: Here, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
+    from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive
 
     flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s", "--json")
     first = here(*flags, "--alpha", "0,1").document

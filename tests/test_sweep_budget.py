@@ -13,8 +13,14 @@ import pytest
 import mubench_gen
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import SettingError
-from mubench_gen.interpolation.sweep.budget import drawn_with
-from mubench_gen.interpolation.sweep.halving import PoolItem, Search, pool_of, schedule, search
+from mubench_gen.interpolation.sweep.budget.budget import drawn_with
+from mubench_gen.interpolation.sweep.budget.halving import (
+    PoolItem,
+    Search,
+    pool_of,
+    schedule,
+    search,
+)
 
 from .conftest import Here
 from .helpers.packages import package

@@ -15,10 +15,10 @@ from mubench_gen.ablation.axes import table_of
 from mubench_gen.ablation.grid import Factor
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.sweep.conditions import make_axes
-from mubench_gen.interpolation.sweep.dependence import interactions, one_for_all
-from mubench_gen.interpolation.sweep.robustness import robustness
-from mubench_gen.interpolation.sweep.sample import Sample
+from mubench_gen.interpolation.sweep.conditions.conditions import make_axes
+from mubench_gen.interpolation.sweep.conditions.dependence import interactions, one_for_all
+from mubench_gen.interpolation.sweep.conditions.robustness import robustness
+from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems
 from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.interpolation.sweep.words import spanned
 from mubench_gen.plan.settings import make_settings
@@ -35,13 +35,13 @@ TRANSFORMS = ("none", "blur:4", "jpeg:4", "jpeg:5")
 def sample(
     true: Sequence[Sequence[float]], *, images: int, seed: int = 0, name: str = "prompt",
     levels: Sequence[str] = ("a", "b", "c", "d"),
-) -> Sample:  # fmt: skip
+) -> CompleteItems:  # fmt: skip
     """Items of which a share is right, by condition and α; two an image, one in the domain."""
     shares = np.array(true).T
     drawn = np.random.default_rng(seed)
     right = drawn.random((2 * images, 1, 1)) * 0.9 + 0.1 * drawn.random((2 * images, *shares.shape))
     names = tuple(levels[: len(true)])
-    return Sample(
+    return CompleteItems(
         values=(right < shares).astype(float),
         inside=np.arange(2 * images) % 2 == 0,
         images=np.arange(2 * images) // 2,
@@ -126,7 +126,7 @@ def flags(folder: Path) -> tuple[Any, ...]:
 @pytest.fixture
 def document(here: Here, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The sweep's results, which is asked once; `moved`: to which α the weights were."""
-    from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
+    from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive
 
     stored = folder / "out.json"
     if not stored.exists():

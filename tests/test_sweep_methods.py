@@ -13,15 +13,15 @@ import pytest
 import mubench_gen
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.inference.moved import MovedWeights
+from mubench_gen.inference.moved_weights import MovedWeights
+from mubench_gen.interpolation.merge.given import weights_of
 from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.methods import METHODS, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
-from mubench_gen.interpolation.merge.said import weights_of
-from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
 from mubench_gen.interpolation.sweep.recipes import make_recipes
-from mubench_gen.interpolation.sweep.stops import Stop, stops_of
+from mubench_gen.interpolation.sweep.stops import Stop, left_out, stops_of
+from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
 
@@ -73,6 +73,20 @@ def test_the_models_themselves_are_asked_once_whatever_gives_them(
     assert len({stop.folder for stop in found}) == len(names)
     assert [stop.end for stop in found].count("base") == 1
     assert not any(stop.line for stop in found if stop.name in ("base", "fine-tune", "tuned0"))
+
+
+@pytest.mark.parametrize(
+    ("method", "alpha", "told"),
+    [
+        ("passthrough", "0", ["α 0 of passthrough: all that it scales would be 0"]),
+        ("passthrough", "vision=0", ["α vision=0 of passthrough: all that it scales would be 0"]),
+        ("linear", "vision=0", ["α vision=0: it is the base"]),
+        ("linear", "0", []),
+        ("lines", "vision=0", []),
+    ],
+)
+def test_an_alpha_that_is_not_asked_is_told(method: str, alpha: str, told: list[str]) -> None:
+    assert left_out(make_recipe([alpha], method=method)) == told
 
 
 def test_answers_of_other_settings_or_models_have_other_keys() -> None:

@@ -14,9 +14,9 @@ import mubench_gen
 from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.frontier import Frontier, frontier
-from mubench_gen.interpolation.sweep.mixes import BOUND
-from mubench_gen.interpolation.sweep.output_frontier import output_frontier
-from mubench_gen.interpolation.sweep.outputs import LOGITS, METHODS, T3, divergence, read_t3
+from mubench_gen.interpolation.sweep.outputs.frontier import output_frontier
+from mubench_gen.interpolation.sweep.outputs.mixing import LOGITS, METHODS, T3, divergence, read_t3
+from mubench_gen.interpolation.sweep.outputs.words import BOUND
 from mubench_gen.interpolation.sweep.page import figure, page
 from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST
 from mubench_gen.interpolation.sweep.sentences import explained

@@ -14,7 +14,7 @@ import mubench_gen
 from mubench_gen.compare.published import load_published
 from mubench_gen.data.demo import write_demo
 from mubench_gen.interpolation.sweep.parts import PublishedPoints
-from mubench_gen.interpolation.sweep.study import Asked, asked, names
+from mubench_gen.interpolation.sweep.study import AskedSweep, asked, names
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.tasks.task import load_tasks
 
@@ -24,7 +24,7 @@ PAPER = "paper-interpolation"
 DOMAIN = {"demo_texture", "demo_blood", "demo_bacteria"}
 
 
-def of_study(pair: str, **given: Any) -> Asked:
+def of_study(pair: str, **given: Any) -> AskedSweep:
     return asked(given, study=PAPER, pair=pair, base=None, finetuned=(), in_domain=(), alphas=())
 
 

@@ -11,10 +11,10 @@ import pytest
 from mubench_gen.engines.vllm.adapters import is_spoken
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.interpolation.merge.recipe import make_recipe
-from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, digest_of
-from mubench_gen.interpolation.sweep.opening import open_ends
 from mubench_gen.interpolation.sweep.stops import stops_of
-from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm
+from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive, digest_of
+from mubench_gen.interpolation.sweep.weights.opening import open_ends
+from mubench_gen.interpolation.sweep.weights.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
 

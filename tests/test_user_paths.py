@@ -10,10 +10,11 @@ import click
 import pytest
 
 from mubench_gen.cli import cli
-from mubench_gen.cli.user_path import PATH, expanded
+from mubench_gen.cli.options.user_path import PATH, expanded
 from mubench_gen.doctor.examination import Expectations, _data
 from mubench_gen.errors import UsageError
-from mubench_gen.plan.settings import make_settings, read_config
+from mubench_gen.plan.config_file import read_config
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.storage.paths import user_path
 
 from .helpers.command import Outcome

@@ -18,7 +18,7 @@ import huggingface_hub
 
 from mubench_gen.console.progress import Silent
 from mubench_gen.data import download
-from mubench_gen.data.download import Remote, Tally
+from mubench_gen.data.download import ByteTally, Remote
 from mubench_gen.data.fetch import fetch, told
 from mubench_gen.data.ubench import Release
 from mubench_gen.errors import DataError
@@ -139,7 +139,7 @@ def brought(folder: Path, answer: Answer, *, have: int = HALF) -> tuple[bytes, i
         remote.unfinished.write_bytes(CONTENT[:have])
         try:
             with told(Release("some/body", "main", (("file", digest),))):
-                tally = Tally(Silent(), 0, len(CONTENT), "file")
+                tally = ByteTally(Silent(), 0, len(CONTENT), "file")
                 download.download(huggingface_hub, remote, tally)
         finally:
             asked = len(hub.asked)

@@ -12,7 +12,8 @@ from tests.helpers.mutations import assert_survives, mutated
 from mubench_gen.engines.server.options import read_server_options
 from mubench_gen.errors import DefinitionError, RunFolderError, SettingError, UsageError
 from mubench_gen.model import Checkpoint
-from mubench_gen.plan.settings import make_settings, read_config
+from mubench_gen.plan.config_file import read_config
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.prompts import template_process
 from mubench_gen.prompts.render import load_prompt, render
 from mubench_gen.prompts.template_process import Limits, TemplateProcess

@@ -22,9 +22,9 @@ from tempfile import TemporaryFile
 
 # What an evaluation and a report import; all else is imported by the process that needs it.
 _IMPORTED = (
-    "mubench_gen.run", "mubench_gen.cli.board_view", "mubench_gen.cli.eval_command",
-    "mubench_gen.cli.eval_end", "mubench_gen.cli.report_command", "mubench_gen.compare.board",
-    "mubench_gen.compare.comparison", "mubench_gen.data.alike", "mubench_gen.data.jsonl",
+    "mubench_gen.run", "mubench_gen.cli.views.board", "mubench_gen.cli.eval_command",
+    "mubench_gen.cli.views.eval_end", "mubench_gen.cli.report_command", "mubench_gen.compare.board",
+    "mubench_gen.compare.comparison", "mubench_gen.data.equal_options", "mubench_gen.data.jsonl",
     "mubench_gen.plan.plan", "mubench_gen.plugins.async_model", "mubench_gen.plugins.code_digest",
     "mubench_gen.report.text", "mubench_gen_plugins.echo", "PIL.PngImagePlugin", "rich.table",
     "scipy.special",

@@ -13,8 +13,8 @@ from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
 from mubench_gen.interpolation.merge.recipe import make_recipe
-from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen.interpolation.sweep.stops import BASE, Stop, stops_of
+from mubench_gen.interpolation.sweep.weights.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
 
@@ -152,7 +152,9 @@ def test_an_adapter_is_rounded_once_as_merge_does(
     wrapped.save_pretrained(tmp_path / "adapter")
     model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
     model.aim([Checkpoint(tmp_path / "adapter", "contrastive")], tmp_path / "scratch")
-    monkeypatch.setattr("mubench_gen.interpolation.sweep.ends.merge", None)  # no file is written
+    monkeypatch.setattr(
+        "mubench_gen.interpolation.sweep.weights.ends.merge", None
+    )  # no file is written
     for alpha in ("0.3", "1"):
         model.move(at(alpha))
         model.load()

@@ -16,8 +16,8 @@ from tests.spine import evaluate, make_row, plain_record, png, write_data
 
 import mubench_gen
 from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.report.viewer import Viewer
 from mubench_gen.storage.records import to_line
-from mubench_gen.view import Viewer
 
 ITEMS = ROWS * 5
 

@@ -13,7 +13,7 @@ from tests.page.conftest import ROWS, Study
 from tests.spine import evaluate, make_row, write_data
 
 from mubench_gen.report.html import write_page
-from mubench_gen.view import Viewer
+from mubench_gen.report.viewer import Viewer
 
 ITEMS = ROWS * 5
 NASTY = "nasty+%3Cb%3E%26+%C2%B7+paper"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tests.helpers.checkpoints.adapters import TEXT, VISION, make_adapter
 
-from mubench_gen.engines.kept import keeping_bases
+from mubench_gen.engines.kept_base import keeping_bases
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -281,3 +282,44 @@ def test_an_engine_core_that_is_killed_is_the_engine_s_fault_and_no_item_s(
     assert isinstance(late, EngineFault)
     assert "vLLM's engine died" in str(late)
     model.close()
+
+
+def test_an_engine_that_dies_while_an_option_is_asked_again_is_told_as_dead() -> None:
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    from mubench_gen.engines.vllm.cloze import Clozes
+    from mubench_gen.engines.vllm.engine import VllmEngine
+
+    class Dying:
+        """Takes one request, finds all of it in its cache, and is gone for the next."""
+
+        def __init__(self) -> None:
+            self.names: list[str] = []
+            self.llm_engine = self
+
+        def add_request(self, name: str, *_: Any, **__: Any) -> None:
+            if self.names:
+                raise EngineDeadError
+            self.names.append(name)
+
+        def step(self) -> list[Any]:
+            ended = SimpleNamespace(finish_reason="length")
+            return [
+                SimpleNamespace(
+                    request_id=self.names[0],
+                    finished=True,
+                    outputs=[ended],
+                    num_cached_tokens=4,
+                    prompt_token_ids=[1, 2, 3, 4],
+                )
+            ]
+
+    llm = Dying()
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._llm, engine._clozes = llm, Clozes(llm)
+    engine._log = SimpleNamespace(text="", path="")  # type: ignore[assignment]
+    engine._checkpoint = Checkpoint("model", "generative")
+    engine._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
+    engine._clozes.add({"prompt_token_ids": [1, 2, 3]}, [[4]], None)
+    with pytest.raises(EngineFault, match="vLLM's engine died"):
+        engine.step()

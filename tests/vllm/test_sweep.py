@@ -15,10 +15,10 @@ import pytest
 
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
-from mubench_gen.interpolation.sweep.ends import InPlaceGenerative
-from mubench_gen.interpolation.sweep.opening import open_ends
 from mubench_gen.interpolation.sweep.stops import Stop, stops_of
-from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm
+from mubench_gen.interpolation.sweep.weights.ends import InPlaceGenerative
+from mubench_gen.interpolation.sweep.weights.opening import open_ends
+from mubench_gen.interpolation.sweep.weights.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan.items import items_of
 from mubench_gen.plan.plan import make_plan

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
 from mubench_gen.ablation.axes import NAMED
-from mubench_gen.ablation.corruption import Corruption, corruption
-from mubench_gen.ablation.findings import Findings, find
 from mubench_gen.ablation.grid import Cell, Factor, Grid
-from mubench_gen.ablation.items import ItemFindings, item_findings
-from mubench_gen.ablation.metrics import MetricFindings, metric_findings
-from mubench_gen.ablation.thinking_costs import ThinkingCost, thinking_costs
-from mubench_gen.ablation.verdict import PairVerdict, verdict_of
+from mubench_gen.ablation.statistics.answers import Answers, PlacedRecords, read_answers
+from mubench_gen.ablation.statistics.corruption import Corruption, corruption
+from mubench_gen.ablation.statistics.findings import Findings, find
+from mubench_gen.ablation.statistics.items import ItemFindings, item_findings
+from mubench_gen.ablation.statistics.metrics import MetricFindings, metric_findings
+from mubench_gen.ablation.statistics.thinking_costs import ThinkingCost, thinking_costs
+from mubench_gen.ablation.statistics.verdict import PairVerdict, verdict_of
 from mubench_gen.console.formats import TextTable
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import StoredStudy
-from mubench_gen.scores.debias import Debiasing, Readouts, debias
+from mubench_gen.scores.debias import Debiasing, debias
 from mubench_gen.scores.joint import Adjust
+from mubench_gen.scores.label_probabilities import Readouts
 from mubench_gen.scores.measured import choose_recorded
 from mubench_gen.scores.metrics import needs_of
 
@@ -171,20 +172,20 @@ class Analysis(StoredStudy):
         gains), shares between 0 and 1. SettingError for another name."""
         import pandas
 
-        from mubench_gen.ablation.frames import rows_of
+        from mubench_gen.ablation.report.frames import rows_of
 
         return pandas.DataFrame(rows_of(self, table))
 
     @property
     def methods(self) -> str:
         """A paragraph of methods that can stand in a paper."""
-        from mubench_gen.ablation.methods import methods_of
+        from mubench_gen.ablation.report.methods import methods_of
 
         return methods_of(self)
 
     def tables(self) -> list[TextTable]:
         """All tables, as `report` prints them."""
-        from mubench_gen.ablation.item_tables import all_tables
+        from mubench_gen.ablation.report.item_tables import all_tables
 
         return all_tables(self)
 
@@ -209,14 +210,14 @@ class Analysis(StoredStudy):
     ) -> None:
         """Write the study's page, one HTML file; `images`: with a contact sheet of transforms,
         of that many `pictures`."""
-        from mubench_gen.ablation.page import page
-        from mubench_gen.report.html.place import write_text
+        from mubench_gen.ablation.report.page import page
+        from mubench_gen.report.html.write_page import write_text
 
         write_text(Path(path), page(self, pictures=pictures if images else 0))
 
     def plot(self, kind: str = "", **options: Any) -> Drawing:
         """A figure: effects, grid, flips or gains, or as `Run.plot`; `width` in inches."""
-        from mubench_gen.ablation.figures import OWN_KINDS, draw_own
+        from mubench_gen.ablation.report.figures import OWN_KINDS, draw_own
 
         if kind in OWN_KINDS:
             return draw_own(self, kind, **options)

@@ -21,7 +21,8 @@ from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.transform import NONE, spread_out
-from mubench_gen.plan.settings import NOT_IDENTITY, Settings, joined, make_settings, validated
+from mubench_gen.plan.config_file import joined
+from mubench_gen.plan.settings import NOT_IDENTITY, Settings, make_settings, validated
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.prompts.families import expanded
 from mubench_gen.prompts.settings import PromptSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.plan.plan import Plan
-from mubench_gen.runs.estimate import LETTERS_A_TOKEN, REPLY_SHARE, image_tokens_of
+from mubench_gen.runs.cost_estimate import LETTERS_A_TOKEN, REPLY_SHARE, image_tokens_of
 from mubench_gen.types import Image, Request, Text
 
 

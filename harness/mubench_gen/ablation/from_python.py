@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.ablation.grid import StudySettings, make_study_settings
+from mubench_gen.ablation.opening import open_study
 from mubench_gen.ablation.shipped import with_study
 from mubench_gen.ablation.stored import AblationStudy
-from mubench_gen.ablation.study import open_study, run_study, surveys
+from mubench_gen.ablation.study import run_study, surveys
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.scores.joint import Adjust
 

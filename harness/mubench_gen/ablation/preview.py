@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mubench_gen.ablation.axes import conditions_of
-from mubench_gen.ablation.contact_sheet import PICTURES, spread
 from mubench_gen.ablation.grid import StudySettings, run_axes
+from mubench_gen.ablation.report.contact_sheet import PICTURES, spread
 from mubench_gen.data import default_policy
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.plan import open_data, policy_of

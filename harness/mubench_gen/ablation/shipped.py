@@ -12,7 +12,7 @@ from mubench_gen.ablation.seen import CONTROL, CONTROLS, SEEN, TRANSFORM
 from mubench_gen.console.notes import note
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.images.transform import NONE
-from mubench_gen.plan.again import read_settings
+from mubench_gen.plan.from_manifest import read_settings
 from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plan.study_files import no_such_study, study_names

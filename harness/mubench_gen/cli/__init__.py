@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from mubench_gen._version import __version__
-from mubench_gen.cli.common_options import equip
+from mubench_gen.cli.options.common import equip
 
 # name → the line in --help; the command is `command` in the module of that name.
 _COMMANDS = {

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.inference import adjust_option
+from mubench_gen.cli.options.settings import few, headings, setting_option, setting_options
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mubench_gen.ablation.design import Design
     from mubench_gen.ablation.grid import StudySettings
+    from mubench_gen.ablation.survey import Survey
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -194,14 +198,16 @@ def command(
     prompts, the image's position, read-outs, numbers of worked examples, and with --axis any other
     setting of prompts, images, engine or sampling.
     """
+    from dataclasses import asdict
+
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.ablation.grid import StudySettings, make_study_settings
+    from mubench_gen.ablation.opening import open_study
     from mubench_gen.ablation.shipped import with_study
-    from mubench_gen.ablation.study import open_study, run_study, surveys
+    from mubench_gen.ablation.study import run_study, surveys
     from mubench_gen.ablation.survey import described
-    from mubench_gen.cli.ablate_view import show
-    from mubench_gen.cli.design_view import show_costs
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.ablate import show
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import make_settings
@@ -245,15 +251,10 @@ def command(
     document = {"study_dir": str(opened.folder), "grid": opened.grid.as_dict(),
                 "cells": len(opened.grid.cells)}  # fmt: skip
     if result is None:
-        from dataclasses import asdict
-
         if as_json:
             print_json({**document, "surveys": [asdict(one) for one in found]})
-        for line in opened.design.lines() if opened.design is not None and not as_json else ():
-            say(line)
-        for one in found if not as_json else ():
-            say(described(one))
-            show_costs(one, rate)
+        else:
+            _show_plan(opened.design, found, rate)
         return 0
     if as_json:
         print_json({**document, **result.as_dict(), **result.analysis(adjust).as_dict()})
@@ -265,7 +266,7 @@ def command(
 
 def _preview(path: Path, axes: StudySettings, given: dict[str, Any], pictures: int | None) -> int:
     from mubench_gen.ablation import preview
-    from mubench_gen.ablation.contact_sheet import PICTURES
+    from mubench_gen.ablation.report.contact_sheet import PICTURES
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.report.preview.side_by_side import check_sheet_path, write_sheet_of
 
@@ -273,6 +274,18 @@ def _preview(path: Path, axes: StudySettings, given: dict[str, Any], pictures: i
     write_sheet_of(preview.preview(axes, given, Plugins(), pictures or PICTURES), path)
     say(str(path))
     return 0
+
+
+def _show_plan(design: Design | None, surveys: Sequence[Survey], rate: float | None) -> None:
+    """Print what a study would ask, of each model and by axis."""
+    from mubench_gen.ablation.survey import described
+    from mubench_gen.cli.views.design import show_costs
+
+    for line in design.lines() if design is not None else ():
+        say(line)
+    for one in surveys:
+        say(described(one))
+        show_costs(one, rate)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.choose_steps import Study, ask_in_steps, check_models, further, prepare
-from mubench_gen.cli.setting_options import setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.choose_steps import ChoiceStudy, ask_in_steps, check_models, further, prepare
+from mubench_gen.cli.options.settings import setting_options
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import printable, say
 
@@ -43,14 +43,18 @@ Exit code 0: done, decided or not; 2: something to fix; 3: some items failed.
     multiple=True,
     required=True,
     metavar="PLUGIN[:MODEL],…",
-    help="Two or more models; the most wanted first.",
+    help="Two or more models, the preferred one first.",
 )
 @click.option("--question", metavar="TEXT", help="What is asked about an image of a class.")
 @click.option(
     "--max-images", type=click.IntRange(min=1), metavar="N", help="Ask about no more. [all]"
 )
 @click.option(
-    "--first", type=click.IntRange(min=1), default=24, help="Images before the first look. [24]"
+    "--first",
+    type=click.IntRange(min=1),
+    default=24,
+    metavar="N",
+    help="Images before the first look. [24]",
 )
 @click.option(
     "--margin",
@@ -82,7 +86,7 @@ def command(
     an interval that holds at every look, models that another one beats are left out, and it
     ends when one is left or all that are left are equal.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.sources import gather
     from mubench_gen.report.choice_page import write_choice
@@ -122,7 +126,7 @@ def _study(
     names: Sequence[str],
     given: dict[str, Any],
     out: Path | None,
-) -> Study:
+) -> ChoiceStudy:
     """The study's folder and the settings of each model. SettingError for fewer than two."""
     import hashlib
 
@@ -143,15 +147,15 @@ def _study(
         plugin, colon, model = name.partition(":")
         own = {"plugin": plugin, **({"model": model} if colon else {})}
         settings[name] = {**given, **own, "data": str(folder / "data")}
-    return Study(folder, list(ends), list(ends.values()), settings)
+    return ChoiceStudy(folder, list(ends), list(ends.values()), settings)
 
 
 def _plan(
-    study: Study, rows: Sequence[dict[str, Any]], most: int, first: int, *, as_json: bool
+    study: ChoiceStudy, rows: Sequence[dict[str, Any]], most: int, first: int, *, as_json: bool
 ) -> int:
     from collections import Counter
 
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
 
     classes = Counter(str(row["answer"]) for row in rows)
     steps = [min(first, most)]
@@ -173,7 +177,7 @@ def _plan(
 
 
 def _show(choice: Choice) -> None:
-    from mubench_gen.cli.tables import print_table
+    from mubench_gen.cli.views.tables import print_table
     from mubench_gen.compare.choose import lead
     from mubench_gen.report.choice_page import (
         CLASSES,

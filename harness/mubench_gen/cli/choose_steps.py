@@ -25,7 +25,7 @@ def further(images: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class ChoiceStudy:
     """What is chosen from. order: the images' ids as they are asked; ends: how many questions
     the images up to each one have; settings: those of each model, by its name."""
 
@@ -69,7 +69,7 @@ def prepare(data: Path, out: Path, rows: list[dict[str, Any]], given: dict[str, 
         log(f"And {len(made.warnings) - _WARNINGS:,} more: mubench-gen data verify {out / 'data'}")
 
 
-def check_models(study: Study) -> None:
+def check_models(study: ChoiceStudy) -> None:
     """Find a fault in any model's settings before the first one is asked."""
     from mubench_gen.errors import SettingError
 
@@ -82,7 +82,7 @@ def check_models(study: Study) -> None:
             raise SettingError(f"--models: {other} and {name} are the same model; leave one out.")
 
 
-def _planned(study: Study, name: str) -> Plan:
+def _planned(study: ChoiceStudy, name: str) -> Plan:
     from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
@@ -91,7 +91,7 @@ def _planned(study: Study, name: str) -> Plan:
 
 
 def ask_in_steps(
-    study: Study, most: int, first: int, margin: float
+    study: ChoiceStudy, most: int, first: int, margin: float
 ) -> tuple[Choice, dict[str, Run]]:
     """Ask the models that none beats about more and more images, until it is decided."""
     from mubench_gen.compare.choose import choose
@@ -119,7 +119,7 @@ def _standing(choice: Choice) -> str:
     return printable(shares)
 
 
-def _ask(study: Study, name: str, items: int) -> Run:
+def _ask(study: ChoiceStudy, name: str, items: int) -> Run:
     """Ask a model until it has answers to the first questions; go on where it was."""
     from mubench_gen.errors import LimitReached
     from mubench_gen.run import run_plan

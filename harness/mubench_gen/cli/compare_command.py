@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.cluster_option import cluster_option
-from mubench_gen.cli.common_options import COMMON
-from mubench_gen.cli.compare_plan import WantedPlan, plan_options, show_assumed, show_plan
-from mubench_gen.cli.compare_view import show_comparison
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option, margin_option
-from mubench_gen.cli.metric_option import metric_option, metrics_of_all
-from mubench_gen.cli.protocol_option import protocol_option
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.cluster import cluster_option
+from mubench_gen.cli.options.common import COMMON
+from mubench_gen.cli.options.inference import adjust_option, margin_option
+from mubench_gen.cli.options.metric import metric_option, metrics_of_all
+from mubench_gen.cli.options.protocol import protocol_option
+from mubench_gen.cli.options.user_path import PATH
+from mubench_gen.cli.views.compare import show_comparison
+from mubench_gen.cli.views.compare_plan import WantedPlan, plan_options, show_assumed, show_plan
 
 if TYPE_CHECKING:
     from mubench_gen.scores.joint import Adjust
@@ -117,7 +117,7 @@ def command(
     this inverts, p adjusted for many differences, and the smallest difference that would have
     been found.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.compare.comparison import compare_all
     from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.stdout import results_only
@@ -169,7 +169,7 @@ def _by_protocol(
     as_json: bool,
 ) -> None:
     """One run under two protocols."""
-    from mubench_gen.cli.protocol_difference import show
+    from mubench_gen.cli.views.protocol_difference import show
     from mubench_gen.errors import SettingError
     from mubench_gen.runs.results import load_run
 

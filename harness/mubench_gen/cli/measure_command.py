@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.setting_options import (
+from mubench_gen.cli.options.settings import (
     config_option,
     few,
     headings,
     setting_option,
     setting_options,
 )
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.outlet import printable, say
 from mubench_gen.plan.options import OPTIONS
 
@@ -38,7 +38,7 @@ _OWN = {
 _NOT_SHARED = {
     "plugin", "model", "run_dir", "reuse", "shard", "metric", "base_url", "ray_address", "readout",
     "max_requests", "max_errors", "fresh", "keep_embeddings", "judge", "preflight", "repeats",
-    "temperature", "max_tokens",
+    "temperature", "max_tokens", "limit",
 }  # fmt: skip
 _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 
@@ -57,9 +57,10 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--method",
     type=click.Choice(["fisher", "regmean"]),
     required=True,
-    help="What for: fisher (squared gradients of each weight) or regmean (inputs of layers).",
+    help="What is measured: fisher, squared gradients of each weight; regmean, inputs of layers.",
 )
-@click.option("--out", type=PATH, required=True, help="The new folder.")
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="The new folder.")
+@setting_option("limit", help="Items per task, a seeded sample. [16]")
 @click.option(
     "--plan", "planning", is_flag=True, help="Print how many items would be shown, and show none."
 )
@@ -79,7 +80,7 @@ def command(
     The items are --limit of each task [16], of one half of the images: accuracy on that half is
     not held out. The other half is the one on which a soup of the same --seed is scored.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.progress import bar
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.measure.measure import measure, open_measuring

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from mubench_gen.cli.merging_options import density_option, epsilon_option, gamma_option
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.merging import density_option, epsilon_option, gamma_option
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.outlet import say
+
+if TYPE_CHECKING:
+    from mubench_gen.interpolation.merge.inputs import MergeSettings
 
 _EXAMPLES = """
 \b
@@ -70,7 +73,7 @@ Examples:
 @density_option
 @gamma_option
 @epsilon_option
-@click.option("--seed", type=int, help="Of the methods that draw: dare, della. [0]")
+@click.option("--seed", type=int, help="Seed of the methods that draw: dare, della. [0]")
 @click.option(
     "--rescale",
     type=click.Choice(["chance", "sum", "none"]),
@@ -150,14 +153,8 @@ def command(
     safetensors that transformers and vLLM load. The same command continues an interrupted
     merge.
     """
-    from mubench_gen.cli.merge_view import show, show_extraction, show_folders
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.console.progress import bar
-    from mubench_gen.interpolation.merge.alphas import spelled
-    from mubench_gen.interpolation.merge.extract import extract_lora
-    from mubench_gen.interpolation.merge.merge import merge, scale_adapter
+    from mubench_gen.interpolation.merge.given import Said, together, weights_of
     from mubench_gen.interpolation.merge.recipe_reader import read_recipe
-    from mubench_gen.interpolation.merge.said import Said, together, weights_of
 
     if rank is not None:
         _check_alone(adapters=adapters, store=store, statistics=statistics, alpha=alphas,
@@ -187,22 +184,47 @@ def command(
     )
     settings = (given if recipe is None else together(read_recipe(recipe), given)).settings(out)
     if rank is not None:
-        with bar("extract", 0) as progress:
-            extraction = extract_lora(settings, rank, progress)
-        if as_json:
-            print_json({**extraction.as_dict(), "folder": str(out)})
-        else:
-            show_extraction(extraction, out)
-        return
-    folders = {spelled(alpha): str(path) for alpha, path in settings.folders(out).items()}
-    if adapters:
-        modules = scale_adapter(settings)
-        if as_json:
-            print_json({"adapter": settings.finetuned[0], "modules": modules, "folders": folders})
-        else:
-            say(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
-            show_folders(folders)
-        return
+        _extract(settings, rank, out, as_json=as_json)
+    elif adapters:
+        _scale(settings, out, as_json=as_json)
+    else:
+        _merge(settings, out, as_json=as_json)
+
+
+def _extract(settings: MergeSettings, rank: int, out: Path, *, as_json: bool) -> None:
+    from mubench_gen.cli.views.merge import show_extraction
+    from mubench_gen.cli.views.tables import print_json
+    from mubench_gen.console.progress import bar
+    from mubench_gen.interpolation.merge.extract import extract_lora
+
+    with bar("extract", 0) as progress:
+        extraction = extract_lora(settings, rank, progress)
+    if as_json:
+        print_json({**extraction.as_dict(), "folder": str(out)})
+    else:
+        show_extraction(extraction, out)
+
+
+def _scale(settings: MergeSettings, out: Path, *, as_json: bool) -> None:
+    from mubench_gen.cli.views.merge import show_folders
+    from mubench_gen.cli.views.tables import print_json
+    from mubench_gen.interpolation.merge.merge import scale_adapter
+
+    folders, modules = _folders(settings, out), scale_adapter(settings)
+    if as_json:
+        print_json({"adapter": settings.finetuned[0], "modules": modules, "folders": folders})
+    else:
+        say(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
+        show_folders(folders)
+
+
+def _merge(settings: MergeSettings, out: Path, *, as_json: bool) -> None:
+    from mubench_gen.cli.views.merge import show, show_folders
+    from mubench_gen.cli.views.tables import print_json
+    from mubench_gen.console.progress import bar
+    from mubench_gen.interpolation.merge.merge import merge
+
+    folders = _folders(settings, out)
     with bar("merge", 0) as progress:
         report = merge(settings, progress)
     if as_json:
@@ -210,6 +232,13 @@ def command(
     else:
         show(report)
         show_folders(folders)
+
+
+def _folders(settings: MergeSettings, out: Path) -> dict[str, str]:
+    """The folder of each α."""
+    from mubench_gen.interpolation.merge.alphas import spelled
+
+    return {spelled(alpha): str(path) for alpha, path in settings.folders(out).items()}
 
 
 def _check_alone(**given: object) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli import completion
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Examples:
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
 @click.option("--gpu", is_flag=True, help="Check on CUDA instead of the CPU.")
 @click.option(
-    "--engine", metavar="ENGINE", help="The engine of a checkpoint. [on a CPU transformers]"
+    "--engine", metavar="ENGINE", help="The engine of a checkpoint. [transformers on a CPU]"
 )
 @click.option("--only", multiple=True, metavar="CHECKS", help="Run only these checks.")
 @click.option("--quick", is_flag=True, help="Leave out the checks that begin a run.")
@@ -69,7 +69,7 @@ def check(
 
     Weights that are not on this machine are not fetched, unless --model names them.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.progress import log
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.settings import pairs
@@ -178,7 +178,7 @@ def _plain(result: Result) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def matrix(files: tuple[Path, ...], page: Path | None, as_json: bool) -> None:
     """Show plugins by checks, in Markdown, from files that `plugins check --out` wrote."""
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.errors import SettingError
     from mubench_gen.testing import matrix as tables
 

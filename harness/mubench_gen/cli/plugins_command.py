@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.cli.plugin_checks import check, matrix
-from mubench_gen.cli.plugins_view import described, show_gguf, show_model, show_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.views.plugins import document_of, show_gguf, show_options, show_plugin
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.plugins.import_trial import Imported
+    from mubench_gen.plugins.import_trial import TrialImport
     from mubench_gen.plugins.listing import Listed
 
 _EXAMPLES = """
@@ -58,7 +58,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.cli.tables import print_json, print_lines
+    from mubench_gen.cli.views.tables import print_json, print_lines
     from mubench_gen.plugins.registry import Plugins
 
     listed = [*Plugins().list(), *_packages()]
@@ -72,7 +72,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     print_lines(("plugin", "kind", "distribution", "version", "state"), cells)
 
 
-def _told(plugin: Listed, one: Imported | None) -> tuple[Listed, Imported | None]:
+def _told(plugin: Listed, one: TrialImport | None) -> tuple[Listed, TrialImport | None]:
     """A plugin with what its import showed: what it registered counts more than its source."""
     if one is None or one.error is not None:
         return plugin, one
@@ -84,7 +84,7 @@ def _is_shadowed(plugin: Listed) -> bool:
     return plugin.state.startswith("shadowed")
 
 
-def _state(plugin: Listed, imported: Imported | None) -> str:
+def _state(plugin: Listed, imported: TrialImport | None) -> str:
     """The state in words, with what the import showed if the plugin was imported."""
     from mubench_gen.plugins.listing import UNREADABLE
 
@@ -110,7 +110,7 @@ def _packages() -> list[Listed]:
     ]
 
 
-def _import_each(listed: list[Listed]) -> dict[str, Imported]:
+def _import_each(listed: list[Listed]) -> dict[str, TrialImport]:
     """The result of importing, for each plugin that could be imported."""
     from mubench_gen.plugins.import_trial import import_each
     from mubench_gen.plugins.listing import ASKED_FOR, UNNAMED
@@ -137,9 +137,8 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, engine: str | None, as_json: bool) -> None:
     """Import one plugin and print its models, options, facts; or read a GGUF file's header."""
-    from mubench_gen.cli.option_words import described_options
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.console.outlet import printable
+    from mubench_gen.cli.options.words import described_options
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.engines import engine_options
     from mubench_gen.plugins.registry import Plugins
@@ -149,64 +148,12 @@ def show(name: str, engine: str | None, as_json: bool) -> None:
         return
     with results_only():
         plugin = Plugins().load(name)
-    models = [described(spec) for spec in plugin.models]
     of_engine = {} if engine is None else described_options(engine_options(engine))
     if as_json:
-        print_json(
-            {
-                **({} if engine is None else {"engine": engine, "engine_options": of_engine}),
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "models": models,
-                "judge": None if plugin.judge is None else plugin.judge.__qualname__,
-                "scorer": plugin.offers.score is not None,
-                "section": plugin.offers.section is not None,
-                "transforms": [one.name for one in plugin.offers.transforms],
-                "metrics": {one.name: one.title for one in plugin.offers.metrics},
-                "exports": {one.name: one.title for one in plugin.offers.exports},
-                "datasets": {one.name: one.title for one in plugin.offers.datasets},
-            }
-        )
+        own = {} if engine is None else {"engine": engine, "engine_options": of_engine}
+        print_json({**own, **document_of(plugin)})
         return
-    origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
-    say(f"{printable(plugin.name)} ({printable(origin)})")
-    for number, model in enumerate(models):
-        show_model(model, first=number == 0)
-    for offered, flag in (
-        (plugin.judge, "eval --judge"),
-        (plugin.offers.score, "score RUN --scorer"),
-        (plugin.offers.section, "report RUN --section"),
-    ):
-        if offered is not None:
-            say(f"mubench-gen {flag} {plugin.name}")
-    from mubench_gen.plugins.listing import OWN
-
-    for one in plugin.offers.transforms:
-        is_shipped = plugin.distribution == OWN or one.name == plugin.name
-        name = one.name if is_shipped else f"{one.name}@{plugin.name}"
-        name += f":1-{len(one.severities)}" if one.severities else ""
-        options = "".join(f":{p.name}={p.default}" for p in one.parameters if p.name != "seed")
-        say(printable(f"mubench-gen eval --image-set transform={name}{options}  {one.description}"))
-    for metric in plugin.offers.metrics:
-        about = printable(f"{plugin.name}:{metric.name}  {metric.title}")
-        say(f"mubench-gen report RUN --metric {about}")
-    for form in plugin.offers.exports:
-        about = printable(f"{plugin.name}:{form.name}  {form.title}")
-        say(f"mubench-gen report RUN --format {about}")
-    for dataset in plugin.offers.datasets:
-        say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
-    if plugin.judge is not None:
-        show_options(described_options(plugin.judge.Options), "judge.", "the judge")
-    of_checkpoints = False
-    for model in models:
-        if not model["engines"]:
-            show_options(model["options"], "", model["name"])
-        elif not of_checkpoints:
-            of_checkpoints = True
-            show_options(model["options"], "", "every checkpoint")
-        if model["any_id"]:
-            say(f"--model also takes another id or folder of the same kind as {model['name']}.")
+    show_plugin(plugin)
     show_options(of_engine, "engine.", f"--engine {engine}")
 
 
@@ -247,7 +194,7 @@ def new(
     folder = folder or Path(scaffold.distribution)
     written = [str(path) for path in write_scaffold(scaffold, folder)]
     if as_json:
-        from mubench_gen.cli.tables import print_json
+        from mubench_gen.cli.views.tables import print_json
 
         print_json({"distribution": scaffold.distribution, "path": str(folder), "files": written})
     for path in written if not as_json else ():

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.cli.map_option import map_option
-from mubench_gen.cli.setting_options import setting_option, setting_options
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.data import map_option
+from mubench_gen.cli.options.settings import setting_option, setting_options
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -31,8 +31,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """List the prompt styles; `show` prints one as a model sees it, `protocols` who uses which."""
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.cli import packages_view
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views import packages as packages_view
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.prompts.families import family_names, read_family
     from mubench_gen.prompts.files import SUFFIX, prompt_names
     from mubench_gen.prompts.render import load_prompt
@@ -78,8 +78,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.option(
     "--data",
     default="demo",
-    show_default=True,
     metavar="NAME|PATH",
+    help="The data set whose questions are shown. [demo]",
     shell_complete=completion.data,
 )
 @click.option("--prompt-set", multiple=True, metavar="K=V", help="A setting of the prompt.")
@@ -87,9 +87,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     "--item",
     type=click.IntRange(min=0),
     default=0,
-    show_default=True,
     metavar="N",
-    help="Which of its questions.",
+    help="Which of its questions, from 0. [0]",
 )
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
 @map_option
@@ -112,8 +111,8 @@ def show(
     """Print a prompt's rendered messages for one question of a task, or the tokens of them."""
     from itertools import islice
 
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.cli.tokens_view import plain_tokens, print_tokens, tokens_of
+    from mubench_gen.cli.views.tables import print_json
+    from mubench_gen.cli.views.tokens import plain_tokens, print_tokens, tokens_of
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import map_pairs, pairs
@@ -175,7 +174,7 @@ def show(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def protocols(name: str | None, as_json: bool) -> None:
     """List the protocols, for --protocol; with a NAME or a file, show all that one says."""
-    from mubench_gen.cli import protocols_view
+    from mubench_gen.cli.views import protocols as protocols_view
 
     if name is None:
         protocols_view.show_all(as_json=as_json)

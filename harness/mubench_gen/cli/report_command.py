@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from mubench_gen.cli.cluster_option import cluster_option
-from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option, margin_option
-from mubench_gen.cli.metric_option import metric_option
-from mubench_gen.cli.protocol_option import protocol_option
-from mubench_gen.cli.report_options import Wanted, check
-from mubench_gen.cli.report_output import (
+from mubench_gen.cli.options.cluster import cluster_option
+from mubench_gen.cli.options.common import COMMON
+from mubench_gen.cli.options.inference import adjust_option, margin_option
+from mubench_gen.cli.options.metric import metric_option
+from mubench_gen.cli.options.protocol import protocol_option
+from mubench_gen.cli.options.report import Wanted, check
+from mubench_gen.cli.options.user_path import PATH, expanded
+from mubench_gen.cli.views.report_output import (
     export,
     print_json,
     print_report,
@@ -22,7 +23,6 @@ from mubench_gen.cli.report_output import (
     write_figure,
     write_page,
 )
-from mubench_gen.cli.user_path import PATH, expanded
 
 _EXAMPLES = """
 \b
@@ -52,7 +52,7 @@ _SECTIONS = {
         "--each", "--by", "--group", "--metric", "--protocol", "--published", "--forgetting",
         "--section",
     ),
-    "As what": ("--html", "--figure", "--format", "--out", "-o"),
+    "Output": ("--html", "--figure", "--format", "--out", "-o"),
     "The page": ("--no-images", "--items", "--pictures", "--data"),
     "Statistics": ("--cluster", "--adjust", "--margin", "--baseline"),
     "All commands": COMMON,
@@ -64,7 +64,7 @@ class _Report(Sectioned):
     """`--published` takes a table, or, before a run or at the end, none."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        from mubench_gen.cli.published import with_tables
+        from mubench_gen.cli.views.published import with_tables
 
         return super().parse_args(ctx, with_tables(args))
 
@@ -168,7 +168,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     wanted = Wanted(by=split_fields(by), images=not no_images, **given)
     check(runs, wanted)
     if wanted.forgetting:
-        from mubench_gen.cli import forgetting_view
+        from mubench_gen.cli.views import forgetting as forgetting_view
 
         html = None if wanted.html is None else Path(wanted.html)
         margin = None if wanted.margin is None else wanted.margin / 100
@@ -181,7 +181,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
             cluster=wanted.cluster,
         )
         return
-    from mubench_gen.cli import study_view
+    from mubench_gen.cli.views import study as study_view
 
     if study_view.shows(runs, wanted):
         study_view.report(runs[0], wanted)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.setting_options import setting_options
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.inference import adjust_option
+from mubench_gen.cli.options.settings import setting_option, setting_options
+from mubench_gen.cli.options.user_path import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mubench_gen.runs.listing import Listed
-    from mubench_gen.runs.verify import Check
+    from mubench_gen.runs.listing import ListedRun
+    from mubench_gen.runs.verify import VerifiedPart
 
 _EXAMPLES = """
 \b
@@ -54,7 +54,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     """List the runs, studies, sweeps and soups in a folder; check, pack, import and export them."""
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.runs.listing import listed
 
     found = list(listed(folder)) if folder != _DEFAULT or folder.is_dir() else []
@@ -69,7 +69,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     )
 
 
-def _row(one: Listed) -> list[str]:
+def _row(one: ListedRun) -> list[str]:
     from mubench_gen.console.numbers import percent
 
     low, high = one.accuracy or (None, None)
@@ -87,9 +87,10 @@ def _row(one: Listed) -> list[str]:
 def verify(run: Path, records_only: bool, as_json: bool) -> int:
     """Check a run: its files, its scores, and what it was made with against what is here.
 
-    Exit code 1 where something does not hold. What is not here is not checked, and said.
+    Exit code 1 where something does not hold. What is not on this machine is not checked, and
+    is named.
     """
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
     from mubench_gen.console.stdout import results_only
 
     with results_only():
@@ -105,11 +106,11 @@ def verify(run: Path, records_only: bool, as_json: bool) -> int:
 _MARKS = {"holds": "✓", "fails": "✗", "not checked": "–"}
 
 
-def _checks(path: Path, *, here: bool) -> Iterator[Check]:
+def _checks(path: Path, *, here: bool) -> Iterator[VerifiedPart]:
     from mubench_gen.errors import RunFolderError
     from mubench_gen.runs.packs import SUFFIX
     from mubench_gen.runs.results import load_run
-    from mubench_gen.runs.verify import Check, verify
+    from mubench_gen.runs.verify import VerifiedPart, verify
     from mubench_gen.storage.run_folder import MANIFEST
 
     try:
@@ -118,7 +119,7 @@ def _checks(path: Path, *, here: bool) -> Iterator[Check]:
         if not (path / MANIFEST).is_file() and not path.name.endswith(SUFFIX):
             raise  # not a run
         name = "manifest" if path.is_dir() else "pack"
-        yield Check(name, "fails", str(error))
+        yield VerifiedPart(name, "fails", str(error))
         return
     yield from verify(run, here=here)
 
@@ -131,13 +132,19 @@ def _checks(path: Path, *, here: bool) -> Iterator[Check]:
     metavar="N",
     help="Ask N items alone, keep no run, and exit 1 if a reply differs.",
 )
-@setting_options(
-    "options", "data", "device", "batch_size", "timeout", "preflight", "in_process", "run_dir"
+@setting_option("options")
+@setting_option("data", help="Where the data are now. [as in the run]")
+@setting_option("device", help="auto, cpu, cuda, cuda:1, mps. [as in the run]")
+@setting_option("batch_size", help="Requests (or images) per batch. [as in the run]")
+@setting_option(
+    "timeout",
+    help="Seconds that one call of the model, or one request, may take. [as in the run]",
 )
+@setting_options("preflight", "in_process", "run_dir")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
     """Ask all of a run again, by the settings in its manifest, into a new folder."""
-    from mubench_gen.cli import rerun_view
+    from mubench_gen.cli.views import rerun as rerun_view
 
     given = {name: value for name, value in flags.items() if value not in (None, (), [])}
     return rerun_view.rerun(run, given, check=check, as_json=as_json)
@@ -154,7 +161,7 @@ def pack(run: Path, out: Path | None, images: bool, as_json: bool) -> None:
     It holds records, manifest, scores, the versions of what the plugin needs, and licences; no
     secret and no private path. The same run gives the same bytes.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
     from mubench_gen.runs.interchange.pack import pack
@@ -195,9 +202,9 @@ def board(runs: tuple[Path, ...], by: tuple[str, ...], as_json: bool, **given: A
     """Make a leaderboard that can be published: static pages, and their data as JSON and CSV.
 
     RUN: runs, packs, imported runs, studies, or folders of them. A run that does not verify is
-    not shown, and named. No secret and no private path is in any file.
+    left out, and named. No secret and no private path is in any file.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
     from mubench_gen.report.leaderboard import write_site
@@ -231,9 +238,9 @@ def export(
 ) -> None:
     """Write runs as another program's files, without secrets and private paths.
 
-    What has no truth value, such as failed items, is left out and counted.
+    Items that are neither right nor wrong, such as failed ones, are left out and counted.
     """
-    from mubench_gen.cli import export_view
+    from mubench_gen.cli.views import export as export_view
 
     export_view.export(runs, form, out, options, as_json=as_json)
 
@@ -263,9 +270,9 @@ def export(
 def import_(logs: tuple[Path, ...], out: Path, as_json: bool, **given: Any) -> None:
     """Make a run of another program's log: score, report and compare it like one of ours.
 
-    Read are logs of inspect, lm-eval and lmms-eval (samples), VLMEvalKit, Every Eval Ever,
+    Reads logs of inspect, lm-eval and lmms-eval (samples), VLMEvalKit, Every Eval Ever,
     OpenAI's batches (answers, requests and a table of right answers), and any table by --map.
     """
-    from mubench_gen.cli import import_view
+    from mubench_gen.cli.views import imported as import_view
 
     import_view.import_logs(logs, out, as_json=as_json, **given)

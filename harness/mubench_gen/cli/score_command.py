@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.metric_option import chosen, metric_option
-from mubench_gen.cli.protocol_option import protocol_option
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.common import COMMON
+from mubench_gen.cli.options.metric import chosen, metric_option
+from mubench_gen.cli.options.protocol import protocol_option
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def command(
 
     Shows every answer that today's parser reads differently; changes nothing without --save.
     """
-    from mubench_gen.cli.parser_views import draw_audit, show_audit, show_card
+    from mubench_gen.cli.views.parser import draw_audit, show_audit, show_card
     from mubench_gen.errors import SettingError
     from mubench_gen.runs.results import load_run
 
@@ -161,7 +161,7 @@ def command(
             )
         if not debias:
             raise SettingError("--blind goes with --debias: give that too.")
-        from mubench_gen.cli import debias_view
+        from mubench_gen.cli.views import debias as debias_view
 
         debias_view.show(loaded, blind, seed=seed, as_json=as_json)
         return
@@ -171,7 +171,7 @@ def command(
                 "--protocol reads the stored replies by the protocol's own rules: leave out "
                 "--scorer, --strict, --no-aliases, --tasks, --metric and --save."
             )
-        from mubench_gen.cli import protocol_scores
+        from mubench_gen.cli.views import protocol_scores
 
         protocol_scores.show(loaded, protocol, seed=seed, as_json=as_json)
         return
@@ -188,11 +188,11 @@ def command(
     if save:
         raise SettingError("--save stores only our own reading: leave it out with --scorer.")
     if scorer == "paper-compat":
-        from mubench_gen.cli.protocol_difference import show_paper_compat
+        from mubench_gen.cli.views.protocol_difference import show_paper_compat
 
         show_paper_compat(loaded, seed=seed, as_json=as_json)
         return
-    from mubench_gen.cli import plugin_scorer
+    from mubench_gen.cli.views import plugin_scorer
 
     plugin_scorer.show(loaded, scorer, as_json=as_json)
 
@@ -213,7 +213,7 @@ def _score(
     save: bool,
     as_json: bool,
 ) -> None:
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.report.text import print_scores
     from mubench_gen.runs import rescore as again
 
@@ -221,7 +221,7 @@ def _score(
     if save:
         again.save(loaded, rescored.changes, metrics)
     if as_json:
-        from mubench_gen.cli.import_view import verdict_document
+        from mubench_gen.cli.views.imported import verdict_document
 
         changed = [_plain(change) for change in rescored.changes]
         print_json(
@@ -236,7 +236,7 @@ def _score(
     print_scores(loaded, rescored.scores, measured=measured)
     _print_changes(rescored.changes, saved=save)
     if "imported" in loaded.manifest:
-        from mubench_gen.cli.import_view import show_verdicts
+        from mubench_gen.cli.views.imported import show_verdicts
 
         show_verdicts(loaded)
 
@@ -252,7 +252,7 @@ def _plain(change: ChangedAnswer) -> dict[str, Any]:
 
 
 def _print_changes(changes: list[ChangedAnswer], *, saved: bool) -> None:
-    from mubench_gen.cli.tables import print_table
+    from mubench_gen.cli.views.tables import print_table
 
     matter = [change for change in changes if change.matters]
     if not matter:

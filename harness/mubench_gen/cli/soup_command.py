@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.merging_options import (
+from mubench_gen.cli.options.merging import (
     base_option,
     finetuned_option,
     missing_option,
     names_of,
     vocabulary_option,
 )
-from mubench_gen.cli.setting_options import (
+from mubench_gen.cli.options.settings import (
     config_option,
     few,
     headings,
@@ -95,7 +95,7 @@ def command(
     One half of the images ranks the fine-tunes. From the best one down each is added, and kept if
     the accuracy of the mean does not fall there. The other half scores what was chosen.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.soup.running import run_soup
     from mubench_gen.interpolation.soup.soup import open_soup
@@ -127,7 +127,7 @@ def command(
 
 def _plan(soup: Soup, *, as_json: bool) -> int:
     """Print what a soup would ask at most, and ask nothing."""
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.views.tables import print_json, print_table
 
     count, items = len(soup.finetuned), soup.items()
     rows = [
@@ -153,7 +153,7 @@ def _plan(soup: Soup, *, as_json: bool) -> int:
 
 
 def _show(result: SoupResult) -> None:
-    from mubench_gen.cli.tables import print_table
+    from mubench_gen.cli.views.tables import print_table
     from mubench_gen.console.numbers import percent
     from mubench_gen.console.outlet import printable
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import adjust_option
-from mubench_gen.cli.merging_options import (
+from mubench_gen.cli.options.inference import adjust_option
+from mubench_gen.cli.options.merging import (
     base_option,
     density_option,
     epsilon_option,
@@ -20,14 +20,14 @@ from mubench_gen.cli.merging_options import (
     names_of,
     vocabulary_option,
 )
-from mubench_gen.cli.setting_options import (
+from mubench_gen.cli.options.settings import (
     config_option,
     few,
     headings,
     setting_option,
     setting_options,
 )
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.user_path import PATH
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.options import OPTIONS
 
@@ -149,8 +149,8 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--t3",
     default="",
     metavar="gamma=G,min=A,max=B",
-    help="Of outputs: how T³ weighs the base by the divergence of two answers, from A to B. "
-    "[gamma=0.5,min=0,max=1]",
+    help="With --method outputs: how T³ weighs the base by the divergence of two answers, from A "
+    "to B. [gamma=0.5,min=0,max=1]",
 )
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."
@@ -222,17 +222,17 @@ def command(
     """
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.cli.sweep_outputs import OutputFlags, check_flags, mixes_outputs, sweep_outputs
-    from mubench_gen.cli.sweep_view import ShownSweep, finish, show_plan, title_of
+    from mubench_gen.cli.views.sweep import ShownSweep, finish, show_plan, title_of
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.merge.given import weights_of
     from mubench_gen.interpolation.merge.methods import Sparse
-    from mubench_gen.interpolation.merge.said import weights_of
-    from mubench_gen.interpolation.sweep.conditions import SweepKeys
+    from mubench_gen.interpolation.sweep.conditions.conditions import SweepKeys
     from mubench_gen.interpolation.sweep.recipes import make_recipes
     from mubench_gen.interpolation.sweep.study import asked
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
     from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
-    from mubench_gen.report.html.place import check_page_path
+    from mubench_gen.report.html.write_page import check_page_path
 
     if html is not None:
         check_page_path(html)

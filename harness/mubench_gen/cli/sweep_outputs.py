@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
-    from mubench_gen.cli.sweep_view import ShownSweep
-    from mubench_gen.interpolation.sweep.output_sweep import OutputSweep
+    from mubench_gen.cli.views.sweep import ShownSweep
+    from mubench_gen.interpolation.sweep.outputs.sweep import OutputSweep
     from mubench_gen.scores.joint import Adjust
 
 # What a sweep of two finished runs has of the settings of `eval`.
@@ -19,7 +19,7 @@ _OF_RUNS = ("cluster", "seed", "run_dir", "fresh")
 
 def mixes_outputs(methods: Sequence[str]) -> bool:
     """Whether one of the methods mixes outputs."""
-    from mubench_gen.interpolation.sweep.outputs import METHODS
+    from mubench_gen.interpolation.sweep.outputs.mixing import METHODS
 
     return any(name in METHODS for name in methods)
 
@@ -84,9 +84,9 @@ def sweep_outputs(
 
     `values`: the settings; `flags`: those that were typed.
     """
-    from mubench_gen.cli.sweep_view import finish, show_items
+    from mubench_gen.cli.views.sweep import finish, show_items
     from mubench_gen.console.stdout import results_only
-    from mubench_gen.interpolation.sweep.output_sweep import run_outputs
+    from mubench_gen.interpolation.sweep.outputs.sweep import run_outputs
 
     with results_only():
         outputs = _opened(given, values, flags)
@@ -101,13 +101,13 @@ def sweep_outputs(
 
 def _opened(given: OutputFlags, values: Mapping[str, Any], flags: Mapping[str, Any]) -> OutputSweep:
     """The sweep of two finished runs, where base and fine-tune are such, else of two models."""
-    from mubench_gen.interpolation.sweep.output_sweep import (
+    from mubench_gen.interpolation.sweep.outputs.mixing import read_t3
+    from mubench_gen.interpolation.sweep.outputs.sweep import (
         finished_run,
         mixing_of,
         open_models,
         open_runs,
     )
-    from mubench_gen.interpolation.sweep.outputs import read_t3
     from mubench_gen.interpolation.sweep.study import USUAL_ALPHAS, asked
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins

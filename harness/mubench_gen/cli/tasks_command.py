@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import examples_of
-from mubench_gen.cli.map_option import map_option
-from mubench_gen.cli.preview_options import preview_options
+from mubench_gen.cli.options import completion
+from mubench_gen.cli.options.data import map_option
+from mubench_gen.cli.options.preview import preview_options
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
@@ -75,8 +75,8 @@ def command(
     names: tuple[str, ...], data: str | None, mapping: tuple[str, ...], as_json: bool
 ) -> None:
     """List the tasks, by name, group, tag or glob; `tasks show NAME` shows one."""
-    from mubench_gen.cli import packages_view
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views import packages as packages_view
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.tasks.task import SUFFIX, load_tasks
 
     if data is None:
@@ -107,7 +107,7 @@ def show(name: str, data: str | None, mapping: tuple[str, ...], **given: Any) ->
 
     The page is that of `data preview`, of the rows that have the task's question.
     """
-    from mubench_gen.cli.preview_view import PreviewOptions, preview_of
+    from mubench_gen.cli.views.preview import PreviewOptions, preview_of
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import map_pairs
@@ -124,7 +124,7 @@ def show(name: str, data: str | None, mapping: tuple[str, ...], **given: Any) ->
         raise SettingError(f"{name!r} is no single task. `tasks show` takes one of: {names}.")
     (task,) = found
     if options.as_json and data is None:
-        from mubench_gen.cli.tables import print_json
+        from mubench_gen.cli.views.tables import print_json
 
         print_json({**asdict(task), **asdict(_expected(task))})
         return
@@ -182,7 +182,7 @@ def _counted(
 
 
 def _print(tasks: Sequence[Task], sizes: dict[str, _Size], data: str | None) -> None:
-    from mubench_gen.cli.tables import print_table
+    from mubench_gen.cli.views.tables import print_table
 
     tagged: dict[str, int] = defaultdict(int)
     for task in tasks:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mubench_gen.cli.user_path import PATH
+from mubench_gen.cli.options.user_path import PATH
 
 _EXAMPLES = """
 \b
@@ -17,9 +17,10 @@ Examples:
   mubench-gen view runs/* studies/* --port 8000
   mubench-gen view sweeps/tiny-clip-finetuned-1a2b3c4d
   mubench-gen view runs --data ~/moved/images     where the images are now
+
 \b
-On another machine: ssh -L 8000:localhost:8000 HOST, there mubench-gen view --port 8000
---no-browser, here http://localhost:8000.
+On another machine: type ssh -L 8000:localhost:8000 HOST here, mubench-gen view --port 8000
+--no-browser there, and open http://localhost:8000 here.
 Exit code 2: a path holds no run; 130: ended by Ctrl-C.
 """
 
@@ -42,10 +43,10 @@ def command(
     It serves one page on this machine alone, changes nothing, and takes up what a run writes
     while it goes. Ctrl-C ends it. `report --html` writes the same page as a file.
     """
-    from mubench_gen.cli.tables import print_json
+    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.console.notes import note
     from mubench_gen.console.outlet import say
-    from mubench_gen.view import Viewer
+    from mubench_gen.report.viewer import Viewer
 
     with Viewer(paths, port=port, data=data) as viewer:
         viewer.site.page()  # the first one takes longest: before anybody waits for it

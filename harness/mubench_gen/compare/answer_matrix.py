@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mubench_gen.compare.by_content import ByContent
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.clusters import Clustering, image_of
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.label_mass import LabelMassTally
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
@@ -119,6 +119,53 @@ class _Index:
         return self.codes.setdefault(text, len(self.codes))
 
 
+class _Items:
+    """The items of all runs: their codes, their fields, and what they are drawn by."""
+
+    def __init__(self, fields: Sequence[str], clustering: Clustering, form: Form) -> None:
+        self._variants, self._images, self._opened = _Index(), _Index(), _Index()
+        self._form = form
+        self._grouped = {field: array("q") for field in fields}
+        self._indices = {field: _Index() for field in fields}
+        self._known: set[str] = set()
+        self._clustering = clustering
+        self._clusters = clusters_of_items(clustering)
+        self.items = _Index()
+
+    def codes(self, record: Record, *, shown: bool) -> tuple[int, int, int, int]:
+        """Item, variant, image and right answer of a record; `shown`: with its own image."""
+        name, before = record["item"], len(self.items.codes)
+        item = self.items(name)
+        if item == before:
+            for field, codes in self._grouped.items():
+                codes.append(self._indices[field](value_of(record, field)))
+            self._known |= field_names(record) if item < 1_000 else set()
+        for one in self._clusters:
+            one.add(item, record, shown=shown)
+        of_options = self._form == "option"
+        answer = _right_answer(record) if of_options else self._opened(_open_answer(record))
+        return (
+            item,
+            self._variants(record["id"][len(name) :]),
+            self._images(image_of(record)),
+            answer,
+        )
+
+    def reading(self, runs: Sequence[Outcomes], notes: Sequence[str]) -> Reading:
+        """All of it. SettingError if no record has one of the fields."""
+        if self.items.codes:
+            counts = {f: len(index.codes.keys() - {ABSENT}) for f, index in self._indices.items()}
+            check_fields(tuple(self._grouped), self._known, counts)
+        return Reading(
+            runs=tuple(runs),
+            items=list(self.items.codes),
+            groups={field: _array(codes) for field, codes in self._grouped.items()},
+            values={field: list(index.codes) for field, index in self._indices.items()},
+            clusters=ItemClusters.of(self._clusters),
+            notes=tuple(notes),
+        )
+
+
 def read_outcomes(
     runs: Sequence[Run],
     fields: Sequence[str] = ("task", "dataset"),
@@ -134,80 +181,55 @@ def read_outcomes(
     what names the items of imported runs, made here if it is not given. `form`: what the items ask
     for that are read; those of other forms are counted.
     """
-    items, variants, images, opened = _Index(), _Index(), _Index(), _Index()
     clustering = runs[0].clustering
-    clusters = clusters_of_items(clustering)
-    grouped = {field: array("q") for field in fields}
-    indices = {field: _Index() for field in fields}
-    known: set[str] = set()
-    found = []
+    items = _Items(fields, clustering, form)
     content = content or ByContent(runs)
-    notes: list[str] = []
+    found, notes = [], list[str]()
     for number, run in enumerate(runs):
-        watching = watch[number] if watch else ()
-        shown = run.manifest["settings"]["control"] == "none"
-        columns = [array("q") for _ in range(4)]
-        rights, unread = array("b"), array("b")
-        measured = [array("d") for _ in metrics]
-        contradictions = apart = 0
         mass = LabelMassTally()
-        for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
-            if asked_form(record) != form:
-                apart += 1
-                continue
-            for see in watching:
-                see(record)
-            name = record["item"]
-            before = len(items.codes)
-            item = items(name)
-            if item == before:
-                for field, codes in grouped.items():
-                    codes.append(indices[field](value_of(record, field)))
-                known |= field_names(record) if item < 1_000 else set()
-            for one in clusters:
-                one.add(item, record, shown=shown)
-            answer = _right_answer(record) if form == "option" else opened(_open_answer(record))
-            image = images(image_of(record))
-            row = item, variants(record["id"][len(name) :]), image, answer
-            for column, code in zip(columns, row, strict=True):
-                column.append(code)
-            status = record["status"]
-            unread.append(status not in ("answered", "error"))
-            contradictions += status == "contradiction"
-            mass.add(record)
-            rights.append(ERROR if status == "error" else bool(record["correct"]))
-            for metric, values in zip(metrics, measured, strict=True):
-                values.append(np.nan if status == "error" else metric.value(record))
+        watching = (*(watch[number] if watch else ()), mass.add)
+        records = content.records(run, run.outcomes((*fields, *needs_of(metrics))))
+        found.append(_read_run(run, records, items, metrics, watching, form))
         clustering.check.done()
         found_mass = mass.label_mass()
         if found_mass is not None and found_mass.is_low:
             notes.append(f"run {number + 1}: {found_mass.words.rstrip('.')}")
-        item_codes, variant, image_codes, right_answer = map(_array, columns)
-        found.append(
-            Outcomes(
-                run,
-                item_codes,
-                variant,
-                image_codes,
-                right_answer,
-                _small(rights),
-                _small(unread),
-                contradictions,
-                apart,
-                {m.key: np.array(v, np.float64) for m, v in zip(metrics, measured, strict=True)},
-            )
-        )
-    counts = {field: len(index.codes.keys() - {ABSENT}) for field, index in indices.items()}
-    if items.codes:
-        check_fields(fields, known, counts)
-    return Reading(
-        runs=tuple(found),
-        items=list(items.codes),
-        groups={field: _array(codes) for field, codes in grouped.items()},
-        values={field: list(index.codes) for field, index in indices.items()},
-        clusters=ItemClusters.of(clusters),
-        notes=(*content.notes, *notes),
-    )
+    return items.reading(found, (*content.notes, *notes))
+
+
+def _read_run(
+    run: Run,
+    records: Iterable[Record],
+    items: _Items,
+    metrics: Sequence[ChosenMetric],
+    watching: Sequence[Callable[[Record], None]],
+    form: Form,
+) -> Outcomes:
+    """One run's answers; `watching` see its records of that form."""
+    shown = run.manifest["settings"]["control"] == "none"
+    columns = [array("q") for _ in range(4)]
+    rights, unread = array("b"), array("b")
+    measured = [array("d") for _ in metrics]
+    contradictions = apart = 0
+    for record in records:
+        if asked_form(record) != form:
+            apart += 1
+            continue
+        for see in watching:
+            see(record)
+        for column, code in zip(columns, items.codes(record, shown=shown), strict=True):
+            column.append(code)
+        status = record["status"]
+        unread.append(status not in ("answered", "error"))
+        contradictions += status == "contradiction"
+        rights.append(ERROR if status == "error" else bool(record["correct"]))
+        for metric, values in zip(metrics, measured, strict=True):
+            values.append(np.nan if status == "error" else metric.value(record))
+    item, variant, image, answer = map(_array, columns)
+    return Outcomes(
+        run, item, variant, image, answer, _small(rights), _small(unread), contradictions, apart,
+        {m.key: np.array(v, np.float64) for m, v in zip(metrics, measured, strict=True)},
+    )  # fmt: skip
 
 
 def _right_answer(record: Record) -> int:

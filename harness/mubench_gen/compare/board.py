@@ -6,16 +6,9 @@ the images (`--control`) is shown for comparison, and takes no place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import numpy as np
-
-from mubench_gen.compare.answer_matrix import Reading
-from mubench_gen.compare.board_reading import BoardReading, read_board
-from mubench_gen.compare.groups import label_runs
-from mubench_gen.runs.results import Run
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.types import FORM_WORDS, OPEN_FORMS
@@ -63,7 +56,7 @@ class Entrant:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class BoardCell:
     """One run on one row, values in shares; value: the accuracy, or the GRIT score of boxes.
 
     standing: "leads" if the paired test tells the run from every other one, "tied" if it does not
@@ -82,7 +75,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BoardRow:
     """A group of items. part: "pooled", "groups" (of tasks), "tasks", of APART or a field's name;
     group: the group of a task. cells: one for each entrant, in their order.
     """
@@ -93,7 +86,7 @@ class Row:
     group: str
     chance: float | None
     majority: float | None
-    cells: tuple[Cell, ...]
+    cells: tuple[BoardCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +99,7 @@ class Board:
     """
 
     entrants: tuple[Entrant, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     items: int
     items_in_any: int
     notes: tuple[str, ...]
@@ -118,9 +111,9 @@ class Board:
         """The positions of the entrants that have a place."""
         return [at for at, one in enumerate(self.entrants) if one.place is not None]
 
-    def sections(self) -> list[tuple[str, list[Row]]]:
+    def sections(self) -> list[tuple[str, list[BoardRow]]]:
         """The rows in the order in which they are read, with a heading ("" for the headline)."""
-        found: dict[str, list[Row]] = {}
+        found: dict[str, list[BoardRow]] = {}
         for row in self.rows:
             found.setdefault(_heading(row), []).append(row)
         return list(found.items())
@@ -130,7 +123,7 @@ class Board:
         return asdict(self)
 
 
-def _heading(row: Row) -> str:
+def _heading(row: BoardRow) -> str:
     if row.part == POOLED:
         return ""
     if row.part in (GROUPS, TASKS):
@@ -141,45 +134,3 @@ def _heading(row: Row) -> str:
 def group_order(group: str) -> tuple[int, str]:
     """A sort key for groups of tasks: the benchmark's in its own order, others behind."""
     return (_GROUPS.index(group) if group in _GROUPS else len(_GROUPS)), group
-
-
-def boards(
-    runs: Sequence[Run],
-    *,
-    by: Sequence[str] | None = None,
-    adjust: Adjust = "maxt",
-    seed: int = 0,
-) -> list[Board]:
-    """The boards of these runs, one for those that have items in common.
-
-    `by`: fields of the items that break it down; None: by modality, if the items have several.
-    `adjust`: how p is adjusted within a part (`scores.joint.adjust`). Raises SettingError for a
-    field that no record has.
-    """
-    return boards_of(read_board(runs, by), trim=by is None, adjust=adjust, seed=seed)
-
-
-def boards_of(read: BoardReading, *, trim: bool, adjust: Adjust, seed: int = 0) -> list[Board]:
-    """The boards of runs that were read; `trim`: leave out a field that has one value."""
-    from mubench_gen.compare.board_rows import make_board
-    from mubench_gen.compare.board_words import lead
-
-    labels, found = label_runs([one.run for one in read.reading.runs]), []
-    for places in _sharing(read.reading):
-        runs = tuple(read.reading.runs[place] for place in places)
-        part = replace(read, reading=replace(read.reading, runs=runs))
-        own = [labels[at] for at in places]
-        one = make_board(part, own, trim=trim, adjust=adjust, seed=seed)
-        found.append(replace(one, lead=lead(one)))
-    return found
-
-
-def _sharing(reading: Reading) -> list[list[int]]:
-    """The places of the runs, in groups that have items in common; one without items joins all."""
-    groups: list[tuple[set[int], set[int]]] = []
-    for place, run in enumerate(reading.runs):
-        items = set(np.unique(run.item).tolist())
-        near = [one for one in groups if not items or not one[0] or one[0] & items]
-        joined = items.union(*(one[0] for one in near)), {place}.union(*(one[1] for one in near))
-        groups = [*(one for one in groups if one not in near), joined]
-    return sorted(sorted(places) for _, places in groups)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mubench_gen.compare.answer_matrix import Codes, Values
 from mubench_gen.compare.board import Board
-from mubench_gen.compare.differences import Group, totals_of
+from mubench_gen.compare.differences import ComparedItems, totals_of
 from mubench_gen.scores.joint import told_apart
 
 
@@ -22,7 +22,7 @@ def with_places(board: Board, items: Codes, values: Values, images: Codes, *, se
     ranked = [at for at in board.ranked if not np.isnan(values[items, at]).any()]
     if len(ranked) < 2 or not len(items):
         return board
-    group = Group("pooled", "pooled", items)
+    group = ComparedItems("pooled", "pooled", items)
     each = values[items][:, ranked]
     totals, *also = totals_of(group, each, images, seed=seed)
     apart = told_apart(totals, also=also, seed=seed)

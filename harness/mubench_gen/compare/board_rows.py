@@ -15,9 +15,9 @@ from mubench_gen.compare.board import (
     POOLED,
     TASKS,
     Board,
-    Cell,
+    BoardCell,
+    BoardRow,
     Entrant,
-    Row,
     group_order,
 )
 from mubench_gen.compare.board_places import with_places
@@ -225,7 +225,7 @@ def _rows(
     fields: Sequence[str],
     *,
     trim: bool,
-) -> Iterator[Row]:
+) -> Iterator[BoardRow]:
     titles = {
         str(name): str(told.get("title") or "")
         for run in reading.runs
@@ -247,25 +247,25 @@ def _rows(
                 yield _row(field, value, scored)
     for name in dict.fromkeys(name for one in scored for name in one.scores.boxes):
         cells = tuple(_box_cell(one.scores.boxes.get(name)) for one in scored)
-        yield Row(BOXES, name, titles.get(name, ""), "", None, None, cells)
+        yield BoardRow(BOXES, name, titles.get(name, ""), "", None, None, cells)
     for form in OPEN_FORMS:
         of_form = [one.scores.open.get(form, {}) for one in scored]
         for name in dict.fromkeys(name for found in of_form for name in found):
             shown = [found.get(name) for found in of_form]
             chance = _first(one.score.chance for one in shown if one is not None)
             cells = tuple(map(_open_cell, shown))
-            yield Row(form, name, titles.get(name, ""), "", chance, None, cells)
+            yield BoardRow(form, name, titles.get(name, ""), "", chance, None, cells)
 
 
 def _row(
     part: str, name: str, scored: Sequence[_Scored], *, group: str = "", title: str = ""
-) -> Row:
+) -> BoardRow:
     found = [one.of(part, name) for one in scored]
     controls = [
         one.scores.controls.get(name) if part in (POOLED, TASKS) else None for one in scored
     ]
     against = [one.against_chance(part, name) for one in scored]
-    return Row(
+    return BoardRow(
         part=part,
         name=name,
         title=title,
@@ -273,20 +273,22 @@ def _row(
         chance=_first(one.chance for one in found if one is not None),
         majority=_first(one.majority for one in controls if one is not None),
         cells=tuple(
-            Cell(0, None, None) if one is None else Cell(one.n, one.accuracy, one.ci95, chance=says)
+            BoardCell(0, None, None)
+            if one is None
+            else BoardCell(one.n, one.accuracy, one.ci95, chance=says)
             for one, says in zip(found, against, strict=True)
         ),
     )
 
 
-def _box_cell(found: BoxScore | None) -> Cell:
-    return Cell(0, None, None) if found is None else Cell(found.n, found.grit, found.ci95)
+def _box_cell(found: BoxScore | None) -> BoardCell:
+    return BoardCell(0, None, None) if found is None else BoardCell(found.n, found.grit, found.ci95)
 
 
-def _open_cell(found: OpenScore | None) -> Cell:
+def _open_cell(found: OpenScore | None) -> BoardCell:
     if found is None:
-        return Cell(0, None, None)
-    return Cell(found.score.n, found.score.accuracy, found.score.ci95)
+        return BoardCell(0, None, None)
+    return BoardCell(found.score.n, found.score.accuracy, found.score.ci95)
 
 
 def _first(values: Iterable[float | None]) -> float | None:

@@ -9,9 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Reading, Values
-from mubench_gen.compare.board import APART, GROUPS, POOLED, TASKS, Board, Row, Standing
-from mubench_gen.compare.differences import Difference, Group, adjusted, row_of
-from mubench_gen.compare.differences import Row as Test
+from mubench_gen.compare.board import APART, GROUPS, POOLED, TASKS, Board, BoardRow, Standing
+from mubench_gen.compare.differences import (
+    ComparedItems,
+    Difference,
+    UnadjustedDifference,
+    adjusted,
+    row_of,
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -30,7 +35,11 @@ def tested(
 
     `there`: the items that all of them answered; `values`: (items, entrants); `groups`: of tasks.
     """
-    images, tests, best = reading.clusters.codes, list[Test](), dict[tuple[str, str], int]()
+    images, tests, best = (
+        reading.clusters.codes,
+        list[UnadjustedDifference](),
+        dict[tuple[str, str], int](),
+    )
     for row in board.rows:
         if row.part in APART or len(board.ranked) < 2:
             continue
@@ -38,7 +47,8 @@ def tested(
         tried = [at for at in board.ranked if row.cells[at].value is not None]
         if not len(items) or len(tried) < 2:
             continue
-        group, means = Group(row.part, row.name, items), values[items][:, tried].mean(axis=0)
+        group = ComparedItems(row.part, row.name, items)
+        means = values[items][:, tried].mean(axis=0)
         first = tried[int(np.argmax(np.round(means, 12)))]
         best[row.part, row.name] = first
         for at in tried:
@@ -52,7 +62,7 @@ def tested(
     return replace(board, rows=tuple(_standing(row, best, found) for row in board.rows))
 
 
-def _items(reading: Reading, row: Row, groups: Mapping[str, str]) -> Mask:
+def _items(reading: Reading, row: BoardRow, groups: Mapping[str, str]) -> Mask:
     """The items of a row."""
     if row.part == POOLED:
         return np.ones(len(reading.items), bool)
@@ -66,10 +76,10 @@ def _items(reading: Reading, row: Row, groups: Mapping[str, str]) -> Mask:
 
 
 def _standing(
-    row: Row,
+    row: BoardRow,
     best: Mapping[tuple[str, str], int],
     differences: Mapping[tuple[str, str, int], Difference],
-) -> Row:
+) -> BoardRow:
     first = best.get((row.part, row.name))
     if first is None:
         return row

@@ -9,7 +9,7 @@ from mubench_gen.compare.preconditions import Comparability
 from mubench_gen.console.numbers import interval, p_value, percent
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.board import Board, Cell
+    from mubench_gen.compare.board import Board, BoardCell
 
 _SHOWN = 3
 _CONTROLS = {
@@ -118,12 +118,12 @@ def _without_images(board: Board) -> str:
     return ""
 
 
-def _scored(cell: Cell) -> str:
+def _scored(cell: BoardCell) -> str:
     ends = f" ({interval(cell.ci95)})" if cell.ci95 is not None else ""
     return f"{percent(cell.value)} %{ends}"
 
 
-def _behind(cell: Cell) -> str:
+def _behind(cell: BoardCell) -> str:
     points = percent(abs(cell.difference or 0.0))
     return f"{points} points behind, p {_p(cell.p_adjusted or 0.0)}"
 

@@ -77,7 +77,7 @@ class Overall:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ComparedItems:
     """Items that are compared together; `strata`: their parts, where each counts the same."""
 
     part: str
@@ -85,7 +85,7 @@ class Group:
     items: Codes
     strata: Codes | None = None
 
-    def among(self, there: npt.NDArray[np.bool_]) -> Group:
+    def among(self, there: npt.NDArray[np.bool_]) -> ComparedItems:
         """Without the items that have no value."""
         kept = there[self.items]
         strata = None if self.strata is None else self.strata[kept]
@@ -98,7 +98,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class UnadjustedDifference:
     """A difference before it is adjusted: what each block of images adds to it, by each way of
     clustering, and its family."""
 
@@ -107,18 +107,20 @@ class Row:
     family: tuple[str, bool]
 
 
-def groups_of(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[Group]:
+def groups_of(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[ComparedItems]:
     """Pooled, macro over tasks and data sets where there are several, and each value of a field."""
     shared = np.flatnonzero(wanted)
-    yield Group("pooled", "pooled", shared)
+    yield ComparedItems("pooled", "pooled", shared)
     for column, part in _PARTS.items():
         if column in reading.groups and len(np.unique(reading.groups[column][shared])) > 1:
-            yield Group(MACRO, f"mean of {_plain(part)}", shared, reading.groups[column][shared])
+            yield ComparedItems(
+                MACRO, f"mean of {_plain(part)}", shared, reading.groups[column][shared]
+            )
     for column, codes in reading.groups.items():
         here = codes[shared]
         names = reading.values[column]
         for code in sorted(np.unique(here).tolist(), key=lambda code: names[code]):
-            yield Group(_PARTS.get(column, column), names[code], shared[here == code])
+            yield ComparedItems(_PARTS.get(column, column), names[code], shared[here == code])
 
 
 def _plain(part: str) -> str:
@@ -126,7 +128,7 @@ def _plain(part: str) -> str:
 
 
 def row_of(
-    group: Group,
+    group: ComparedItems,
     values: Values,
     images: Codes,
     labels: tuple[str, str],
@@ -137,7 +139,7 @@ def row_of(
     reach: tuple[float, float] | None = None,
     seed: int = 0,
     noun: str = "image",
-) -> Row:
+) -> UnadjustedDifference:
     """Compare two columns of `values` (items, 2) on a group's items, each in its image or
     cluster, or in two: `images` as in `crossing.ways_of`.
 
@@ -155,10 +157,10 @@ def row_of(
     each = (both[:, 0] - both[:, 1])[:, None]
     totals = tuple(one[:, 0] for one in totals_of(group, each, images, seed=seed))
     found = Difference(group.part, group.name, *labels, excluded, paired, 1.0, 1, reach)
-    return Row(found, totals, (group.part, asked))
+    return UnadjustedDifference(found, totals, (group.part, asked))
 
 
-def totals_of(group: Group, each: Values, images: Codes, *, seed: int) -> list[Floats]:
+def totals_of(group: ComparedItems, each: Values, images: Codes, *, seed: int) -> list[Floats]:
     """What each block of images adds to the means of `each` (items, columns), by each way of
     clustering."""
     weighted = each * group.weights[:, None]
@@ -171,7 +173,9 @@ def totals_of(group: Group, each: Values, images: Codes, *, seed: int) -> list[F
     return found
 
 
-def adjusted(rows: Sequence[Row], *, how: Adjust, seed: int) -> tuple[Difference, ...]:
+def adjusted(
+    rows: Sequence[UnadjustedDifference], *, how: Adjust, seed: int
+) -> tuple[Difference, ...]:
     """Adjust the rows' p, and what is detectable, family by family; ordered by part."""
     found: dict[int, Difference] = {}
     for family in dict.fromkeys(row.family for row in rows):
@@ -191,7 +195,7 @@ def adjusted(rows: Sequence[Row], *, how: Adjust, seed: int) -> tuple[Difference
 
 
 def overall_of(
-    groups: Sequence[Group], values: Values, images: Codes, *, how: Adjust, seed: int
+    groups: Sequence[ComparedItems], values: Values, images: Codes, *, how: Adjust, seed: int
 ) -> tuple[Overall, ...]:
     """Test each group of three sides or more, adjusted over the groups of a part."""
     found = [_overall(one, values, images, seed=seed) for one in groups]
@@ -206,7 +210,7 @@ def overall_of(
     return tuple(adjusted_rows)
 
 
-def _overall(group: Group, values: Values, images: Codes, *, seed: int) -> Overall:
+def _overall(group: ComparedItems, values: Values, images: Codes, *, seed: int) -> Overall:
     some = values[group.items]
     count = len(np.unique(ways_of(images)[0][group.items]))
     totals, *also = totals_of(group, some[:, 1:] - some[:, :1], images, seed=seed)

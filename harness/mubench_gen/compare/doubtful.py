@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.compare.answer_matrix import Outcomes, Reading, read_outcomes, values_of
-from mubench_gen.runs.results import Run
+from mubench_gen.compare.answer_matrix import Outcomes, Reading, values_of
 from mubench_gen.storage.records import Record
 
 Floats = npt.NDArray[np.float64]
@@ -84,20 +83,13 @@ class Doubtful:
     shown: tuple[DoubtfulItem, ...]
 
 
-def doubtful_items(runs: Sequence[Run], *, most: int = MOST, seed: int = 0) -> Doubtful | None:
-    """Look for doubtful items among those that all runs answered; None with fewer than two runs.
-
-    Runs that did not see the image (controls) don't count.
-    """
-    answers = [AnswerTexts() for _ in runs]
-    reading = read_outcomes(runs, fields=("task",), watch=[[one.add] for one in answers])
-    return doubtful_of(reading, answers, most=most, seed=seed)
-
-
 def doubtful_of(
     reading: Reading, answers: Sequence[AnswerTexts], *, most: int = MOST, seed: int = 0
 ) -> Doubtful | None:
-    """As `doubtful_items`, of runs that were read; `answers`: of each run."""
+    """Look for doubtful items among those that all runs answered; None with fewer than two runs.
+
+    `answers`: of each run. Runs that did not see the image (controls) don't count.
+    """
     plain = [at for at, run in enumerate(reading.runs) if run.shows_images]
     if len(plain) < 2:
         return None

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes
-from mubench_gen.compare.differences import Difference, adjusted, flat, row_of
-from mubench_gen.compare.differences import Group as Part
+from mubench_gen.compare.differences import ComparedItems, Difference, adjusted, flat, row_of
 from mubench_gen.compare.groups import model_of, side_values
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
@@ -29,7 +28,7 @@ _OPTIONS = 1_000  # Outcomes.answer is position × 1,000 + number of options
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ModelGroup:
     """A value of the fact, with the labels of the runs and models that have it."""
 
     name: str
@@ -64,7 +63,7 @@ class Grouping:
     """
 
     fact: str
-    groups: tuple[Group, ...]
+    groups: tuple[ModelGroup, ...]
     left_out: tuple[tuple[str, str], ...]
     items: int
     scores: tuple[GroupScore, ...]
@@ -99,7 +98,7 @@ def group_runs(
     for place in kept:
         members.setdefault(fact_of(runs[place].manifest, fact), []).append(place)
     groups = tuple(
-        Group(
+        ModelGroup(
             name,
             tuple(labels[i] for i in places),
             tuple(dict.fromkeys(model_of(runs[i]) for i in places)),
@@ -160,18 +159,18 @@ def _sorted_out(
     return kept, tuple(out)
 
 
-def _parts(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[Part]:
+def _parts(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[ComparedItems]:
     shared = np.flatnonzero(wanted)
-    yield Part("pooled", "pooled", shared)
+    yield ComparedItems("pooled", "pooled", shared)
     tasks, here = reading.values["task"], reading.groups["task"][shared]
     kinds = _task_groups(reading)
     of_items = np.array([kinds.get(name, "") for name in tasks], dtype=object)[here]
     names = sorted({name for name in of_items if name})
     if len(names) > 1:
         for name in names:
-            yield Part("groups", name, shared[of_items == name])
+            yield ComparedItems("groups", name, shared[of_items == name])
     for code in sorted(np.unique(here).tolist(), key=lambda code: tasks[code]):
-        yield Part("tasks", tasks[code], shared[here == code])
+        yield ComparedItems("tasks", tasks[code], shared[here == code])
 
 
 def _task_groups(reading: Reading) -> dict[str, str]:
@@ -191,7 +190,9 @@ def _chance(reading: Reading) -> Values:
     return 1 / np.maximum(options, 1)
 
 
-def _score(group: str, part: Part, values: Values, images: Codes, chance: Values) -> GroupScore:
+def _score(
+    group: str, part: ComparedItems, values: Values, images: Codes, chance: Values
+) -> GroupScore:
     found, *also = estimands(values, images)
     known, level = share_estimate(found, also=also), float(chance.mean())
     return GroupScore(
@@ -208,8 +209,8 @@ def _score(group: str, part: Part, values: Values, images: Codes, chance: Values
 
 
 def _differences(
-    groups: Sequence[Group],
-    parts: Sequence[Part],
+    groups: Sequence[ModelGroup],
+    parts: Sequence[ComparedItems],
     values: Values,
     images: Codes,
     *,

@@ -9,10 +9,10 @@ import numpy as np
 
 from mubench_gen.compare.answer_matrix import UNREAD, Reading, Values
 from mubench_gen.compare.differences import (
+    ComparedItems,
     Difference,
-    Group,
     Overall,
-    Row,
+    UnadjustedDifference,
     adjusted,
     groups_of,
     judged,
@@ -58,7 +58,7 @@ def compared(
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
     metric = None if chosen is None else chosen.key
     least = 1 if bounds == (0.0, 1.0) else 2  # images
-    rows: list[Row] = []
+    rows: list[UnadjustedDifference] = []
     left_out: dict[str, None] = {}
     for first, second in pairing.pairs:
         both = pairing.values((first, second), metric)
@@ -91,7 +91,7 @@ def compared(
     return differences, overall, tuple(left_out)
 
 
-def _bounds(group: Group, right: Values, unread: Values) -> tuple[float, float]:
+def _bounds(group: ComparedItems, right: Values, unread: Values) -> tuple[float, float]:
     """The least and greatest difference of two sides; (items, sides), unread ones as shares."""
     right, unread = right[group.items], unread[group.items]
     difference = right[:, 0] - right[:, 1]

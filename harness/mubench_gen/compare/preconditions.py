@@ -281,10 +281,7 @@ def _transforms(one: Manifest, other: Manifest) -> str | None:
     found = [(m.get("image_policy") or {}).get(_TRANSFORM) for m in (one, other)]
     if found[0] == found[1]:
         return None
-    told = [
-        "none" if one is None else f"{one['name']} {one['version']} {one['options']}"
-        for one in found
-    ]
+    told = ["none" if t is None else f"{t['name']} {t['version']} {t['options']}" for t in found]
     return f"the image transforms differ ({told[0]} and {told[1]})"
 
 

@@ -1,6 +1,6 @@
 """Finds the secrets in what a run is given: by name, by type, by place in a URL.
 
-They are masked here, and registered with `outlet.py`. The masking here goes by names and places
+They are masked here, and registered with `masking.py`. The masking here goes by names and places
 alone, so that a run's identity does not depend on which secrets are registered.
 """
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
-from mubench_gen.console.outlet import MASK, know
+from mubench_gen.console.masking import MASK, know
 
 # Whole names of secrets: any KEY or TOKEN (`github_token`) that is not known to be harmless, as
 # a tokenizer's tokens are; `max_new_tokens` and `keypoints` don't match.

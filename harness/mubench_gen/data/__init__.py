@@ -58,7 +58,7 @@ def open_dataset(
         thorough=checked,
     ) or _open(name, policy, partial=partial, outside=outside, faults=faults)  # fmt: skip
     if checked and not isinstance(dataset, JsonlDataset):  # opening one checks it
-        from mubench_gen.data.chosen import sound_rows
+        from mubench_gen.data.subset import sound_rows
 
         dataset = sound_rows(dataset, partial=partial)
     if not licenses:
@@ -114,7 +114,9 @@ def _opened_form(
     form = forms.form_of(path)
     if form is None and not mapping:
         return None
-    asked = forms.Asked(path, form, mapping, outside=outside)
+    from mubench_gen.data.forms.reading import AskedTable
+
+    asked = AskedTable(path, form, mapping, outside=outside)
     return forms.open_form(asked, policy, partial=partial, thorough=thorough, faults=faults)
 
 
@@ -150,7 +152,7 @@ def _open(
     path = user_path(name)
     # unlike Path.exists, False for a name of any length
     if path.suffix == ".py" or not os.path.exists(path):
-        from mubench_gen.data.packaged import open_packaged
+        from mubench_gen.data.packaged_dataset import open_packaged
 
         return open_packaged(name, policy)
     if path.is_dir() and (path / "rows.jsonl").is_file():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import columnar
-from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Source
+from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, RowFile
 from mubench_gen.data.columns import (
     REGIONS,
     Load,
@@ -28,13 +28,7 @@ from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
-from mubench_gen.storage.digests import (
-    FileDigest,
-    changed_since,
-    files_digest,
-    stamp_of,
-    watched,
-)
+from mubench_gen.storage.digests import FileDigest, changed_since, files_digest, stamp_of, watched
 from mubench_gen.types import Image, Row, Task
 
 _ROWS_AT_ONCE = 256
@@ -42,7 +36,7 @@ _STREAM = b"\xff\xff\xff\xff"
 _PARQUET = b"PAR1"
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> RowFile:
     """The file as rows, by its content and not its name. DataError says what is wrong."""
     columnar.need_pyarrow(f"Reading {path.name}")
     try:
@@ -68,7 +62,7 @@ class ArrowDataset:
         self,
         name: str,
         path: Path,
-        sources: Sequence[Source],
+        sources: Sequence[RowFile],
         policy: StandardPolicy,
         revision: str | None = None,
     ) -> None:
@@ -173,7 +167,7 @@ class ArrowDataset:
         found = columnar.Columns(source.path, cell, names, frozenset())
         return {name: found[name][0] for name in names}
 
-    def _rows(self, source: Source, first: int, row: int, at_most: int) -> Iterator[Row]:
+    def _rows(self, source: RowFile, first: int, row: int, at_most: int) -> Iterator[Row]:
         """The rows from number `row` of a file on; `first` is the index of its first one."""
         window = source.window(row)
         batch = window.batch.slice(row - window.start, at_most)
@@ -189,12 +183,12 @@ class ArrowDataset:
             yield self._row(first + row + i, names, row + i + 1, cells, watching, marks)
             self._check_unchanged(source)
 
-    def _loaded(self, source: Source, load: Load) -> bytes:
+    def _loaded(self, source: RowFile, load: Load) -> bytes:
         content = load()
         self._check_unchanged(source)
         return content
 
-    def _check_unchanged(self, source: Source) -> None:
+    def _check_unchanged(self, source: RowFile) -> None:
         """DataError where the file holds other bytes than when it was opened."""
         path = source.path
         with suppress(OSError):  # of one that is gone, what is open stays as it was

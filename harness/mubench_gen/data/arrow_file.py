@@ -41,7 +41,7 @@ class Window:
         return self.start <= row < self.end
 
 
-class Source(Protocol):
+class RowFile(Protocol):
     """One file of rows. Row numbers count within the file, from 0."""
 
     @property

@@ -52,7 +52,7 @@ class Remote:
         return self.size - (self.unfinished.stat().st_size if self.unfinished.exists() else 0)
 
 
-class Tally:
+class ByteTally:
     """Adds up the bytes of one file and updates the progress display of all files."""
 
     def __init__(self, shown: Progress, before: int, total: int, note: str) -> None:
@@ -79,7 +79,7 @@ def when_free(name: str, ask: Callable[[], T]) -> T:
             patience.wait(error)
 
 
-def download(hub: Any, remote: Remote, tally: Tally) -> None:
+def download(hub: Any, remote: Remote, tally: ByteTally) -> None:
     """Append what is missing to the unfinished file, and check the whole.
 
     ConnectionError after five answers in a row without new data, DataError where the bytes that
@@ -141,7 +141,7 @@ def _sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _stream(hub: Any, remote: Remote, file: Any, tally: Tally) -> None:
+def _stream(hub: Any, remote: Remote, file: Any, tally: ByteTally) -> None:
     """One request for all that is missing, written as it comes; bytes beyond it are not read.
 
     Where the server won't go on at the byte that was asked for, the next request is for all.

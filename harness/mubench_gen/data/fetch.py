@@ -17,8 +17,8 @@ from typing import Any
 
 from mubench_gen.console.progress import bar, log
 from mubench_gen.data.download import (
+    ByteTally,
     Remote,
-    Tally,
     download,
     network_errors,
     reason_of,
@@ -55,7 +55,7 @@ def fetch(release: Release) -> Path:
         done = 0
         for remote, (_, shard) in zip(remotes, wanted, strict=True):
             with told(release):
-                _bring(hub, release, remote, shard.path, Tally(shown, done, total, remote.name))
+                _bring(hub, release, remote, shard.path, ByteTally(shown, done, total, remote.name))
             done += remote.size
     return _place(release)
 
@@ -125,7 +125,7 @@ def _check_space(remotes: list[Remote]) -> None:
         )
 
 
-def _bring(hub: Any, release: Release, remote: Remote, path: Path, tally: Tally) -> None:
+def _bring(hub: Any, release: Release, remote: Remote, path: Path, tally: ByteTally) -> None:
     from filelock import FileLock
 
     lock = hub_cache() / ".locks" / repo_folder(release.repo).name / f"{remote.etag}.lock"

@@ -11,10 +11,11 @@ from pathlib import Path
 from mubench_gen.console.progress import bar
 from mubench_gen.data import HUB
 from mubench_gen.data.examine import Examined, duplicates, examine
-from mubench_gen.data.forms import FORMS, Asked, form_of, open_form
+from mubench_gen.data.forms import FORMS, form_of, open_form
 from mubench_gen.data.forms.dataset import FormDataset, definition
 from mubench_gen.data.forms.found import find_table
 from mubench_gen.data.forms.hub import open_on_hub
+from mubench_gen.data.forms.reading import AskedTable
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
@@ -95,7 +96,7 @@ def _opener(
         raise DataError(f"There is no file or folder {str(path)!r}.")
     if form is None and table is None and form_of(path) is None:
         find_table(path)  # says what is missing
-    asked = Asked(
+    asked = AskedTable(
         table or path,
         form or (None if table is None else form_of(table)),
         mapping,

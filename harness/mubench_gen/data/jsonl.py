@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from mubench_gen.data.alike import Alike
+from mubench_gen.data.equal_options import Alike
 from mubench_gen.data.image_columns import image_cells
 from mubench_gen.data.image_files import ImageFiles, combined, outside
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
@@ -24,7 +24,7 @@ from mubench_gen.storage.digests import Stamp, stamp_of
 from mubench_gen.types import FORM_WORDS, Form, Question, Row, Task
 
 
-class Images(Protocol):
+class ImageBytes(Protocol):
     """Reads images by the names that stand in the rows."""
 
     def is_named_outside(self, name: str) -> bool: ...
@@ -50,7 +50,7 @@ class JsonlDataset:
         outside: bool = False,
         faults: list[str] | None = None,
         rows: Path | None = None,
-        images: Images | None = None,
+        images: ImageBytes | None = None,
     ) -> None:
         """`rows`: the file with the rows, where `path` is what they were made of; `images` then
         reads these."""

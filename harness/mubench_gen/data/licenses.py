@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from mubench_gen.data.chosen import choose
 from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.subset import choose
 from mubench_gen.errors import DataError
 from mubench_gen.types import Row
 

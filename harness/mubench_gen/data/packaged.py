@@ -11,9 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.errors import DataError, PluginError, UsageError, did_you_mean
-from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.plugins.code_digest import code_digest
 from mubench_gen.plugins.data_set import DataSet
 from mubench_gen.plugins.registry import Plugin, Plugins
@@ -65,14 +63,14 @@ class Packaged:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenPackage:
     """A plugin that should bring data sets, and why it brings none."""
 
     plugin: str
     reason: str
 
 
-def packaged() -> Iterator[Packaged | Broken]:
+def packaged() -> Iterator[Packaged | BrokenPackage]:
     """The data sets of every plugin whose source mentions the hook; no other plugin is imported."""
     plugins = Plugins()
     for listed in plugins.list():
@@ -81,13 +79,13 @@ def packaged() -> Iterator[Packaged | Broken]:
         try:
             plugin = plugins.load(listed.name)
         except UsageError as error:
-            yield Broken(listed.name, str(error))
+            yield BrokenPackage(listed.name, str(error))
             continue
         for spec in plugin.offers.datasets:
             yield Packaged(plugin, spec)
 
 
-def by_name(offers: Iterable[Packaged | Broken]) -> dict[str, Packaged]:
+def by_name(offers: Iterable[Packaged | BrokenPackage]) -> dict[str, Packaged]:
     """The data sets by the name that `--data` takes: PLUGIN:NAME where NAME alone means several."""
     found = [one for one in offers if isinstance(one, Packaged)]
     plain = [*BUILT_IN, *(one.spec.name for one in found)]
@@ -126,44 +124,11 @@ def _of_plugin(plugin: Plugin, name: str, typed: str) -> Packaged:
     return Packaged(plugin, offered[name])
 
 
-def _unknown(name: str, offers: list[Packaged | Broken]) -> str:
+def _unknown(name: str, offers: list[Packaged | BrokenPackage]) -> str:
     known = [*BUILT_IN, *(one.spec.name for one in offers if isinstance(one, Packaged))]
     told = f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, known)}"
-    broken = [one for one in offers if isinstance(one, Broken)]
+    broken = [one for one in offers if isinstance(one, BrokenPackage)]
     return " ".join([told, *(f"{one.reason}" for one in broken)])
-
-
-class PackagedDataset(JsonlDataset):
-    """A prepared data set; manifests say whose it is, and from which files it was made."""
-
-    def __init__(self, found: Packaged, policy: StandardPolicy) -> None:
-        super().__init__(found.spec.name, found.folder / "rows.jsonl", policy)
-        self.revision = found.about.get("revision")
-        self._found = found
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        plugin, about = self._found.plugin, self._found.about
-        origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else None
-        return {
-            "plugin": plugin.name,
-            "package": origin,
-            "hub": about["hub"],
-            "licence": about["licence"],
-            "left_out": about["counts"]["left_out"],
-        }
-
-
-def open_packaged(name: str, policy: StandardPolicy) -> PackagedDataset:
-    """The data set, if it is prepared or its package has its rows; DataError says how to get it."""
-    found = find(name)
-    if not found.is_here:
-        if not found.spec.is_own or found.spec.unread:
-            raise DataError(not_here(found, name))
-        from mubench_gen.data.packaging import prepare
-
-        prepare(found)
-    return PackagedDataset(found, policy)
 
 
 def not_here(found: Packaged, name: str) -> str:

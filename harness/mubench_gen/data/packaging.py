@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mubench_gen.console.progress import bar
-from mubench_gen.data.alike import Alike
+from mubench_gen.data.equal_options import Alike
 from mubench_gen.data.packaged import ABOUT, Packaged
 from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.errors import DataError, PluginError

@@ -16,8 +16,8 @@ from functools import cached_property
 
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.derived import Derived
+from mubench_gen.data.lazy import Lazy
 from mubench_gen.data.marking import COLOURS, Marks
-from mubench_gen.data.schema import Lazy
 from mubench_gen.images.geometry import marked
 from mubench_gen.types import Box, Question, Row
 

@@ -9,46 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from mubench_gen.errors import DataError
 from mubench_gen.types import Box, Polygon
 
-T = TypeVar("T")
 _LEAST = 6  # numbers of a polygon: three corners
+T = TypeVar("T")
 _PAIRS = (("x1", "y1", "x2", "y2"), ("x0", "y0", "x1", "y1"), ("xmin", "ymin", "xmax", "ymax"))
-
-
-class LazyList(Sequence[T]):
-    """A sequence that `make(*arguments)` makes when it is first looked at."""
-
-    __slots__ = ("_arguments", "_found", "_make")
-
-    def __init__(self, make: Callable[..., Sequence[T]], *arguments: Any) -> None:
-        self._make = make
-        self._arguments = arguments
-        self._found: Sequence[T] | None = None
-
-    def _made(self) -> Sequence[T]:
-        if self._found is None:
-            self._found = self._make(*self._arguments)
-            self._arguments = ()
-        return self._found
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        return self._made()[index]
-
-    def __len__(self) -> int:
-        return len(self._made())
-
-    def __repr__(self) -> str:
-        return repr(self._made())
 
 
 def boxes_of(cells: Callable[[], Mapping[str, Any]], where: str) -> Sequence[Box]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from mubench_gen.data.image_columns import is_image_column
-from mubench_gen.data.regions import LazyList, boxes_of, polygons_of
+from mubench_gen.data.lazy import Lazy, LazyList
+from mubench_gen.data.regions import boxes_of, polygons_of
 from mubench_gen.data.right_answers import form_in, open_question, right_set
 from mubench_gen.errors import DataError, QuestionError
 from mubench_gen.prompts.image_places import numbered
 from mubench_gen.types import Image, Question, Row
-
-V = TypeVar("V")
 
 COLUMNS = (
     "image_id", "image", "label", "label_name", "dataset", "domain", "institution", "license",
@@ -31,38 +30,6 @@ _HELD_BY_STAIN = {
 }
 # A question is NULL where all of these are: some writers keep no NULL of a whole struct.
 QUESTION_IS_GIVEN_BY = ("question", "answer", "answer_idx")
-
-
-class Lazy(Mapping[str, V]):
-    """A mapping that `make(*arguments)` makes when it is first looked at."""
-
-    __slots__ = ("_arguments", "_found", "_make")
-
-    def __init__(self, make: Callable[..., Mapping[str, V]], *arguments: Any) -> None:
-        self._make = make
-        self._arguments = arguments
-        self._found: Mapping[str, V] | None = None
-
-    def _made(self) -> Mapping[str, V]:
-        if self._found is None:
-            self._found = self._make(*self._arguments)  # if this raises, the next look tries again
-            self._arguments = ()
-        return self._found
-
-    def __getitem__(self, name: str) -> V:
-        return self._made()[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._made()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._made())
-
-    def __len__(self) -> int:
-        return len(self._made())
-
-    def __repr__(self) -> str:
-        return repr(self._made())
 
 
 def row_name(columns: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mubench_gen.console.progress import log
 from mubench_gen.data.arrow import ArrowDataset, open_source
-from mubench_gen.data.arrow_file import Source
+from mubench_gen.data.arrow_file import RowFile
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.digests import digests_of, sha256_of
@@ -56,7 +56,7 @@ def open_shards(
     revision: str | None = None,
 ) -> ArrowDataset:
     """The shards as one data set. `partial`: those that can't be used are left out, and named."""
-    sources: list[Source] = []
+    sources: list[RowFile] = []
     problems: list[str] = []
     # Here with a progress bar: `open_shard` then finds the digests in the cache.
     digests_of([s.path for s in shards if s.sha256 is not None and s.path.exists()])
@@ -72,7 +72,7 @@ def open_shards(
     return ArrowDataset(name, path, sources, policy, revision=revision)
 
 
-def open_shard(shard: ShardFile) -> Source:
+def open_shard(shard: ShardFile) -> RowFile:
     """Open the file, after a check of its digest if that is known."""
     if not shard.path.exists():
         raise DataError(f"{shard.path}: missing.")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mubench_gen.data import default_policy, is_form
-from mubench_gen.data.alike import Alike
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.equal_options import Alike
 from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.forms.dataset import FormDataset
 from mubench_gen.data.jsonl import JsonlDataset

@@ -15,14 +15,9 @@ from mubench_gen.doctor.fit import fit
 from mubench_gen.doctor.machine import Gpu
 from mubench_gen.engines import REMOTE
 from mubench_gen.engines.footprint import GIB
-from mubench_gen.engines.server.llama_cpp_program import (
-    INSTALL,
-    PROGRAM,
-    find_program,
-    version_of,
-)
+from mubench_gen.engines.server.llama_cpp_program import INSTALL, PROGRAM, find_program, version_of
 from mubench_gen.plugins.enabled import ALLOWED, REFUSED
-from mubench_gen.plugins.import_trial import Imported, Registered, import_each
+from mubench_gen.plugins.import_trial import Registered, TrialImport, import_each
 from mubench_gen.plugins.listing import UNNAMED, Listed
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.plugins.requirements import OWN, in_words, needs, unmet, vllm_needs_gpu
@@ -92,7 +87,7 @@ def _has_weights_here(wants: Registered, engine: str | None) -> bool:
 def _plugin(
     name: str,
     listed: Listed | None,
-    told: Imported | None,
+    told: TrialImport | None,
     model: str | None,
     engine: str | None,
     here: Here,

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from mubench_gen.engines.kept import free_base, keeping_bases
+from mubench_gen.engines.kept_base import free_base, keeping_bases
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
@@ -26,12 +23,12 @@ from mubench_gen.errors import (
 )
 from mubench_gen.host.card import ModelCard, plain_spec
 from mubench_gen.host.contrastive import Similarities
+from mubench_gen.host.decoding import Decoding, with_appearance
 from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.host.events import Answered, Broken, Event, Failed, GivenUp
 from mubench_gen.host.generative import Replies, from_answer
 from mubench_gen.host.hardware import hardware
 from mubench_gen.host.setup import HostSetup
-from mubench_gen.images.appearance import is_nearly_constant
 from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.transform import read_transform
@@ -114,7 +111,7 @@ class Serving:
         self._asker: Asker | None = None
         self._streams = opened.card.streams
         self._under_way: dict[int, Future[Any]] = {}
-        self._decoding = _Decoding()
+        self._decoding = Decoding()
         self.policy = StandardPolicy()  # until a run says its own
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
@@ -223,7 +220,7 @@ class Serving:
         faults = [self._look(request.images) for request in requests]
         sound = [r for r, fault in zip(requests, faults, strict=True) if fault is None]
         given = self._asker.ask(sound) if sound else ()
-        answers = iter([_seen(*pair) for pair in zip(sound, given, strict=True)])
+        answers = iter([with_appearance(*pair) for pair in zip(sound, given, strict=True)])
         return [next(answers) if fault is None else Response(error=fault) for fault in faults]
 
     def _submit(self, number: int, request: Request) -> None:
@@ -255,7 +252,7 @@ class Serving:
             self._emit(Answered(number, [response]))
         else:
             response = from_answer(done.result(), request, seconds)
-            self._emit(Answered(number, [_seen(request, response)]))
+            self._emit(Answered(number, [with_appearance(request, response)]))
 
     def _needs_pixels(self, image: Image) -> bool:
         if self._asker is None:
@@ -287,48 +284,6 @@ def make_room(model: Model, images: int) -> bool:
         return False
     model.runtime = replace(runtime, images=images)
     return True
-
-
-def _seen(request: Request, response: Response) -> Response:
-    """The response, with what the pictures look like where the model had them decoded."""
-    if not request.images or not all(image.is_decoded for image in request.images):
-        return response
-    return replace(response, nearly_constant=_are_constant(request.images))
-
-
-@lru_cache(maxsize=2)  # requests about the same images follow each other
-def _are_constant(images: tuple[Image, ...]) -> bool:
-    """Whether one of them is."""
-    return any(is_nearly_constant(image.pixels()) for image in images)
-
-
-class _Decoding:
-    """Decodes images in threads, each once."""
-
-    def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-        self._begun: dict[int, Future[Any]] = {}
-
-    def begin(self, image: Image) -> None:
-        if self._pool is None:
-            threads = max(1, min(4, (os.cpu_count() or 2) - 1))
-            self._pool = ThreadPoolExecutor(threads, "mubench-gen images")
-        with self._lock:
-            if id(image) not in self._begun:
-                self._begun[id(image)] = self._pool.submit(image.pixels)
-
-    def end(self, image: Image) -> bool:
-        """Wait for an image that was begun; returns whether it was. May raise ImageError."""
-        with self._lock:
-            begun = self._begun.pop(id(image), None)
-        if begun is not None:
-            begun.result()
-        return begun is not None
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def as_plain(value: Mapping[str, Any]) -> dict[str, Any]:

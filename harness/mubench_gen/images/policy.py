@@ -31,7 +31,7 @@ from mubench_gen.images.notes import (
     turn_note,
 )
 from mubench_gen.images.pixels import BYTES_A_VALUE, loaded, to_rgb, upright
-from mubench_gen.images.timed import Timed
+from mubench_gen.images.time_limit import Timed
 from mubench_gen.images.transform import ChosenTransform
 from mubench_gen.types import TURNED, Image
 

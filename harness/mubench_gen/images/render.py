@@ -8,12 +8,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError
-from mubench_gen.images.bands import bands
+from mubench_gen.images.blend import blended, from_samples
 from mubench_gen.images.choices import IMAGES, MONTAGE
 from mubench_gen.images.colours import MOST, NAMED, Colour, chosen_colours, name_of
-from mubench_gen.images.contrast import colour_top, full_scale, greatest, is_in_view, window
+from mubench_gen.images.contrast import colour_top, is_in_view, window
 from mubench_gen.images.planes import is_dark, projected, sharpest
-from mubench_gen.images.ranges import shares, spread
 from mubench_gen.images.source import Channel, Region, Source
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _RGB = [NAMED[name] for name in ("red", "green", "blue")]
 _COLOURS = {"RGB": 3, "RGBA": 3, "RGBa": 3, "LA": 1, "La": 1, "CMYK": 4}
-_CLEAR = ("RGBA", "RGBa", "LA", "La")
 STACKED, PAGES = "Z", "IQ"  # planes in depth; pages of which the file says nothing
 
 
@@ -144,9 +142,9 @@ class Rendering:
         if self.source.samples:
             limits = self._colour_limits(whole[0])
             samples = self.source.samples
-            return [[_from_samples(one[0], limits, samples) for one in frame] for frame in tiles]
+            return [[from_samples(one[0], limits, samples) for one in frame] for frame in tiles]
         windows, colours = self._windows(whole), [colour for _, colour, _ in self.shown]
-        return [[_blended(planes, windows, colours) for planes in frame] for frame in tiles]
+        return [[blended(planes, windows, colours) for planes in frame] for frame in tiles]
 
     def _under(self, look: Look) -> Rendering:
         return self if look is self.look else replace(self, look=look)
@@ -254,60 +252,3 @@ def is_eight_bit(source: Source) -> bool:
     return source.dtype.name == "uint8" and all(
         size == 1 for axis, size in sizes.items() if axis not in "YXS"
     )
-
-
-def _blended(
-    planes: Sequence[NDArray[Any]],
-    windows: Sequence[tuple[float, float]],
-    colours: Sequence[Colour],
-) -> PillowImage.Image:
-    """Planes in their colours, added up."""
-    import numpy as np
-    from PIL import Image
-
-    height, width = planes[0].shape
-    picture = Image.new("RGB", (width, height))
-    for rows in bands(width, height):
-        band = np.zeros((rows.stop - rows.start, width, 3))
-        for plane, (low, high), colour in zip(planes, windows, colours, strict=True):
-            share = _light(plane[rows], low, high)
-            band += share[..., None] * np.asarray(colour)
-        drawn = Image.fromarray(band.clip(0, 255).round().astype(np.uint8))
-        picture.paste(drawn, (0, rows.start))
-    return picture
-
-
-def _light(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
-    """Values as light from 0 to 1: none where there is no number, all of it at infinity."""
-    import numpy as np
-
-    found = shares(values, low, high).clip(0, 1)
-    return np.where(np.isposinf(values), 1.0, found) if values.dtype.kind == "f" else found
-
-
-def _from_samples(
-    plane: NDArray[Any], limits: tuple[float, float], samples: str
-) -> PillowImage.Image:
-    """Colour samples as 8-bit RGB; transparency over white, inks as light."""
-    import numpy as np
-    from PIL import Image
-
-    height, width = plane.shape[:2]
-    picture = Image.new("RGB", (width, height))
-    full = greatest(plane.dtype)
-    if samples in _CLEAR:
-        _, most = spread([plane]) or (0.0, full)
-        full = full_scale(most, plane.dtype)
-    for rows in bands(width, height):
-        part = plane[rows]
-        light = _light(part, *limits)
-        if samples == "CMYK":
-            light = 1 - shares(part, 0, full)
-            light = (light[..., :3] * light[..., 3:]).clip(0, 1)
-        elif samples in _CLEAR:
-            clear = shares(part[..., -1:], 0, full).clip(0, 1)
-            colour = light[..., :-1] if samples[-1] == "a" else light[..., :-1] * clear
-            light = (colour + (1 - clear)).clip(0, 1)
-        drawn = np.broadcast_to(light * 255, (*light.shape[:2], 3)).round().astype(np.uint8)
-        picture.paste(Image.fromarray(drawn), (0, rows.start))
-    return picture

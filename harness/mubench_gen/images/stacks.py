@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.images.timed import Timed
+from mubench_gen.images.time_limit import Timed
 from mubench_gen.types import Image, as_png
 
 if TYPE_CHECKING:

@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError, create_model
 
 from mubench_gen.console.secrets import secret_fields
-from mubench_gen.errors import (
-    ImageError,
-    PluginError,
-    SettingError,
-    describe,
-    did_you_mean,
-    similar,
-)
+from mubench_gen.errors import ImageError, PluginError, SettingError, describe, did_you_mean
 from mubench_gen.model import Options
 from mubench_gen.plugins.extension import Transform
 from mubench_gen.plugins.isolation import Isolated
@@ -152,9 +145,8 @@ def _found(source: str, plugins: Plugins) -> tuple[Plugin, Transform]:
         shipped = plugins.load(_SHIPPED)
         names = [one.name for one in shipped.offers.transforms]
         if source not in names:
-            near = did_you_mean(source, names)
-            if not similar(source, names) and similar(source, known):
-                near += f" Of the plugins: {did_you_mean(source, known)}"
+            own = {one.name for one in plugins.list() if "transform" in one.kind}
+            near = did_you_mean(source, {*names, *own - {_SHIPPED}})
             raise PluginError(f"There is no transform and no plugin {source!r}. {near}")
         return shipped, _of(shipped, source)
     plugin = plugins.load(source)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from mubench_gen.console.masking import blank
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blank
 from mubench_gen.console.progress import log
 from mubench_gen.errors import UsageError
 from mubench_gen.parser import parse_answer

@@ -31,11 +31,9 @@ from mubench_gen.host.client import HostedModel
 from mubench_gen.host.events import Answered as AnsweredEvent
 from mubench_gen.host.events import Broken, Died, Event, Failed, GivenUp
 from mubench_gen.inference.batches import Answered, Batches
+from mubench_gen.inference.waiting import Waiting
 from mubench_gen.types import Failure, Request, Response
 
-_BATCH = 32  # most answers that wait for the disk
-_AGE = 0.25  # most seconds that an answer waits for the disk
-_DEAR = 0.5  # seconds: an answer that took longer is written at once
 _LOOK = 0.5  # seconds between two looks at the clock
 _AHEAD = 2  # batches in a host: one is answered while the images of the next are decoded
 _GRACE = 10.0  # seconds in which a host that streams must take note of a cancelled request
@@ -86,8 +84,7 @@ class _Flow:
         self._deaths: Counter[str] = Counter()
         self._calls: Counter[int] = Counter()  # answered by each host since it was started
         self._died_at = 0  # after how many calls a host died last
-        self._answered: Answered = []
-        self._due = math.inf  # when waiting answers are to be passed on
+        self._answers = Waiting()
         self._hung = 0
         self._fault: MubenchError | None = None
 
@@ -96,18 +93,18 @@ class _Flow:
             more = self._fill()
             if self._under_way:
                 self._collect()
-            elif not self._answered and not more and not self._batches.resume():
+            elif not self._answers.kept and not more and not self._batches.resume():
                 self._model.rest()
                 return
-            if self._is_due() or (self._answered and not self._under_way):
-                yield self._take()
-        if self._answered:
-            yield self._take()
+            if self._answers.is_due() or (self._answers.kept and not self._under_way):
+                yield self._answers.take()
+        if self._answers.kept:
+            yield self._answers.take()
         raise self._fault
 
     def _fill(self) -> bool:
         """Send until enough is under way or answers wait; False at the end or a pause."""
-        while self._fault is None and not self._is_due():
+        while self._fault is None and not self._answers.is_due():
             if self._alone:
                 if not self._under_way:
                     self._send([self._alone.popleft()])
@@ -131,7 +128,7 @@ class _Flow:
             self._model.send(host, number, batch)
         except ImageError as error:
             if len(batch) == 1:
-                self._keep(batch[0], Response(error=failure(error)))
+                self._answers.add(batch[0], Response(error=failure(error)))
             else:
                 self._alone.extend(batch)
         except RunFolderError as error:  # it is another model by now
@@ -152,10 +149,10 @@ class _Flow:
 
     def _collect(self) -> None:
         """Wait for an event, or until something is due; take all events that have come."""
-        until = min(self._due, time.perf_counter() + _LOOK, *self._deadlines())
+        until = min(self._answers.due, time.perf_counter() + _LOOK, *self._deadlines())
         if self._batches.is_begun and len(self._under_way) < self._most and not self._alone:
             until = 0.0  # there is a batch to be made
-        while self._receive(max(0.0, until - time.perf_counter())) and not self._is_due():
+        while self._receive(max(0.0, until - time.perf_counter())) and not self._answers.is_due():
             until = 0.0
         self._end_late()
 
@@ -188,12 +185,12 @@ class _Flow:
                     later.began = time.perf_counter()
         if isinstance(event, AnsweredEvent):
             for request, response in zip(sent.requests, event.responses, strict=True):
-                self._keep(request, response)
+                self._answers.add(request, response)
                 self._note_hung(response.error)
             if len(sent.requests) > 1:
-                self._due = 0.0
+                self._answers.due = 0.0
         elif len(sent.requests) == 1:
-            self._keep(sent.requests[0], Response(error=event.failure))
+            self._answers.add(sent.requests[0], Response(error=event.failure))
         else:
             self._alone.extend(sent.requests)
 
@@ -238,7 +235,7 @@ class _Flow:
         self._given_up[number] = sent.host, now
         self._model.give_up(sent.host, number)
         for request in sent.requests:
-            self._keep(request, self._too_late)
+            self._answers.add(request, self._too_late)
         self._note_hung(self._too_late.error)
 
     def _note_hung(self, error: Failure | None) -> None:
@@ -289,30 +286,14 @@ class _Flow:
         """Ask the request again alone, unless it is known that the model dies of it."""
         self._deaths[request.key] += 1
         if alone and killed:
-            self._keep(request, self._too_late)
+            self._answers.add(request, self._too_late)
         elif self._deaths[request.key] >= _MOST_DEATHS_OF_ONE:
             what = request.key[:12]
             what += "" if request.image is None else f" about {request.image.name}"
             error = ModelDied(f"{self._told(how)} It was asked the request {what}.")
-            self._keep(request, Response(error=failure(error)))
+            self._answers.add(request, Response(error=failure(error)))
         else:
             self._alone.append(request)
 
     def _told(self, how: str) -> str:
         return f"The process of {self._model.card.label} {how}."
-
-    def _keep(self, request: Request, response: Response) -> None:
-        self._answered.append((request, response))
-        dear = (response.seconds or 0.0) >= _DEAR
-        if dear or len(self._answered) >= _BATCH:
-            self._due = 0.0
-        elif len(self._answered) == 1:
-            self._due = time.perf_counter() + _AGE
-
-    def _is_due(self) -> bool:
-        return time.perf_counter() >= self._due
-
-    def _take(self) -> Answered:
-        batch, self._answered = self._answered, []
-        self._due = math.inf
-        return batch

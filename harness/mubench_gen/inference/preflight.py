@@ -17,7 +17,7 @@ from mubench_gen.errors import UsageError
 from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.breaker import cause_of
 from mubench_gen.inference.canary import REQUESTS, Canary, Steps, own_key, question, square
-from mubench_gen.inference.moved import MovedWeights
+from mubench_gen.inference.moved_weights import MovedWeights
 from mubench_gen.inference.request_limit import Allowance
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.plan import Plan

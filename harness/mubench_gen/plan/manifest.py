@@ -18,8 +18,8 @@ from mubench_gen.data.image_files import combined
 from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
-from mubench_gen.plan.again import named_files
 from mubench_gen.plan.fingerprint import Weights
+from mubench_gen.plan.from_manifest import named_files
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.sources import CommandLine

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.outlet import know
+from mubench_gen.console.masking import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
 from mubench_gen.engines import REMOTE, check_engine, choose_engine, open_checkpoint
 from mubench_gen.engines.adapters import adapted
@@ -32,21 +32,9 @@ from mubench_gen.storage.paths import user_path
 
 # The settings that make a model: runs in which these are equal can share one.
 OF_THE_MODEL = {
-    "plugin",
-    "model",
-    "options",
-    "engine",
-    "base_url",
-    "deterministic",
-    "thinking",
-    "seed",
-    "device",
-    "dtype",
-    "revision",
-    "trust_remote_code",
-    "batch_size",
-    "timeout",
-}
+    "plugin", "model", "options", "engine", "base_url", "deterministic", "thinking", "seed",
+    "device", "dtype", "revision", "trust_remote_code", "batch_size", "timeout",
+}  # fmt: skip
 
 
 class _OfCheckpoints:

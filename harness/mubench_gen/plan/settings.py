@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mubench_gen.console.secrets import public_url, without_secrets
 from mubench_gen.data.shard import parse_shard
-from mubench_gen.errors import SettingError, UsageError, did_you_mean
+from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.prompts.families import expanded
 from mubench_gen.prompts.orders import check_orders
-from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
+from mubench_gen.prompts.toml_files import first_problem
 from mubench_gen.scores.clusters import cluster_fields
 from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Control, Readout
@@ -26,34 +26,14 @@ PAIRS = ("options", "prompt_set", "image_set", "map")  # settings of key and val
 JUDGE = "judge."  # before the name of an option of the judge
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # These change how a run is made, not what comes out of it.
-NOT_IDENTITY = frozenset(
-    {
-        "device",
-        "batch_size",
-        "timeout",
-        "run_dir",
-        "fresh",
-        "reuse",
-        "keep_embeddings",
-        "max_requests",
-        "metric",
-        "cluster",
-        "ray_address",
-        "load_timeout",
-        "max_errors",
-        "in_process",
-        "preflight",
-    }
-)
+NOT_IDENTITY = frozenset((
+    "device", "batch_size", "timeout", "run_dir", "fresh", "reuse", "keep_embeddings",
+    "max_requests", "metric", "cluster", "ray_address", "load_timeout", "max_errors",
+    "in_process", "preflight",
+))  # fmt: skip
 _ONLY_WHERE_SET = (
-    "base_url",
-    "deterministic",
-    "shard",
-    "allow_outside",
-    "map",
-    "protocol",
-    "thinking",
-)  # in the identity only then, so that runs without them keep theirs
+    "base_url", "deterministic", "shard", "allow_outside", "map", "protocol", "thinking",
+)  # in the identity only then, so that runs without them keep theirs  # fmt: skip
 
 
 _PAIRS_BETWEEN = re.compile(r",\s*(?=[a-z_]+=)")  # a comma that another pair follows
@@ -292,55 +272,6 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
             raise SettingError(f"{pair!r} is not a key=value pair.")
         found[key.strip()] = text
     return found
-
-
-def read_config(path: Path, own: type[BaseModel] | None = None) -> dict[str, Any]:
-    """The keys of a --config file. An unknown key or a bad value is refused with its line.
-
-    `own`: further keys, or other values of the same; each field of it has a default.
-    """
-    source = read_definition(path, SettingError)
-    keys = read_toml(source, path, SettingError)
-    for key, value in keys.items():
-        problem = problem_of(key.replace("-", "_"), value, own)
-        if problem is not None:
-            raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: {problem.rstrip('.')}.")
-    return {key.replace("-", "_"): value for key, value in keys.items()}
-
-
-def problem_of(name: str, value: Any, own: type[BaseModel] | None = None) -> str | None:
-    """What is wrong with one setting, looked at by itself."""
-    known = {**Settings.model_fields, **(own.model_fields if own is not None else {})}
-    if name not in known:
-        return f"no such key. {did_you_mean(name, known)}"
-    names = value if name == "plugin" and isinstance(value, list) else [value]
-    try:
-        if own is not None and name in own.model_fields:
-            own.model_validate({name: value})
-            return None
-        for one in names:
-            Settings.model_validate({"plugin": "", name: one})
-    except ValidationError as error:
-        return first_problem(error, Settings).text
-    except SettingError:  # it depends on other settings: judged with all of them
-        return None
-    return None
-
-
-def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of file and flags. Flags win, key by key if a setting is key=value pairs."""
-    both = {**config, **flags}
-    for name in PAIRS:
-        if name in both:
-            both[name] = {**_mapping(name, config), **_mapping(name, flags)}
-    return both
-
-
-def _mapping(name: str, given: Mapping[str, Any]) -> dict[str, str]:
-    """A setting of key=value pairs, however it was given; empty where it was not."""
-    if given.get(name) is None:
-        return {}
-    return dict(getattr(make_settings({"plugin": "", name: given[name]}), name))
 
 
 def _valued(check: Callable[[Any], T], value: Any) -> T:

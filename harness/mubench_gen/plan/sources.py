@@ -13,13 +13,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mubench_gen.console.masking import blanked
 from mubench_gen.console.notes import detail
-from mubench_gen.console.outlet import blanked, printable
+from mubench_gen.console.outlet import printable
 from mubench_gen.console.secrets import without_secrets
 from mubench_gen.errors import SettingError
-from mubench_gen.plan.again import read_settings
+from mubench_gen.plan.config_file import joined, problem_of, read_config
+from mubench_gen.plan.from_manifest import read_settings
 from mubench_gen.plan.options import OPTIONS
-from mubench_gen.plan.settings import joined, make_settings, problem_of, read_config
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.storage.paths import user_config_file
 
 PREFIX = "MUBENCH_GEN_"

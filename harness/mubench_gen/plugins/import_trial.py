@@ -53,7 +53,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class TrialImport:
     """What the import did, and what it registered.
 
     `heavy` are the packages it brought in that take seconds; `kind` says what the plugin
@@ -91,31 +91,31 @@ class Imported:
         return None
 
 
-def try_import(plugin: str, *, patience: float = PATIENCE) -> Imported:
+def try_import(plugin: str, *, patience: float = PATIENCE) -> TrialImport:
     """Import the plugin of that name, or in that file, and all that it lists, out of process."""
     return import_each([plugin], patience=patience)[plugin]
 
 
-def import_each(plugins: Sequence[str], *, patience: float = PATIENCE) -> dict[str, Imported]:
+def import_each(plugins: Sequence[str], *, patience: float = PATIENCE) -> dict[str, TrialImport]:
     """`try_import` of several plugins at once, with `patience` seconds each."""
     calls = [(plugin,) for plugin in plugins]
     ended = dict(run_each(_PROGRAM, calls, patience=patience, at_once=_AT_ONCE))
     return {plugin: _read(ended[number], patience) for number, plugin in enumerate(plugins)}
 
 
-def _read(ended: Ended, patience: float) -> Imported:
+def _read(ended: Ended, patience: float) -> TrialImport:
     if ended.code is None:
-        return Imported(f"it did not end within {patience:.0f} s")
+        return TrialImport(f"it did not end within {patience:.0f} s")
     try:
         found: dict[str, Any] = json.loads(ended.out)
     except ValueError:
-        return Imported(str(ended))
+        return TrialImport(str(ended))
     models = tuple(
         Registered(**{**one, "engines": tuple(one["engines"]), "modules": tuple(one["modules"])})
         for one in found.pop("models")
     )
     changed, heavy = tuple(found.pop("changed")), tuple(found.pop("heavy"))
-    return Imported(**found, changed=changed, heavy=heavy, models=models)
+    return TrialImport(**found, changed=changed, heavy=heavy, models=models)
 
 
 def report(plugin: str) -> NoReturn:
@@ -146,7 +146,7 @@ def report(plugin: str) -> NoReturn:
     heavy = tuple(sorted(_HEAVY & set(sys.modules)))
     models = () if offers is None else tuple(map(_registered, offers.models))
     kind = "?" if offers is None else _kind(offers, models)
-    imported = Imported(error, printed, changed, heavy, seconds, kind, models)
+    imported = TrialImport(error, printed, changed, heavy, seconds, kind, models)
     write(kept, dumps(asdict(imported)).encode())
     leave(0)
 

@@ -45,7 +45,7 @@ class TemplateFile:
         return DefinitionError(f"{place}: {setting}{fault.message.rstrip('.')}{note}.")
 
 
-class Rendering(Protocol):
+class TemplateRenderer(Protocol):
     """A set of named templates, rendered in this process or in a separate one."""
 
     def check(self) -> None:
@@ -116,7 +116,7 @@ def included(
 
 
 @lru_cache(maxsize=512)  # the variants of a study share their templates
-def compiled(texts: tuple[tuple[str, str], ...], *, shipped: bool) -> Rendering:
+def compiled(texts: tuple[tuple[str, str], ...], *, shipped: bool) -> TemplateRenderer:
     """The templates, all compiled. TemplateFault if one cannot be compiled.
 
     The shipped ones are trusted to end; all others get a process of their own.

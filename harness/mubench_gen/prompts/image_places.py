@@ -58,7 +58,7 @@ def is_image(option: str) -> bool:
     return _BEGINS in option and any(_MARKER.findall(option))
 
 
-class Places:
+class ImageSigns:
     """The signs of a sample's images in what one template writes.
 
     `texts` are all the texts that the template can write, so that none of them holds the sign.

@@ -20,8 +20,8 @@ from mubench_gen.prompts.families import is_shipped, member_file
 from mubench_gen.prompts.files import (
     OWN,
     SUFFIX,
-    Rendering,
     TemplateFile,
+    TemplateRenderer,
     compiled,
     find,
     included,
@@ -29,7 +29,7 @@ from mubench_gen.prompts.files import (
     read_source,
 )
 from mubench_gen.prompts.frames import framed_text
-from mubench_gen.prompts.image_places import Places
+from mubench_gen.prompts.image_places import ImageSigns
 from mubench_gen.prompts.sandbox import TemplateFault
 from mubench_gen.prompts.settings import PromptSettings, read_settings
 from mubench_gen.types import (
@@ -50,7 +50,7 @@ class Prompt:
 
     name: str
     settings: PromptSettings
-    templates: Rendering
+    templates: TemplateRenderer
     sources: Mapping[str, TemplateFile]  # of those templates that are files
     sha256: str
 
@@ -124,17 +124,17 @@ def render(
     )
 
 
-def _places(prompt: Prompt, sample: Sample) -> Places:
+def _places(prompt: Prompt, sample: Sample) -> ImageSigns:
     """The signs of the sample's images, which no text that the prompt shows holds."""
     question = sample.question
     texts = [question.text, *question.options, *(one.body for one in prompt.sources.values())]
     if prompt.settings.kind == "caption":
         texts += [t for variant in sample.row.captions.get(question.name, ()) for t in variant]
-    return Places(sample.images, texts)
+    return ImageSigns(sample.images, texts)
 
 
 def _variables(
-    prompt: Prompt, sample: Sample, order: tuple[int, ...], places: Places
+    prompt: Prompt, sample: Sample, order: tuple[int, ...], places: ImageSigns
 ) -> dict[str, Any]:
     before, alphabet, after = split_style(prompt.settings.labels)
     labels = make_labels(alphabet, len(order))
@@ -163,7 +163,7 @@ def _of_open(question: Question) -> dict[str, str]:
 
 
 def _system(
-    prompt: Prompt, variables: Mapping[str, Any], places: Places, item: str
+    prompt: Prompt, variables: Mapping[str, Any], places: ImageSigns, item: str
 ) -> tuple[Message, ...]:
     if not prompt.settings.system:
         return ()
@@ -175,7 +175,7 @@ def _user(
     prompt: Prompt,
     sample: Sample,
     variables: Mapping[str, Any],
-    places: Places,
+    places: ImageSigns,
     *,
     framed: bool = False,
 ) -> Message:
@@ -201,7 +201,7 @@ def _caption_message(
     sample: Sample,
     order: tuple[int, ...],
     variables: Mapping[str, Any],
-    places: Places,
+    places: ImageSigns,
 ) -> tuple[Message, ...]:
     texts = []
     captions = sample.row.captions.get(sample.question.name, ())
@@ -213,7 +213,7 @@ def _caption_message(
     return (Message(role, (*sample.images, *texts)),)
 
 
-def _caption(prompt: Prompt, variables: Mapping[str, Any], places: Places, item: str) -> Text:
+def _caption(prompt: Prompt, variables: Mapping[str, Any], places: ImageSigns, item: str) -> Text:
     """The caption of an option; of an ensemble its captions, one a line, each once."""
     text = places.plain(_run(prompt, OWN, variables, item), "image {}")
     if not prompt.settings.ensemble:

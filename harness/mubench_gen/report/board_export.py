@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import IO
 
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.boards import boards
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.formats import to_latex, to_markdown
 from mubench_gen.report.board_tables import csv_rows, models_across

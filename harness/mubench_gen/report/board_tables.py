@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mubench_gen.compare.board import APART, GROUPS, POOLED, Board, Cell, Entrant, Row
+from mubench_gen.compare.board import APART, GROUPS, POOLED, Board, BoardCell, BoardRow, Entrant
 from mubench_gen.console.formats import Strong, TextTable
 from mubench_gen.console.numbers import ADJUSTED, interval, percent
 
@@ -100,7 +100,7 @@ def _model_columns(one: Entrant) -> list[str]:
     return [one.shown, *(f"{one.shown} {name}" for name in ("ci95_low", "ci95_high", "standing"))]
 
 
-def _csv(number: int, board: Board, row: Row) -> dict[str, Any]:
+def _csv(number: int, board: Board, row: BoardRow) -> dict[str, Any]:
     found: dict[str, Any] = {
         "board": number, "part": row.part, "group": row.group, "name": row.name,
         "n": max((cell.n for cell in row.cells), default=0), "chance": row.chance,
@@ -112,25 +112,25 @@ def _csv(number: int, board: Board, row: Row) -> dict[str, Any]:
     return found
 
 
-def _across(row: Row, brief: bool) -> list[str]:
+def _across(row: BoardRow, brief: bool) -> list[str]:
     facts = [_count(row), *("" if v is None else percent(v) for v in (row.chance, row.majority))]
     name = Strong(_name(row)) if row.part in (POOLED, GROUPS) else f"  {_name(row)}"
     return [name, *facts, *(_cell(cell, brief) for cell in row.cells)]
 
 
-def _count(row: Row) -> str:
+def _count(row: BoardRow) -> str:
     """How many answers the numbers are of; several an item where there were several prompts."""
     known = sorted({cell.n for cell in row.cells if cell.n}) or [0]
     low, high = known[0], known[-1]
     return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
-def _name(row: Row) -> str:
+def _name(row: BoardRow) -> str:
     apart = row.part in APART and row.name == POOLED
     return f"{row.name} ({row.part})" if apart else row.name
 
 
-def _cell(cell: Cell, brief: bool = False) -> str:
+def _cell(cell: BoardCell, brief: bool = False) -> str:
     """The number with its mark and interval; bold where it leads."""
     if cell.value is None:
         return "–"

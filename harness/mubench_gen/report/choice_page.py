@@ -11,9 +11,9 @@ from mubench_gen.compare.choose import Choice, ClassResult, Contender, Pair, lea
 from mubench_gen.console.numbers import interval, percent, signed
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.pictures import Album, Picture, find_pictures
-from mubench_gen.report.html.place import write_text
 from mubench_gen.report.html.static import html_table, static_page
 from mubench_gen.report.html.thumbnails import bytes_a_picture
+from mubench_gen.report.html.write_page import write_text
 from mubench_gen.runs.results import Run
 
 SHOWN = 6  # failed images of a model and class

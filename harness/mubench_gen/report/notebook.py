@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.boards import boards
 from mubench_gen.console.formats import Strong, TextTable
 from mubench_gen.console.numbers import ADJUSTED, Shares, p_value
 from mubench_gen.console.outlet import printable

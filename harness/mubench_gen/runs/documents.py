@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.outlet import blanked
+from mubench_gen.console.masking import blanked
 from mubench_gen.errors import RunFolderError
 from mubench_gen.plan.manifest import session
 from mubench_gen.runs.studies import FORMAT, read_soup, read_study, read_sweep
-from mubench_gen.storage.run_folder import SOUP, STUDY, SWEEP, differences, locked, write_json
+from mubench_gen.storage.json_files import write_json
+from mubench_gen.storage.run_folder import SOUP, STUDY, SWEEP, differences, locked
 
 
 @dataclass(frozen=True, slots=True)

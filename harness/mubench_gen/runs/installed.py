@@ -12,8 +12,8 @@ from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import changes, combined, image_digests, shortened
 from mubench_gen.errors import MubenchError
-from mubench_gen.plan.again import settings_of_model
 from mubench_gen.plan.fingerprint import Weights
+from mubench_gen.plan.from_manifest import settings_of_model
 from mubench_gen.plan.judging import open_judge
 from mubench_gen.plan.opening import host_of
 from mubench_gen.plan.settings import make_settings

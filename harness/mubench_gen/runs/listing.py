@@ -31,7 +31,7 @@ _BLOCK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedRun:
     """A run, or the runs of a study, sweep or soup together.
 
     kind: "run", "imported", "pack", "study", "sweep", "soup". prompt: the names of the prompts. n:
@@ -71,14 +71,14 @@ class _Counted:
         return self.n + self.errors >= int(self.manifest["planned"])
 
 
-def listed(folder: Path) -> Iterator[Listed]:
+def listed(folder: Path) -> Iterator[ListedRun]:
     """All that the folder holds, by name; it may be a run, study, sweep or soup itself."""
     if not folder.is_dir():
         raise RunFolderError(f"There is no folder {folder}: give the one that holds your runs.")
     yield from _below(folder, folder, 0)
 
 
-def _below(folder: Path, top: Path, depth: int) -> Iterator[Listed]:
+def _below(folder: Path, top: Path, depth: int) -> Iterator[ListedRun]:
     kind = next((kind for name, kind in _KINDS.items() if (folder / name).is_file()), None)
     if kind is not None:
         yield _of_kind(folder, top, kind)
@@ -93,32 +93,32 @@ def _below(folder: Path, top: Path, depth: int) -> Iterator[Listed]:
                 yield from _below(Path(one.path), top, depth + 1)
 
 
-def _of_kind(folder: Path, top: Path, kind: str) -> Listed:
+def _of_kind(folder: Path, top: Path, kind: str) -> ListedRun:
     name = str(folder)
     try:
         members = [folder] if kind == "run" else list(_members(folder))
         counted = [_counted(member) for member in members]
     except UsageError as error:
-        return Listed(name, kind, "", "", "", "", 0, None, str(error).partition("\n")[0])
+        return ListedRun(name, kind, "", "", "", "", 0, None, str(error).partition("\n")[0])
     if len(counted) == 1 and kind == "run" and "imported" in counted[0].manifest:
         kind = "imported"
     return _listed(name, kind, counted, "running" if _is_locked(folder) else _state(counted))
 
 
-def _of_pack(path: Path) -> Listed:
+def _of_pack(path: Path) -> ListedRun:
     try:
         manifest, scores = documents(path)
         pooled = scores["scores"]["pooled"]
         counted = _Counted(manifest, int(pooled["n"]), int(pooled["n_errors"]), pooled["accuracy"])
     except (UsageError, KeyError, TypeError, ValueError) as error:
         told = str(error).partition("\n")[0]
-        return Listed(str(path), "pack", "", "", "", "", 0, None, told)
+        return ListedRun(str(path), "pack", "", "", "", "", 0, None, told)
     return _listed(str(path), "pack", [counted], _state([counted]))
 
 
-def _listed(name: str, kind: str, counted: Sequence[_Counted], state: str) -> Listed:
+def _listed(name: str, kind: str, counted: Sequence[_Counted], state: str) -> ListedRun:
     shares = [one.accuracy for one in counted if one.accuracy is not None]
-    return Listed(
+    return ListedRun(
         folder=name,
         kind=kind,
         plugin=_names(one.manifest["plugin"]["name"] for one in counted),

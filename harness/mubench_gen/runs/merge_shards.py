@@ -15,8 +15,9 @@ from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import Run, load_run
 from mubench_gen.runs.shown_images import read_shown_images, write_shown_images
 from mubench_gen.storage.index import DiskTable, hashed
+from mubench_gen.storage.json_files import sync
 from mubench_gen.storage.records import Record, counted_lines, from_line, line_at
-from mubench_gen.storage.run_folder import RECORDS, differences, sync, write_manifest
+from mubench_gen.storage.run_folder import RECORDS, differences, write_manifest
 from mubench_gen.storage.scratch import Scratch, sweep
 
 # Parts of the manifests. Runs of the first versions do not note their image policy.

@@ -13,13 +13,7 @@ from mubench_gen.plan.items import Item
 from mubench_gen.runs.traces import fields_beside
 from mubench_gen.storage.digests import digest_or_none
 from mubench_gen.storage.records import Record
-from mubench_gen.types import (
-    Answer,
-    Image,
-    Message,
-    Response,
-    Text,
-)
+from mubench_gen.types import Answer, Image, Message, Response, Text
 
 SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
 
@@ -54,7 +48,7 @@ def make_record(
         **_all_images(sample.images),
         "dataset": sample.row.dataset,
         "task": sample.task.name,
-        "meta": dict(sample.row.meta),
+        "meta": dict(sample.row.meta.items()),
         "plugin": plugin,
         "model": model,
         "prompt": rendered.prompt,

@@ -7,20 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mubench_gen.console.masking import blank, blanked
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
 from mubench_gen.parser.answer import read_answer
 from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
 from mubench_gen.plugins.extension import Unread
-from mubench_gen.runs.record import (
-    SIMILARITY_FIELDS,
-    make_record,
-    rare_fields,
-    similarity_fields,
-)
+from mubench_gen.runs.record import SIMILARITY_FIELDS, make_record, rare_fields, similarity_fields
 from mubench_gen.runs.traces import looked_at, stored_beside
 from mubench_gen.scores.label_mass import label_mass
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
@@ -35,14 +30,7 @@ from mubench_gen.scores.open_answers import (
 )
 from mubench_gen.storage.record_file import AnsweredKeys, RecordFile
 from mubench_gen.storage.records import Record
-from mubench_gen.types import (
-    Answer,
-    Failure,
-    Image,
-    RenderedPrompt,
-    Request,
-    Response,
-)
+from mubench_gen.types import Answer, Failure, Image, RenderedPrompt, Request, Response
 
 _FLUSH = 256  # records without a new reply that wait at most to be written
 _AGE = 0.5  # seconds that they wait at most

@@ -18,8 +18,9 @@ from mubench_gen.scores.clusters import IMAGE, Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.records import Pass, Record, images_shown, read_records
-from mubench_gen.storage.run_folder import RECORDS, SCORES, read_manifest, write_json
+from mubench_gen.storage.run_folder import RECORDS, SCORES, read_manifest
 from mubench_gen.storage.user_files import read_json
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import Any
 
 from mubench_gen.data.image_files import changes, image_digests, shortened
 from mubench_gen.images.auto import AUTO_NAME
-from mubench_gen.storage.run_folder import RECORDS, write_json
+from mubench_gen.storage.json_files import write_json
+from mubench_gen.storage.run_folder import RECORDS
 
 IMAGES = "images.json"
 _DRAWN = f'"conversion":"{AUTO_NAME}'.encode()

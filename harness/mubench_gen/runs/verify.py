@@ -22,8 +22,9 @@ from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.open_answers import is_open_record, judged
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.index import hashed
+from mubench_gen.storage.json_files import is_sealed
 from mubench_gen.storage.records import Pass, Record, stored_lines
-from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, is_sealed, settings_hash
+from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, settings_hash
 from mubench_gen.storage.user_files import read_json
 from mubench_gen.types import Answer
 
@@ -31,7 +32,7 @@ _ROUNDED = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class VerifiedPart:
     """What was looked at, how it came out, and what was found."""
 
     name: str
@@ -46,7 +47,7 @@ class Check:
         return self.outcome == "fails"
 
 
-def verify(run: Run, *, here: bool = True) -> Iterator[Check]:
+def verify(run: Run, *, here: bool = True) -> Iterator[VerifiedPart]:
     """All checks of a run, one after the other.
 
     `here`: also whether data, tasks, prompts, weights and plugin are those that are installed
@@ -59,7 +60,7 @@ def verify(run: Run, *, here: bool = True) -> Iterator[Check]:
     if kept := sorted((run.dir / IMAGES).glob("*")):
         changed = [path.name for path in kept if sha256_of(path) != path.stem]
         told = f"do not fit their digests: {some(changed)}" if changed else "fit their digests"
-        yield Check("kept images", "fails" if changed else "holds", f"{len(kept):,} {told}")
+        yield VerifiedPart("kept images", "fails" if changed else "holds", f"{len(kept):,} {told}")
     if not here or "imported" in run.manifest:
         return
     plugins = Plugins()
@@ -67,25 +68,25 @@ def verify(run: Run, *, here: bool = True) -> Iterator[Check]:
         if name == "judge" and not run.manifest["settings"].get("judge"):
             continue
         try:
-            yield Check(name, *check(run, plugins))
+            yield VerifiedPart(name, *check(run, plugins))
         except MubenchError as error:
             told = describe(error).partition("\n")[0]
-            yield Check(name, "not checked", f"not to be had here: {told}")
+            yield VerifiedPart(name, "not checked", f"not to be had here: {told}")
 
 
-def _manifest(run: Run) -> Check:
+def _manifest(run: Run) -> VerifiedPart:
     stored = read_json(run.dir / MANIFEST)
     if "crc" not in stored:
-        return Check("manifest", "fails", "it has no checksum: it was changed by hand")
+        return VerifiedPart("manifest", "fails", "it has no checksum: it was changed by hand")
     sealed = is_sealed(stored)  # a wrong checksum is refused where the run is opened
     expected = settings_hash({k: v for k, v in stored["settings"].items() if k != "shard"})
     known = "imported" in stored or "packed" in stored or f"-{expected}" in stored["id"]
     if not sealed or not known:
-        return Check("manifest", "fails", f"its id {stored['id']} does not fit its settings")
-    return Check("manifest", "holds", "fits its checksum")
+        return VerifiedPart("manifest", "fails", f"its id {stored['id']} does not fit its settings")
+    return VerifiedPart("manifest", "holds", "fits its checksum")
 
 
-def _records(run: Run) -> Iterator[Check]:
+def _records(run: Run) -> Iterator[VerifiedPart]:
     found = Pass()
     count, ids, faults = 0, set[int](), list[str]()
     for stored in stored_lines(run.dir / RECORDS, found):
@@ -96,16 +97,16 @@ def _records(run: Run) -> Iterator[Check]:
     torn = size > found.end
     if found.damaged or torn:
         told = f"{found.damaged + torn:,} lines are damaged: they do not fit their checksums"
-        yield Check("records", "fails", told)
+        yield VerifiedPart("records", "fails", told)
     else:
-        yield Check("records", "holds", f"{count:,} lines fit their checksums")
+        yield VerifiedPart("records", "holds", f"{count:,} lines fit their checksums")
     if faults:
-        yield Check("contents", "fails", some(faults))
+        yield VerifiedPart("contents", "fails", some(faults))
     else:
-        yield Check("contents", "holds", "the records fit each other and the manifest")
+        yield VerifiedPart("contents", "holds", "the records fit each other and the manifest")
     planned = int(run.manifest["planned"])
     told = f"{len(ids):,} of {planned:,} planned items are there"
-    yield Check("items", "holds" if len(ids) == planned else "fails", told)
+    yield VerifiedPart("items", "holds" if len(ids) == planned else "fails", told)
 
 
 def _faults(record: Record, run: Run) -> Iterator[str]:
@@ -147,13 +148,13 @@ def _open_faults(record: Record) -> Iterator[str]:
         yield "`correct` does not fit the answer and the right one"
 
 
-def _scores(run: Run) -> Check:
+def _scores(run: Run) -> VerifiedPart:
     try:
         stored = read_json(run.dir / SCORES)
     except (OSError, ValueError) as error:
-        return Check("scores", "fails", f"{SCORES} cannot be read: {error}")
+        return VerifiedPart("scores", "fails", f"{SCORES} cannot be read: {error}")
     if not isinstance(stored, dict):
-        return Check("scores", "fails", f"{SCORES} holds no JSON object")
+        return VerifiedPart("scores", "fails", f"{SCORES} holds no JSON object")
     again = run.summary()
     exact = _versions(run) == {__version__}  # an older version's scores have fewer fields
     differing = [
@@ -168,21 +169,23 @@ def _scores(run: Run) -> Check:
             differing.append(f"the metric {key}")
     if differing:
         told = f"{SCORES} differs from the scores of the records in: {', '.join(differing)}"
-        return Check("scores", "fails", told)
-    return Check("scores", "holds", "computed again from the records: equal")
+        return VerifiedPart("scores", "fails", told)
+    return VerifiedPart("scores", "holds", "computed again from the records: equal")
 
 
-def _readings(run: Run) -> Check:
+def _readings(run: Run) -> VerifiedPart:
     """Today's parser reads as the run's did; another version may read better."""
     changed = [change for change in rescore(run).changes if change.matters]
     versions = _versions(run)
     if not changed:
-        return Check("answers", "holds", "read again from the replies: equal")
+        return VerifiedPart("answers", "holds", "read again from the replies: equal")
     told = f"{len(changed):,} replies are read differently by version {__version__}"
     if versions == {__version__} and "imported" not in run.manifest:
-        return Check("answers", "fails", f"{told}, which made the run: {changed[0].before['id']}")
+        return VerifiedPart(
+            "answers", "fails", f"{told}, which made the run: {changed[0].before['id']}"
+        )
     made = ", ".join(sorted(map(str, versions)))
-    return Check("answers", "not checked", f"{told}; the run was made by {made}")
+    return VerifiedPart("answers", "not checked", f"{told}; the run was made by {made}")
 
 
 def _versions(run: Run) -> set[Any]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.scores.cells import CellTable, pack
+from mubench_gen.scores.cluster_sums import CellTable, pack
 
 BINS = 15  # of equal width, as in Guo et al. 2017
 MOST_NLL = 30.0  # of an item whose right option has no probability

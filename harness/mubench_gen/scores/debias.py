@@ -11,28 +11,27 @@ prior) without looking at the right answers, and divides the probabilities by it
 
 from __future__ import annotations
 
-import re
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.calibration import probabilities_of
-from mubench_gen.scores.clusters import Clustering
-from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
+from mubench_gen.scores.item_clusters import ItemClusters
 from mubench_gen.scores.joint import Adjust, adjust
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.label_probabilities import (
+    LEAST,
+    Floats,
+    Integers,
+    Key,
+    LabelAnswers,
+    Readouts,
+)
 from mubench_gen.scores.paired import compare_pair
 from mubench_gen.scores.place_bias import place_bias
-from mubench_gen.storage.records import Record
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-Key = tuple[str, ...]
 
 METHODS = ("contextual", "batch", "pride", "orders")
 SHARE = 0.05  # of the items, from which PriDe's prior is estimated
@@ -44,8 +43,6 @@ _WHY = {
     "cyclic:K, K the number of options, or all)",
     "orders": "no item was asked under several orders",
 }
-_LEAST = 1e-9  # a probability, so that it has a logarithm
-_ORDER = re.compile(r"(?<=[\[,])order=[^,\]]*,?|,order=[^,\]]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,72 +76,6 @@ class Debiasing:
     missing: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class _Group:
-    """The answers to one prompt by one read-out, with equally many options."""
-
-    width: int
-    item: array[int] = field(default_factory=lambda: array("q"))
-    gold: array[int] = field(default_factory=lambda: array("q"))
-    choice: array[int] = field(default_factory=lambda: array("q"))
-    order: array[int] = field(default_factory=lambda: array("q"))
-    chances: array[float] = field(default_factory=lambda: array("d"))
-
-    @property
-    def logs(self) -> Floats:
-        """Logarithms of the probabilities by position, (records, options)."""
-        table = np.array(self.chances, np.float64).reshape(-1, self.width)
-        shares = table / np.maximum(table.sum(axis=1, keepdims=True), _LEAST)
-        found: Floats = np.log(np.maximum(shares, _LEAST))
-        return found
-
-    @property
-    def orders(self) -> Integers:
-        """The option at each position, (records, options)."""
-        return np.array(self.order, np.int64).reshape(-1, self.width)
-
-
-class Readouts:
-    """The records that have probabilities, by what their priors have in common."""
-
-    def __init__(self, clustering: Clustering | None = None) -> None:
-        self._clustering = clustering or Clustering()
-        self._clusters = clusters_of_items(self._clustering)
-        self.items: dict[str, int] = {}
-        self.groups: dict[Key, _Group] = {}
-
-    def add(self, records: Iterable[Record], condition: str = "") -> None:
-        """Take the records of a run; `condition`: what sets it apart from other runs."""
-        for record in records:
-            if record["status"] == "error" or is_box_record(record):
-                continue
-            chances = probabilities_of(record)
-            if chances is None or record["choice"] is None:
-                continue
-            item = self.items.setdefault(record["item"], len(self.items))
-            for one in self._clusters:
-                one.add(item, record)
-            key = (condition, *_key(record))
-            group = self.groups.setdefault(key, _Group(len(chances)))
-            group.item.append(item)
-            group.gold.append(record["gold"])
-            group.choice.append(record["choice"])
-            group.order.extend(record["order"])
-            group.chances.extend(chances)
-
-    def clusters(self) -> ItemClusters:
-        self._clustering.check.done()
-        return ItemClusters.of(self._clusters)
-
-
-def _key(record: Record) -> Key:
-    """Prompt, read-out and number of labels; of captions, which stand at no place, their texts."""
-    prompt = _ORDER.sub("", record["prompt"]).replace("[]", "").replace(",]", "]")
-    if record["readout"] == "similarity":
-        return (prompt, record["readout"], record["task"], *record["options"])
-    return (prompt, record["readout"], str(len(record["options"])))
-
-
 def debias(
     given: Readouts,
     blind: Readouts | None = None,
@@ -159,7 +90,7 @@ def debias(
         why = "no record has probabilities: ask with --readout logprob"
         return Debiasing((), dict.fromkeys(METHODS, why))
     priors = _blind_priors(blind)
-    read: dict[str, Callable[[Key, _Group], Integers | None]] = {
+    read: dict[str, Callable[[Key, LabelAnswers], Integers | None]] = {
         "contextual": lambda key, group: _contextual(group, priors.get(key[1:])),
         "batch": lambda _, group: _over(group, _prior(group.logs)),
         "pride": lambda _, group: _pride(group, seed),
@@ -192,17 +123,17 @@ def _prior(logs: Floats) -> Floats:
     return found
 
 
-def _over(group: _Group, prior: Floats) -> Integers:
+def _over(group: LabelAnswers, prior: Floats) -> Integers:
     """The positions that are chosen once the prior is divided out."""
-    found: Integers = (group.logs - np.log(np.maximum(prior, _LEAST))).argmax(axis=1)
+    found: Integers = (group.logs - np.log(np.maximum(prior, LEAST))).argmax(axis=1)
     return found
 
 
-def _contextual(group: _Group, prior: Floats | None) -> Integers | None:
+def _contextual(group: LabelAnswers, prior: Floats | None) -> Integers | None:
     return None if prior is None or len(prior) != group.width else _over(group, prior)
 
 
-def _averaged(group: _Group) -> Integers | None:
+def _averaged(group: LabelAnswers) -> Integers | None:
     """The option with the highest mean probability over an item's orders, as positions."""
     item, orders = np.array(group.item), group.orders
     if not _several(item, orders):
@@ -210,7 +141,7 @@ def _averaged(group: _Group) -> Integers | None:
     return _positions(orders, _by_option(item, orders, np.exp(group.logs))[item].argmax(axis=1))
 
 
-def _pride(group: _Group, seed: int) -> Integers | None:
+def _pride(group: LabelAnswers, seed: int) -> Integers | None:
     """Items of the sample by their mean over orders, others by the sample's prior."""
     item, orders, logs = np.array(group.item), group.orders, group.logs
     moved = _moved_places(item, orders)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mubench_gen.scores.cells import MOST_STRATA, CellTable, pack
+from mubench_gen.scores.cluster_sums import MOST_STRATA, CellTable, pack
 from mubench_gen.storage.records import Record
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ from mubench_gen.scores.quantile import student_p
 Floats = npt.NDArray[np.float64]
 Adjust = Literal["maxt", "holm", "bh", "none"]
 
-ADJUSTMENTS: tuple[Adjust, ...] = get_args(Adjust)
 DRAWS = 9_999
 _MOST_BLOCKS = 2_000
 MANY = 1_000  # clusters, from which on a limit is close enough

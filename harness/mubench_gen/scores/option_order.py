@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mubench_gen.prompts.orders import movable
-from mubench_gen.scores.cells import CellTable, pack
+from mubench_gen.scores.cluster_sums import CellTable, pack
 from mubench_gen.scores.clusters import Clusters
 from mubench_gen.scores.interval import clustered_interval
 from mubench_gen.scores.place_bias import place_bias, place_inference

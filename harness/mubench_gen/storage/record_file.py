@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from mubench_gen.console.outlet import blank
+from mubench_gen.console.masking import blank
 from mubench_gen.errors import RunFolderError
 from mubench_gen.storage.index import DiskTable, hashed
+from mubench_gen.storage.json_files import sync
 from mubench_gen.storage.records import (
     Record,
     from_line,
@@ -19,7 +20,6 @@ from mubench_gen.storage.records import (
     stored_lines,
     to_line,
 )
-from mubench_gen.storage.run_folder import sync
 
 
 class AnsweredKeys:

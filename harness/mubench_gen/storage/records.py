@@ -19,10 +19,10 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from mubench_gen.console.outlet import blanked, holds_secret
+from mubench_gen.console.masking import blanked, holds_secret
 from mubench_gen.errors import RunFolderError
 from mubench_gen.storage.index import DiskTable, hashed
-from mubench_gen.storage.run_folder import tell_once
+from mubench_gen.storage.json_files import tell_once
 
 Record = dict[str, Any]
 _CRC = b',"crc":"'

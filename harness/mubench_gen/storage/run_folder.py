@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.outlet import blank, blanked, holds_secret
-from mubench_gen.console.progress import log
+from mubench_gen.console.masking import blank, blanked
 from mubench_gen.errors import RunFolderError
-from mubench_gen.storage.scratch import Scratch, sweep
+from mubench_gen.storage.json_files import SEAL, UNSUPPORTED, is_sealed, tell_once, write_json
+from mubench_gen.storage.scratch import sweep
 from mubench_gen.storage.user_files import read_json
 
 FORMAT = 1
@@ -28,14 +25,11 @@ STUDY, SWEEP, SOUP = "study.json", "sweep.json", "soup.json"
 USUAL = ("runs", "studies", "sweeps", "soups")  # where the commands put what they make
 COLUMNS = ".columns"  # a cache of the records, see columns.py
 _SCRATCH = (MANIFEST, SCORES, COLUMNS, "index")  # what a killed process may leave, `.NAME-…`
-_SEAL = "crc"
 _PARTS: Mapping[str, type] = {
     **dict.fromkeys(("settings", "content", "plugin", "model", "data"), dict),
     "planned": int,
     "sessions": list,
 }
-# What a file system answers that has no fsync, or no locks.
-UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 # What must be equal for a run to be resumed: all that keys depend on, beside the version.
 _MUST_MATCH = ("settings", "content", "image_policy")
 _IMAGES = frozenset({"images"})  # compared file by file instead
@@ -59,6 +53,13 @@ def choose_folder(wanted: Path, *, fresh: bool) -> Path:
         number += 1
         folder = wanted.with_name(f"{wanted.name}-{number}")
     return folder
+
+
+def folder_of(
+    given: Path | None, place: str, name: str, settings: Mapping[str, Any], *, fresh: bool
+) -> Path:
+    """The folder given, or PLACE/NAME-HASH of these settings; with `fresh` as `choose_folder`."""
+    return choose_folder(given or Path(place, f"{name}-{settings_hash(settings)}"), fresh=fresh)
 
 
 @contextlib.contextmanager
@@ -98,24 +99,6 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
         yield
     finally:
         os.close(handle)
-
-
-def sync(handle: int, place: Path) -> None:
-    """Wait until what was written is on the disk; log once if the file system has no fsync."""
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in UNSUPPORTED:
-            raise
-        tell_once(
-            f"{place}: this file system has no fsync ({error.strerror}): what is finished may be "
-            "lost when the machine fails, and is then done again."
-        )
-
-
-@cache
-def tell_once(message: str) -> None:
-    log(message)
 
 
 def record_session(
@@ -195,10 +178,10 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> dict[str, Any]:
             f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
             "Type: pip install -U mubench-gen"
         )
-    if _SEAL in manifest and not is_sealed(manifest):
+    if SEAL in manifest and not is_sealed(manifest):
         raise RunFolderError(
             f"{path}: does not fit its checksum: it was damaged, or changed by hand. Put a copy in "
-            f'its place; if the change was meant, remove the line "{_SEAL}" and it is read as it '
+            f'its place; if the change was meant, remove the line "{SEAL}" and it is read as it '
             "is."
         )
     for part, kind in _PARTS.items():
@@ -221,56 +204,6 @@ def remove(path: Path) -> None:
             f"{path}: cannot be removed: {error.strerror}. Remove it yourself, and type the "
             "same command again."
         ) from None
-
-
-def write_json(path: Path, content: Mapping[str, Any], *, sealed: bool = False) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename, fsync.
-
-    `sealed`: with a checksum of the content.
-    """
-    text = _text(content) + "\n"
-    if sealed:
-        text = _sealed(text)
-    try:
-        with Scratch(path) as scratch:
-            scratch.write(text.encode("utf-8", "replace"))
-            sync(scratch.handle, path.parent)
-            scratch.become(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            sync(folder, path.parent)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
-
-
-def is_sealed(content: dict[str, Any]) -> bool:
-    """Whether a document fits its checksum, which is taken out of it."""
-    return bool(content.pop(_SEAL, None) == _checksum(content))
-
-
-def _text(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
-    if not holds_secret(text.encode("utf-8", "replace")):
-        return text
-    return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
-
-
-def sealed_text(content: Mapping[str, Any]) -> str:
-    """A document as text, with the checksum that `write_manifest` writes."""
-    return _sealed(_text(content))
-
-
-def _sealed(text: str) -> str:
-    """The document with the checksum of its content as a reader parses it."""
-    content = json.loads(text.encode("utf-8", "replace"))
-    sealed = {**content, _SEAL: _checksum(content)}
-    return json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(content, sort_keys=True).encode()):08x}"
 
 
 def differences(

@@ -15,7 +15,6 @@ from mubench_gen.data.right_answers import answer_in_words, as_float, tolerance_
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.types import (
     FORM_WORDS,
-    OPEN_FORMS,
     Form,
     Question,
     RightNumber,
@@ -44,11 +43,6 @@ def form_of(task: Task, dataset: Dataset) -> Form:
             "each: `datasets` in its file names those that it is about."
         )
     return found.pop() if found else "option"
-
-
-def open_tasks(tasks: Sequence[Task], dataset: Dataset) -> list[Task]:
-    """Those of the tasks that ask for several options, a number or a text."""
-    return [task for task in tasks if form_of(task, dataset) in OPEN_FORMS]
 
 
 def check_declared(tasks: Sequence[Task], dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from mubench_gen.data.alike import alike
+from mubench_gen.data.equal_options import alike
 from mubench_gen.errors import ImageError
 from mubench_gen.tasks.task import load_tasks
 from mubench_gen.testing.check import NotApplicable, check, few, want

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from mubench_gen.errors import SettingError
 from mubench_gen.model import Options
 from mubench_gen.plugins.code_digest import code_files
-from mubench_gen.plugins.import_trial import Imported, try_import
+from mubench_gen.plugins.import_trial import TrialImport, try_import
 from mubench_gen.plugins.listing import OWN
 from mubench_gen.plugins.option_types import is_weights
 from mubench_gen.testing.check import NotApplicable, check, few, want
@@ -27,7 +27,7 @@ _TEXTS = {str, Path, SecretStr}
 
 
 @lru_cache(maxsize=8)
-def _imported(plugin: str) -> Imported:
+def _imported(plugin: str) -> TrialImport:
     """What importing the plugin does, seen in a process of its own."""
     imported = try_import(plugin)
     want(imported.error is None, f"importing it ended: {imported.error}")

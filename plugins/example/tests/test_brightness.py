@@ -1,8 +1,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import mubench_gen
 import pytest
+
+import mubench_gen
 from mubench_gen.testing import parametrize_with_checks
 
 

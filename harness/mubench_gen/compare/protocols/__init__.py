@@ -3,7 +3,7 @@
 from mubench_gen.compare.protocols.bootstrap import basic_bootstrap
 from mubench_gen.compare.protocols.causes import CAUSES, Cause, Causes
 from mubench_gen.compare.protocols.difference import (
-    Difference,
+    ProtocolDifference,
     Step,
     difference,
     shared_numbers,
@@ -15,8 +15,8 @@ __all__ = [
     "CAUSES",
     "Cause",
     "Causes",
-    "Difference",
     "PartScore",
+    "ProtocolDifference",
     "Step",
     "basic_bootstrap",
     "difference",

@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ProtocolDifference:
     """One number of two protocols; the points of all steps sum to `points`, first − second."""
 
     first: Valued
@@ -62,7 +62,9 @@ class Difference:
         }
 
 
-def difference(found: ProtocolTally, causes: Causes, first: str, second: str) -> Difference | None:
+def difference(
+    found: ProtocolTally, causes: Causes, first: str, second: str
+) -> ProtocolDifference | None:
     """The difference of two protocols' numbers of these names.
 
     None if one of them has no value, or no item is counted in both.
@@ -72,7 +74,7 @@ def difference(found: ProtocolTally, causes: Causes, first: str, second: str) ->
     if start is None or end is None or not walk.both:
         return None
     steps = [*walk.only("first"), *walk.readings(causes), *walk.counting(), *walk.only("second")]
-    return Difference(
+    return ProtocolDifference(
         first=walk.first,
         second=walk.second,
         in_both=sum(n for _, n in walk.both),

@@ -5,39 +5,19 @@ Each form is a way to find tables in a file or folder (`FORMS`); all tables are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mubench_gen.data.forms.roles import Wishes, wishes_of
-from mubench_gen.errors import DataError, SettingError
+from mubench_gen.data.forms.reading import AskedTable
+from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
-    from mubench_gen.data.forms.dataset import FormDataset, Reading
-    from mubench_gen.data.forms.tables import Table
+    from mubench_gen.data.forms.dataset import FormDataset, TableReading
     from mubench_gen.images.policy import StandardPolicy
 
 FORMS = ("vlmevalkit", "hf", "folders", "csv", "coco", "croissant")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a command says of a table: where it is, which form, and how it is read."""
-
-    path: Path
-    form: str | None = None
-    mapping: Mapping[str, str] | None = None
-    base: Path | None = None  # of the images, where it is not the table's folder
-    name: str | None = None
-    license_name: str | None = None
-    outside: bool = False
-    files: tuple[Path, ...] = ()  # of the tables, where they were chosen
-    root: Path | None = None  # where all images lie, behind links too; else the table's folder
-
-    @property
-    def wishes(self) -> Wishes:
-        return wishes_of(self.mapping or {})
 
 
 def form_of(path: Path) -> str | None:
@@ -58,7 +38,7 @@ def form_of(path: Path) -> str | None:
 
 
 def open_form(
-    asked: Asked,
+    asked: AskedTable,
     policy: StandardPolicy,
     *,
     partial: bool = False,
@@ -88,58 +68,12 @@ def open_form(
     )
 
 
-def _reader(form: str) -> Callable[[Asked, StandardPolicy], Reading]:
+def _reader(form: str) -> Callable[[AskedTable, StandardPolicy], TableReading]:
     from mubench_gen.data.forms import coco, croissant, folders, found
 
-    readers: dict[str, Callable[[Asked, StandardPolicy], Reading]] = {
+    readers: dict[str, Callable[[AskedTable, StandardPolicy], TableReading]] = {
         "coco": coco.read,
         "croissant": croissant.read,
         "folders": folders.read,
     }
     return readers.get(form, found.read)
-
-
-def read_questions(
-    form: str,
-    table: Table,
-    asked: Asked,
-    policy: StandardPolicy,
-    about: Sequence[str] | None = None,
-) -> Reading:
-    """The reading of a table of questions. `about`: as `Questions` has it."""
-    from mubench_gen.data.forms.dataset import Reading
-    from mubench_gen.data.forms.pictures import Pictures
-    from mubench_gen.data.forms.questions import Questions
-
-    wishes = asked.wishes
-    name = asked.name or wishes.choices.get("name") or data_name(asked.path)
-    if asked.base is not None:
-        table.base = asked.base
-    pictures = Pictures(
-        table, policy, folder=wishes.choices.get("folder"), outside=asked.outside, root=asked.root
-    )
-    questions = Questions(
-        table, name, wishes, pictures, license_name=asked.license_name, about=about
-    )
-    return Reading(
-        form,
-        asked.path,
-        name,
-        questions.rows(),
-        pictures,
-        questions.tasks,
-        questions.told,
-        questions.warnings,
-        questions.faults,
-        questions.doubled,
-        "+".join(questions.roles.images),
-    )
-
-
-def data_name(path: Path) -> str:
-    """The name of a data set by its file or folder."""
-    path = path.resolve()
-    name = path.name if path.is_dir() else path.stem
-    if not name:
-        raise DataError(f"{path}: a folder with a name is needed.")
-    return name

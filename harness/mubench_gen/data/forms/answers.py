@@ -12,13 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from mubench_gen.data.forms.cells import (
-    LABELLED,
-    is_missing,
-    label_of,
-    text_of,
-    whole_number,
-)
+from mubench_gen.data.forms.cells import LABELLED, is_missing, label_of, text_of, whole_number
 from mubench_gen.data.forms.parts import Offered
 from mubench_gen.errors import DataError, SettingError
 
@@ -83,7 +77,7 @@ def _by_label(value: Any, labels: Sequence[str]) -> int | None:
     return same[0] if len(same) == 1 else None
 
 
-class Answers:
+class AnswerColumn:
     """Takes every answer of a column, and says in which way all of them are meant."""
 
     def __init__(self, path: Any, column: str) -> None:

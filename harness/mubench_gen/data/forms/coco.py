@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.forms import Asked, data_name
 from mubench_gen.data.forms.cells import text_of
-from mubench_gen.data.forms.dataset import Reading
+from mubench_gen.data.forms.dataset import TableReading
 from mubench_gen.data.forms.json_table import read_document
 from mubench_gen.data.forms.parts import task_name
 from mubench_gen.data.forms.pictures import Pictures
+from mubench_gen.data.forms.reading import AskedTable, data_name
 from mubench_gen.data.forms.tables import TableRow
 from mubench_gen.data.recast import RECAST
 from mubench_gen.errors import DataError, ImageError
@@ -47,7 +47,7 @@ def _file(path: Path) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def read(asked: Asked, policy: StandardPolicy) -> Reading:
+def read(asked: AskedTable, policy: StandardPolicy) -> TableReading:
     """The reading: a row an image, with its boxes and no question of its own."""
     file = _file(asked.path)
     if file is None:
@@ -66,7 +66,7 @@ def read(asked: Asked, policy: StandardPolicy) -> Reading:
         "outlines and masks are not read",
         f"tasks: --tasks {','.join(tasks)}",
     ]
-    return Reading(
+    return TableReading(
         "coco", asked.path, name, coco.made(pictures), pictures, tasks, told, coco.warnings,
         coco.faults,
     )  # fmt: skip

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.forms import Asked, read_questions
-from mubench_gen.data.forms.dataset import Reading
+from mubench_gen.data.forms.dataset import TableReading
 from mubench_gen.data.forms.found import one_table
 from mubench_gen.data.forms.json_table import read_document
 from mubench_gen.data.forms.links import Link, Linked
+from mubench_gen.data.forms.reading import AskedTable, read_questions
 from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.data.forms.tables import Joined, Table, TableRow, split_of
 from mubench_gen.errors import DataError
@@ -42,7 +42,7 @@ def _file(path: Path) -> Path | None:
     return path if path.is_file() and path.suffix.lower() in (".json", ".jsonld") else None
 
 
-def read(asked: Asked, policy: StandardPolicy) -> Reading:
+def read(asked: AskedTable, policy: StandardPolicy) -> TableReading:
     """The reading of the one record set that has questions."""
     file = _file(asked.path)
     if file is None:
@@ -51,7 +51,7 @@ def read(asked: Asked, policy: StandardPolicy) -> Reading:
     name = asked.name or asked.wishes.choices.get("name") or _plain_name(document, asked.path)
     licence = asked.license_name or _license(document)
     table = _linked(file, document, asked.wishes)
-    asked = Asked(
+    asked = AskedTable(
         asked.path, "croissant", asked.mapping, name=name, license_name=licence,
         outside=asked.outside,
     )  # fmt: skip

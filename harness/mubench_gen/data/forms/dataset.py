@@ -31,7 +31,7 @@ Rows = Iterator[tuple[str, dict[str, Any]]]  # file and row, and columns of the 
 
 
 @dataclass(slots=True)
-class Reading:
+class TableReading:
     """A table that is being read. `rows` may be gone through once; then the lists are whole.
 
     `tasks`: task → question that it asks. `told`: how each part was understood, a line each.
@@ -58,7 +58,7 @@ class FormDataset(JsonlDataset):
 
     def __init__(
         self,
-        reading: Reading,
+        reading: TableReading,
         policy: StandardPolicy,
         *,
         partial: bool = False,

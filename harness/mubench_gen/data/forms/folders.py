@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.forms import Asked, read_questions
-from mubench_gen.data.forms.dataset import Reading
+from mubench_gen.data.forms.dataset import TableReading
+from mubench_gen.data.forms.reading import AskedTable, read_questions
 from mubench_gen.data.forms.tables import TableRow
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.images.formats import SUFFIXES
@@ -29,11 +29,11 @@ def recognises(path: Path) -> bool:
     return any(len(list(_classes(root))) > 1 for _, root in _roots(path))
 
 
-def read(asked: Asked, policy: StandardPolicy) -> Reading:
+def read(asked: AskedTable, policy: StandardPolicy) -> TableReading:
     """The reading of the folders: their names are the options of one question."""
     mapping = dict(asked.mapping or {})
     table = ClassFolders(asked.path, mapping.pop("question", QUESTION), mapping.pop("names", None))
-    asked = Asked(
+    asked = AskedTable(
         asked.path,
         asked.form,
         {**mapping, "answer_as": "text"},

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mubench_gen.data.forms import Asked, arrow_table, json_table, read_questions, sheet, text_table
-from mubench_gen.data.forms.dataset import Reading
+from mubench_gen.data.forms import arrow_table, json_table, sheet, text_table
+from mubench_gen.data.forms.dataset import TableReading
+from mubench_gen.data.forms.reading import AskedTable, read_questions
 from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.data.forms.tables import Joined, Table, split_of
 from mubench_gen.errors import DataError
@@ -29,7 +30,7 @@ def is_vlmevalkit(path: Path) -> bool:
     """Whether it is a TSV with the columns that VLMEvalKit needs."""
     if not path.is_file() or path.suffix.lower() != ".tsv":
         return False
-    columns = set(text_table.TextTable(path, Wishes()).columns)
+    columns = set(text_table.SeparatedTable(path, Wishes()).columns)
     return {"index", "question"} <= columns and bool(columns & {"image", "image_path"})
 
 
@@ -45,7 +46,7 @@ def is_hf(path: Path) -> bool:
     return bool(_files(path, _OBJECTS))
 
 
-def read(asked: Asked, policy: StandardPolicy) -> Reading:
+def read(asked: AskedTable, policy: StandardPolicy) -> TableReading:
     """The reading of the tables in a file or folder, of the form that was asked for."""
     assert asked.form is not None
     path, wishes = asked.path, asked.wishes
@@ -96,9 +97,9 @@ def one_table(path: Path, wishes: Wishes) -> Table:
     """The table in one file, by the end of its name, in capitals or not."""
     suffix = path.suffix.lower()
     if suffix in text_table.SUFFIXES:
-        return text_table.TextTable(path, wishes)
+        return text_table.SeparatedTable(path, wishes)
     if suffix in sheet.SUFFIXES:
-        return sheet.Sheet(path, wishes)
+        return sheet.ExcelSheet(path, wishes)
     if suffix in json_table.SUFFIXES:
         return json_table.JsonTable(path)
     if suffix in arrow_table.SUFFIXES:

@@ -13,9 +13,10 @@ from typing import Any
 
 from mubench_gen.console.progress import bar, log
 from mubench_gen.data.download import network_errors, reason_of, status_of
-from mubench_gen.data.forms import Asked, open_form
+from mubench_gen.data.forms import open_form
 from mubench_gen.data.forms.dataset import FormDataset
 from mubench_gen.data.forms.hub_files import HubId, chosen_files, hub_id
+from mubench_gen.data.forms.reading import AskedTable
 from mubench_gen.data.hub import endpoint, out_of_reach, unavailable
 from mubench_gen.data.ubench import hub_cache, repo_folder
 from mubench_gen.errors import DataError, MissingExtraError
@@ -56,7 +57,7 @@ def open_on_hub(
     )
     named = "-".join(filter(None, (wanted.repo.partition("/")[2], wanted.config)))
     path = folder / chosen[0] if len(chosen) == 1 else folder
-    asked = Asked(
+    asked = AskedTable(
         path,
         "csv" if chosen[0].lower().endswith((".csv", ".xlsx")) else "hf",
         mapping,

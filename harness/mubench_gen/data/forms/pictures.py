@@ -96,6 +96,12 @@ class Pictures:
         """The path of each image file, from the data's folder, by its name in the data set."""
         return self._paths
 
+    def paths_of(self, images: Sequence[NamedImage]) -> str | None:
+        """The paths of a row's images as one text, where all of them are files."""
+        if not images or not all(image.name in self._paths for image in images):
+            return None
+        return "|".join(self._paths[image.name] for image in images)
+
     def of(self, row: TableRow, number: int, columns: Sequence[str]) -> list[NamedImage]:
         """The images of a row's columns. ImageError says what is wrong with one."""
         shown: list[NamedImage] = []

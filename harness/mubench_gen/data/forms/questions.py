@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
+from mubench_gen.data.forms import explained
+from mubench_gen.data.forms.answers import MIXED, WAYS, AnswerColumn, chosen, is_hidden, readings
 from mubench_gen.data.forms.cells import is_missing, text_of
 from mubench_gen.data.forms.open_answers import (
     FormsSeen,
@@ -92,7 +93,7 @@ class Questions:
         self._wishes = wishes
         self._pictures = pictures
         self._license = license_name
-        self._answers = Answers(table.path, self.roles.answer)
+        self._answers = AnswerColumn(table.path, self.roles.answer)
         self._owners: dict[str, Sequence[NamedImage]] = {}
         self._ids: Counter[str] = Counter()
         self._splits: Counter[str] = Counter()
@@ -104,7 +105,7 @@ class Questions:
         with tempfile.TemporaryFile(prefix="mubench-gen-") as waiting:
             self._read(waiting)
             if self._hidden == self._rows:
-                raise DataError(self._no_answers())
+                raise DataError(explained.no_answers(self.path, self.roles))
             wanted = self._wishes.choices.get("answer_as")
             way = self._answers.way(wanted) if self._forms.have_options else ""
             self._tell(way)
@@ -123,10 +124,7 @@ class Questions:
             self._rows += 1
             pickle.dump(self._first_look(row, number), waiting)
         if only is not None and not self._rows:
-            raise DataError(
-                f"{self.path}: --map only={only}: no row is of that split; there are: "
-                f"{', '.join(self._splits) or 'none'}."
-            )
+            raise DataError(explained.no_such_split(self.path, only, self._splits))
         if not self._rows:
             raise DataError(f"{self.path}: holds no question.")
 
@@ -175,18 +173,12 @@ class Questions:
     def _note_answer(self, found: _Waiting) -> None:
         if is_hidden(found.answer):
             self._hidden += 1
-            raise DataError(
-                f"{found.where}, column {self.roles.answer}: {found.answer!r} is neither an option "
-                "nor its label: the answer is hidden or missing. Write it, or leave the row out."
-            )
+            raise DataError(explained.hidden_answer(found.where, self.roles, found.answer))
 
     def _note_options(self, found: _Waiting) -> None:
         answer = found.answer
         if found.form != "several" and isinstance(answer, list) and len(answer) > 1:
-            raise DataError(
-                f"{found.where}, column {self.roles.answer}: several answers, {answer!r:.60}, "
-                "where one is asked for. Leave one, or take --map asks=option away."
-            )
+            raise DataError(explained.several_answers(found.where, self.roles, answer))
         row = found.where.removeprefix(f"{self.path}, ")
         for one in answer if found.form == "several" else [answer]:
             self._answers.note(row, one, found.options)
@@ -212,10 +204,7 @@ class Questions:
         given = row.cells.get(self.roles.id) if self.roles.id else None
         if not is_missing(given) and identifier(given):
             return identifier(given)
-        paths = self._pictures.paths
-        if images and all(image.name in paths for image in images):
-            return "|".join(paths[image.name] for image in images)
-        return str(number)
+        return self._pictures.paths_of(images) or str(number)
 
     def _made(self, waiting: IO[bytes], way: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for _ in range(self._rows):
@@ -270,7 +259,11 @@ class Questions:
         given = row.answer if row.form == "several" else [row.answer]
         right = [chosen(readings(one, row.options), way) for one in given]
         if None in right:
-            raise DataError(self._no_option(row, given[right.index(None)], way))
+            raise DataError(
+                explained.no_option(
+                    row.where, self.roles, given[right.index(None)], row.options, way
+                )
+            )
         texts = [option.text for option in row.options]
         return {"options": texts, "answer_idx": right if form == "several" else right[0]}
 
@@ -282,29 +275,10 @@ class Questions:
                 continue
             images = self._owners.get(shown.owner)
             if images is None:
-                column = "+".join(self.roles.images)
                 raise DataError(
-                    f"{row.where}, column {column}: there is no file {shown.owner!r} in "
-                    f"{self._table.base}, and no row whose {self.roles.id or 'id'} it is and that "
-                    "has an image. Name the folder of the files with --map folder=DIR."
+                    explained.no_image(row.where, self.roles, shown.owner, self._table.base)
                 )
             yield from images
-
-    def _no_option(self, row: _Waiting, answer: Any, way: str) -> str:
-        told = WAYS.get(way, MIXED)
-        return (
-            f"{row.where}, column {self.roles.answer}: {answer!r:.60} is neither one of the "
-            f"options {[one.text for one in row.options]!r:.200} nor the letter of one, as the "
-            f"column is read by {told}. Mend the answer, or say how it is meant: --map answer_as="
-            f"{'|'.join(one for one in WAYS if one != way)}."
-        )
-
-    def _no_answers(self) -> str:
-        return (
-            f"{self.path}, column {self.roles.answer}: no row has an answer: those of a test set "
-            "are often hidden. Its questions cannot be scored here. Take a split with answers, or "
-            "name another column: --map answer=COLUMN."
-        )
 
     def _tell(self, way: str) -> None:
         self.warnings += self._answers.warnings(way)
@@ -313,28 +287,14 @@ class Questions:
             self.told.append(f"split: {names}; --map only=NAME takes one")
         if self._describes_itself:
             return
-        roles, meant = self.roles, WAYS.get(way, MIXED) if way else ""
-        series = ", ".join(name for _, name in roles.series)
-        options = f"column {roles.options}" if roles.options else f"columns {series}"
-        if not roles.options and not series:
-            options = "none"
-        counted = ", ".join(f"{n:,} {kind}" for kind, n in self._pictures.kinds.items())
+        meant = WAYS.get(way, MIXED) if way else ""
         self.told += [
             *self._table.told,
-            f"question: column {roles.question}{f', after {roles.hint}' if roles.hint else ''}",
-            f"options: {options}",
-            f"answer: column {roles.answer}, {self._forms.told(meant)}",
-            f"image: column {'+'.join(roles.images)} ({counted})",
-            f"id: {'column ' + roles.id if roles.id else 'the image, or the number of the row'}",
+            *explained.columns_read(self.roles, self._forms.told(meant), self._pictures.kinds),
         ]
-        if roles.unused:
-            self.told.append(f"not used: {', '.join(roles.unused)} (--map PART=COLUMN)")
 
     def doubled(self) -> Iterator[str]:
         """A warning where ids stand twice."""
         twice = [name for name, n in self._ids.items() if n > 1]
         if twice and self.roles.id:
-            yield (
-                f"{self.path}, column {self.roles.id}: {len(twice):,} ids stand in several rows "
-                f"({', '.join(twice[:3])}); the later ones get #INDEX."
-            )
+            yield explained.repeated_ids(self.path, self.roles, twice)

@@ -15,7 +15,7 @@ from mubench_gen.errors import DataError, MissingExtraError, did_you_mean
 SUFFIXES = (".xlsx", ".xlsm")
 
 
-class Sheet:
+class ExcelSheet:
     """One sheet as a Table: values, not formulas. Pictures in cells are not read."""
 
     def __init__(self, path: Path, wishes: Wishes) -> None:

@@ -26,7 +26,7 @@ _CHUNK = 2**20
 _LONGEST = 2**31 - 1  # characters of a cell
 
 
-class TextTable:
+class SeparatedTable:
     """A CSV file as a Table. Its cells are texts; a row is found again by its offset."""
 
     def __init__(self, path: Path, wishes: Wishes) -> None:

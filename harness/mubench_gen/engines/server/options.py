@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from pydantic import Field, field_validator
 
-from mubench_gen.console.outlet import know
+from mubench_gen.console.masking import know
 from mubench_gen.engines.options import parse_options
 from mubench_gen.engines.server.fields import check_body, check_omitted
 from mubench_gen.errors import SettingError

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.console.outlet import blank_body
+from mubench_gen.console.masking import blank_body
 from mubench_gen.errors import ReplyError
 from mubench_gen.plugins.async_model import seconds_to_wait
 

@@ -58,7 +58,7 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
             ready(self._source.adapter)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
-        from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE
+        from mubench_gen.engines.transformers.families import CONTRASTIVE
 
         self._opened = self._open(CONTRASTIVE)
         self._chunks: Chunks = Chunks(self.batch_size)

@@ -71,8 +71,8 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.chat import Chat
-        from mubench_gen.engines.transformers.checkpoint import GENERATIVE
         from mubench_gen.engines.transformers.decoding import LabelVocabulary, ReplyReader
+        from mubench_gen.engines.transformers.families import GENERATIVE
 
         opened = self._open(GENERATIVE)
         self._chat: Chat = Chat(

@@ -11,14 +11,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.adapters import more_than_lora
-from mubench_gen.engines.kept import leave, take
+from mubench_gen.engines.kept_base import leave, take
 from mubench_gen.engines.options import OPENMP, TransformersOptions, parse_options
 from mubench_gen.engines.source import CheckpointSource, read_source
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
 if TYPE_CHECKING:
-    from mubench_gen.engines.transformers.checkpoint import Family, LoadedCheckpoint
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
+    from mubench_gen.engines.transformers.families import Family
 
 PURPOSE = "Engine 'transformers'"
 _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:\d+)?)\Z")

@@ -117,7 +117,7 @@ class VllmEngine:
         for output in self._stepped():
             if output.finished and self._clozes.has(output.request_id):
                 self._count(output)
-                answers += self._clozes.read(output)
+                answers += self._cloze(output)
             elif output.finished and output.request_id in self._asked:
                 ask, tokens = self._asked.pop(output.request_id)
                 try:
@@ -125,6 +125,12 @@ class VllmEngine:
                 except ItemError as error:
                     answers.append((output.request_id, error))
         return answers
+
+    def _cloze(self, output: Any) -> list[tuple[str, EngineOutput | Exception]]:
+        try:
+            return list(self._clozes.read(output))
+        except EngineDeadError as error:  # while an option is queued again
+            raise self._fault(error) from error
 
     def _stepped(self) -> Sequence[Any]:
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mubench_gen.engines.adapters import ready
 from mubench_gen.engines.digest import adapter_facts
-from mubench_gen.engines.kept import leave, take
+from mubench_gen.engines.kept_base import leave, take
 from mubench_gen.engines.source import read_source
 from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.engines.vllm.adapters import check_modules

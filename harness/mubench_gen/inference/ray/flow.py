@@ -7,13 +7,11 @@ the data. Finished work is known from the run folder, not from Ray's retries and
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -24,18 +22,9 @@ from mubench_gen.host.messages import images_of, pack
 from mubench_gen.host.serving import RunSetup
 from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.ray.bundles import Bundles, References
-from mubench_gen.inference.ray.feed import Feed, numbers
-from mubench_gen.inference.ray.looking import Gate
-from mubench_gen.inference.ray.nodes import (
-    alive,
-    check_nodes,
-    connected,
-    fitting,
-    name_of,
-    needs_of,
-    tell_clock,
-)
-from mubench_gen.inference.ray.sending import Bundle, Fault, WorkerAnswers
+from mubench_gen.inference.ray.data_stream import THREAD, AnswerReader, answering, hush, start_feed
+from mubench_gen.inference.ray.nodes import alive, check_nodes, connected, fitting, needs_of
+from mubench_gen.inference.ray.sending import Bundle, WorkerAnswers
 from mubench_gen.inference.ray.worker import WorkerSetup
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.ray_options import Cluster
@@ -46,7 +35,6 @@ _AHEAD = 3  # bundles in flight per worker
 _SPARE = 2  # bundles in flight besides those
 _LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
 _SILENCE = 60.0  # seconds without an answer after which a message says so
-_THREAD = "mubench-gen ray"  # the name of the threads that listen to the cluster
 _CLOSING = 10.0  # seconds that Ray Data may take to end
 _Out = tuple[int, WorkerAnswers] | BaseException  # of Ray Data; the last is always an exception
 Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
@@ -108,11 +96,11 @@ class _Flow:
         self._window = 0
         self._fault: MubenchError | None = None
         self._results: queue.SimpleQueue[_Out] = queue.SimpleQueue()
-        self._feed = _start_feed(ray)
-        dataset = _dataset(ray, self._feed, needs, setup, cluster)
-        self._thread = _Reader(ray, dataset, self._results)
+        self._feed = start_feed(ray)
+        dataset = answering(ray, self._feed, needs, setup, cluster)
+        self._thread = AnswerReader(ray, dataset, self._results)
         self._thread.start()
-        self._listener = threading.Thread(target=self._listen, name=_THREAD, daemon=True)
+        self._listener = threading.Thread(target=self._listen, name=THREAD, daemon=True)
         self._listener.start()
 
     def batches(self) -> Iterator[Answered]:
@@ -138,7 +126,7 @@ class _Flow:
 
     def close(self) -> None:
         """Abandon the requests in flight."""
-        _hush(os.path.dirname(self._ray.__file__))
+        hush(os.path.dirname(self._ray.__file__))
         self._feed.end.remote(self._sent)
         self._feed.close.remote()
         self._thread.join(_CLOSING if not self._under_way else 0.0)
@@ -258,89 +246,6 @@ class _Flow:
             return
         self._looked = time.monotonic()
         self._window = _AHEAD * max(1, fitting(alive(self._ray), self._cluster)) + _SPARE
-
-
-def _hush(folder: str) -> None:
-    """From now on don't report exceptions in threads of the package in that folder.
-
-    Ray Data's threads prefetch, and lose their cluster when a stopped run disconnects.
-    """
-    before = threading.excepthook
-
-    def told(failed: threading.ExceptHookArgs) -> None:
-        frames = traceback.walk_tb(failed.exc_traceback)
-        if not any(frame.f_code.co_filename.startswith(folder + os.sep) for frame, _ in frames):
-            before(failed)
-
-    threading.excepthook = told
-
-
-class _Reader(threading.Thread):
-    """Runs Ray Data, and passes on what comes out."""
-
-    def __init__(self, ray: Any, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
-        super().__init__(name=_THREAD, daemon=True)
-        self._ray = ray
-        self._nodes: set[str] = set()  # that have answered
-        self._dataset = dataset
-        self._results = results
-
-    def run(self) -> None:
-        try:
-            blocks = self._dataset.iter_batches(batch_size=None, batch_format="pyarrow")
-            for block in blocks:
-                for answered in block.to_pylist():
-                    self._results.put((answered["number"], self._received(answered)))
-        except BaseException as error:  # for the thread that waits
-            self._results.put(error)
-        else:
-            self._results.put(EngineFault("it ended before all was answered"))
-
-    def _received(self, answered: Mapping[str, Any]) -> WorkerAnswers:
-        """A worker's answers, or a fault if its node was refused."""
-        node, refused = answered["node"], answered["refused"]
-        if refused or node not in self._nodes:
-            self._nodes.add(node)
-            nodes = {one["NodeID"]: name_of(one) for one in self._ray.nodes()}
-            name = nodes.get(node, node)
-            tell_clock(name, answered["clock"])
-            if refused:
-                told = f"A node that joined the cluster is not ready:\n  {name}: {refused}\n"
-                more = "Repair or remove it: the same command continues from here."
-                return WorkerAnswers(name, node, fault=Fault("usage", told + more))
-        received: WorkerAnswers = pickle.loads(answered["answers"])
-        return received
-
-
-def _start_feed(ray: Any) -> Any:
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(num_cpus=0)(Feed).options(scheduling_strategy=here).remote()
-
-
-def _dataset(
-    ray: Any, feed: Any, needs: Mapping[str, Any], job: WorkerSetup, cluster: Cluster
-) -> Any:
-    """Numbers → workers → answers; nothing runs yet."""
-    from ray.data import ActorPoolStrategy, DataContext
-
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised here
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.target_max_block_size = 1  # a block a bundle: nothing waits to be put together
-    options = cluster.options
-    pool = ActorPoolStrategy(min_size=options.least, max_size=options.most)
-    source = ray.data.read_datasource(numbers(feed), num_cpus=0, override_num_blocks=1)
-    return source.map_batches(
-        Gate,
-        batch_size=1,
-        compute=pool,
-        fn_constructor_args=(feed, needs, pickle.dumps(job)),
-        num_cpus=options.cpus,
-        num_gpus=options.gpus or None,
-    )
 
 
 def _told(error: BaseException) -> str:

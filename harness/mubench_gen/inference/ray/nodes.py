@@ -15,7 +15,7 @@ from typing import Any
 from mubench_gen._version import __version__
 from mubench_gen.console.progress import log
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
-from mubench_gen.inference.ray import looking
+from mubench_gen.inference.ray import node_check
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.ray_options import Cluster
@@ -90,7 +90,7 @@ def _check_address(address: str) -> None:
 
 
 def needs_of(plan: Plan) -> dict[str, Any]:
-    """What every node must have: see `looking.lacks`."""
+    """What every node must have: see `node_check.lacks`."""
     plugin = plan.plugin
     return {
         "mubench-gen": __version__,
@@ -101,7 +101,7 @@ def needs_of(plan: Plan) -> dict[str, Any]:
             "version": plugin.version,
             "digest": plugin.digest,
         },
-        "files": {path: looking.seen(path) for path in _paths(plan)},
+        "files": {path: node_check.seen(path) for path in _paths(plan)},
     }
 
 
@@ -119,7 +119,7 @@ def check_nodes(ray: Any, needs: Mapping[str, Any], cluster: Cluster) -> None:
                 continue  # the node has left the cluster
             problems.append(f"{name_of(node)}: cannot be looked at: {_in_short(error)}")
             continue
-        problems += [f"{name_of(node)}: {text}" for text in looking.lacks(needs, found)]
+        problems += [f"{name_of(node)}: {text}" for text in node_check.lacks(needs, found)]
         there = float(found["time"])
         tell_clock(name_of(node), min(0.0, there - began) or max(0.0, there - time.time()))
     if problems:
@@ -137,8 +137,8 @@ def name_of(node: Mapping[str, Any]) -> str:
 
 
 def ship_by_value(ray: Any) -> None:
-    """Ship the code of `looking` itself, because nodes may have another version or none."""
-    ray.cloudpickle.register_pickle_by_value(looking)
+    """Ship the code of `node_check` itself, because nodes may have another version or none."""
+    ray.cloudpickle.register_pickle_by_value(node_check)
 
 
 def _send_looks(
@@ -146,7 +146,7 @@ def _send_looks(
 ) -> list[tuple[float, Any]]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task = ray.remote(num_cpus=0, max_retries=0)(looking.look)
+    task = ray.remote(num_cpus=0, max_retries=0)(node_check.look)
     sent = []
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)

@@ -18,7 +18,7 @@ from mubench_gen.interpolation.merge.parts import alike
 from mubench_gen.interpolation.merge.statistics import DOCUMENT, WEIGHTS, MeasuredStatistics
 from mubench_gen.interpolation.soup.halves import halve, halved_by
 from mubench_gen.interpolation.soup.soup import masked
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of
+from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.items import items_of, planned
 from mubench_gen.plan.manifest import session
@@ -26,7 +26,7 @@ from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.types import Request
 
 if TYPE_CHECKING:

@@ -12,12 +12,7 @@ from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, is_adapter
-from mubench_gen.interpolation.merge.inputs import (
-    MergeInputs,
-    MergeSettings,
-    identity,
-    open_inputs,
-)
+from mubench_gen.interpolation.merge.inputs import MergeInputs, MergeSettings, identity, open_inputs
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.model_files import (
     REPORT,
@@ -37,7 +32,7 @@ from mubench_gen.interpolation.merge.recipe import block_depths
 from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
 from mubench_gen.interpolation.merge.tensors import SIZES, byte_count
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.scratch import sweep
 
 _ROOM = 4_000_000  # bytes reserved for one result's report and index

@@ -13,7 +13,7 @@ from typing import Any
 
 from mubench_gen.errors import DefinitionError
 from mubench_gen.interpolation.merge.alphas import Alpha
-from mubench_gen.interpolation.merge.each import OfOne
+from mubench_gen.interpolation.merge.given import STORED, Said
 from mubench_gen.interpolation.merge.mergekit_parameters import Level, Parameters
 from mubench_gen.interpolation.merge.mergekit_words import (
     KEYS,
@@ -26,8 +26,8 @@ from mubench_gen.interpolation.merge.mergekit_words import (
     Method,
 )
 from mubench_gen.interpolation.merge.methods import METHODS, Rescale, listed_methods
+from mubench_gen.interpolation.merge.per_finetune import OfOne
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
-from mubench_gen.interpolation.merge.said import STORED, Said
 
 
 @dataclass(frozen=True, slots=True)

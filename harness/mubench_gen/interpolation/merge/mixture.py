@@ -27,7 +27,10 @@ from mubench_gen.interpolation.merge.consensus import (
     largest,
     weighted_sum,
 )
-from mubench_gen.interpolation.merge.kept import (
+from mubench_gen.interpolation.merge.matching import OutputTensor
+from mubench_gen.interpolation.merge.methods import METHODS, Sparse
+from mubench_gen.interpolation.merge.recipe import MEANS, Recipe
+from mubench_gen.interpolation.merge.sparsified import (
     Draws,
     Span,
     drawn,
@@ -39,9 +42,6 @@ from mubench_gen.interpolation.merge.kept import (
     row_length,
     unpacked,
 )
-from mubench_gen.interpolation.merge.matching import OutputTensor
-from mubench_gen.interpolation.merge.methods import METHODS, Sparse
-from mubench_gen.interpolation.merge.recipe import MEANS, Recipe
 from mubench_gen.interpolation.merge.tensor_merge import (
     Difference,
     Mixture,

@@ -17,7 +17,7 @@ from mubench_gen.interpolation.merge.clip_layouts import activation_of, layout_o
 from mubench_gen.interpolation.merge.files import listed, read_object
 from mubench_gen.interpolation.merge.parts import configs_of_towers
 from mubench_gen.interpolation.merge.tensors import TORCH_NAMES
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 
 REPORT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})

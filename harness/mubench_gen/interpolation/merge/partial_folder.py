@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.outlet import blanked
+from mubench_gen.console.masking import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.arithmetic import InnerProducts
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard
-from mubench_gen.storage.run_folder import UNSUPPORTED, is_sealed, sync, write_json
+from mubench_gen.storage.json_files import UNSUPPORTED, is_sealed, sync, write_json
 from mubench_gen.storage.user_files import read_json
 
 _PROGRESS, _LOCK, _SETTINGS = ".progress", "lock", "settings.json"

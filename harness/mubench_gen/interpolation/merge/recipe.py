@@ -18,7 +18,6 @@ from mubench_gen.interpolation.merge.alphas import (
     parse_alphas,
     spelled,
 )
-from mubench_gen.interpolation.merge.each import OfOne
 from mubench_gen.interpolation.merge.methods import (
     METHODS,
     USUAL,
@@ -27,6 +26,7 @@ from mubench_gen.interpolation.merge.methods import (
     settings_for,
     with_own,
 )
+from mubench_gen.interpolation.merge.per_finetune import OfOne
 
 MEANS = ("linear", "fisher")  # methods that divide by the sum of the weights
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mubench_gen.errors import DefinitionError, MissingExtraError
-from mubench_gen.interpolation.merge.each import OfOne
+from mubench_gen.interpolation.merge.given import Said, amount
 from mubench_gen.interpolation.merge.mergekit_file import said_by_mergekit
+from mubench_gen.interpolation.merge.per_finetune import OfOne
 from mubench_gen.interpolation.merge.recipe_file import RecipeFile
-from mubench_gen.interpolation.merge.said import Said, amount
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
 from mubench_gen.storage.user_files import check_plain
 

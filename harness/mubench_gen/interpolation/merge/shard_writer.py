@@ -23,7 +23,7 @@ from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.safetensors_file import lay_out
 from mubench_gen.interpolation.merge.tensor_merge import Chunk, Mixture, merge_chunk
 from mubench_gen.interpolation.merge.tensors import SIZES, FileTensor, byte_count
-from mubench_gen.storage.run_folder import sync
+from mubench_gen.storage.json_files import sync
 from mubench_gen.storage.user_files import open_regular
 
 _THREADS = min(4, os.cpu_count() or 1)

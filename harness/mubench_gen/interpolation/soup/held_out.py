@@ -30,7 +30,7 @@ class GainOver:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class HeldOutScores:
     """On the half that did not choose: accuracies of each over what it answered, and gains over the
     `items` that all of them answered.
 
@@ -50,7 +50,7 @@ class HeldOut:
     notes: tuple[str, ...]
 
 
-def held_out(soup: Run, *, best: Run, base: Run, name: str) -> HeldOut:
+def held_out(soup: Run, *, best: Run, base: Run, name: str) -> HeldOutScores:
     """Compare the soup with the best fine-tune and with the base."""
     runs = (soup, best, base)
     reading = read_outcomes(runs)
@@ -68,7 +68,7 @@ def held_out(soup: Run, *, best: Run, base: Run, name: str) -> HeldOut:
         found = compare_pair(values[:, 0], values[:, other], clusters)
         return GainOver(found.difference, found.ci95)
 
-    return HeldOut(
+    return HeldOutScores(
         name=name,
         items=int(there.sum()),
         clusters=len(np.unique(ways_of(clusters)[0])),

@@ -20,20 +20,15 @@ from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.model_files import REPORT
 from mubench_gen.interpolation.soup.greedy import Trial, greedy, kept
 from mubench_gen.interpolation.soup.halves import halved_by
-from mubench_gen.interpolation.soup.held_out import HeldOut, held_out
+from mubench_gen.interpolation.soup.held_out import HeldOutScores, held_out
 from mubench_gen.interpolation.soup.soup import BASE, MODEL, Soup, masked
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.run import run_plan
 from mubench_gen.runs.documents import A_SOUP, locked_document
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.storage.run_folder import (
-    MANIFEST,
-    SOUP,
-    run_name,
-    settings_hash,
-    write_json,
-)
+from mubench_gen.storage.json_files import write_json
+from mubench_gen.storage.run_folder import MANIFEST, SOUP, run_name, settings_hash
 
 _SCRATCH, _CHOOSING, _HELD_OUT = ".scratch", "choosing", "held-out"
 _OPENER = "mubench_gen.interpolation.soup.opening:open_folder"
@@ -49,7 +44,7 @@ class SoupResult:
     items: int
     clusters: int
     trials: tuple[Trial, ...]
-    held_out: HeldOut
+    held_out: HeldOutScores
     n_errors: int
     model: Path
 

@@ -13,17 +13,13 @@ from mubench_gen.errors import SettingError
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.soup.halves import RowHalves, halve, halved_by
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of
+from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.items import planned
 from mubench_gen.plan.plan import OpenedData, Plan, make_plan
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
-from mubench_gen.storage.run_folder import (
-    choose_folder,
-    run_name,
-    settings_hash,
-)
+from mubench_gen.storage.run_folder import folder_of, run_name
 
 BASE = "base"
 MODEL = "model"
@@ -102,7 +98,7 @@ def open_soup(
     finally:
         plan.model.close()
     found = Soup(
-        folder=settings.run_dir or Path(),
+        folder=Path(),
         base=start,
         finetuned=sides,
         digests={
@@ -116,11 +112,9 @@ def open_soup(
         keep_base=keep_base,
         data=data,
     )
-    if settings.run_dir is None:
-        name = run_name(plan.plugin.name, "soup")
-        folder = Path("soups", f"{name}-{settings_hash(found.fixed_settings())}")
-        found = replace(found, folder=folder)
-    found = replace(found, folder=choose_folder(found.folder, fresh=settings.fresh))
+    name, fixed = run_name(plan.plugin.name, "soup"), found.fixed_settings()
+    folder = folder_of(settings.run_dir, "soups", name, fixed, fresh=settings.fresh)
+    found = replace(found, folder=folder)
     _check_fit(found)
     empty = [name for name, count in found.items().items() if not count]
     if empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +65,7 @@ class Halves:
     images: Codes
     sums: Floats
     sizes: Floats
+    _apart: dict[int, Apart] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, values: Floats, images: Codes, inside: Mask, outside: Mask) -> Halves:
@@ -89,10 +90,11 @@ class Halves:
 
     def apart(self, end: int) -> Apart:
         """How well the differences of all means from that of one α are known."""
-        differences = self.values - self.values[:, [end]]
-        return apart(
-            differences, self.images, weights_of(len(self.inside), self.inside), self.inside
-        )
+        if end not in self._apart:  # the ends are asked for by several results
+            differences = self.values - self.values[:, [end]]
+            weights = weights_of(len(self.inside), self.inside)
+            self._apart[end] = apart(differences, self.images, weights, self.inside)
+        return self._apart[end]
 
 
 @dataclass(frozen=True, slots=True)

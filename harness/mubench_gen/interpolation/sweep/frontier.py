@@ -10,17 +10,17 @@ from typing import Any
 
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
-from mubench_gen.interpolation.sweep.gains import ChosenAlpha, Point, Table, beats_both
-from mubench_gen.interpolation.sweep.mixes import OutputMix
+from mubench_gen.interpolation.sweep.gains import AlphaTable, ChosenAlpha, Point, beats_both
+from mubench_gen.interpolation.sweep.outputs.words import OutputMix
 from mubench_gen.interpolation.sweep.parts import (
     IN_DOMAIN,
     MEAN,
     REST,
-    Part,
+    ItemPart,
     PublishedPoints,
     items_of,
 )
-from mubench_gen.interpolation.sweep.sheet import Sheet
+from mubench_gen.interpolation.sweep.sheet import AlphaSheet
 from mubench_gen.interpolation.sweep.stops import Stop
 from mubench_gen.interpolation.sweep.stored import read_as
 from mubench_gen.report.figures.studies import number_of
@@ -55,7 +55,7 @@ class Frontier:
     noun: str
     adjust: Adjust
     seed: int
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ItemPart, ...] = ()
     published: PublishedPoints | None = None
     methods: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ def stored_frontier(results: Mapping[str, Any], folder: Path) -> Frontier:
     )
 
 
-def sheet_of(runs: Sequence[Run], stops: Sequence[Stop]) -> Sheet:
+def sheet_of(runs: Sequence[Run], stops: Sequence[Stop]) -> AlphaSheet:
     """The values of a run of each stop."""
     reading = read_outcomes(runs)
     names = [stop.name for stop in stops]
@@ -130,7 +130,7 @@ def sheet_of(runs: Sequence[Run], stops: Sequence[Stop]) -> Sheet:
         if stop.end == end
     ]
     by_name = {stop.name: stop for stop in stops}
-    return Sheet(reading, values, names, tuple(ends), found.notes, by_name)
+    return AlphaSheet(reading, values, names, tuple(ends), found.notes, by_name)
 
 
 def frontier(
@@ -140,7 +140,7 @@ def frontier(
     *,
     adjust: Adjust = "maxt",
     seed: int = 0,
-    parts: Sequence[Part] = (),
+    parts: Sequence[ItemPart] = (),
     published: PublishedPoints | None = None,
 ) -> Frontier:
     """Compare the runs of these stops on the items that all of them answered.
@@ -155,19 +155,19 @@ def frontier(
 
 
 def frontier_of(
-    sheet: Sheet,
+    sheet: AlphaSheet,
     in_domain: Sequence[str],
     *,
     adjust: Adjust = "maxt",
     seed: int = 0,
-    parts: Sequence[Part] = (),
+    parts: Sequence[ItemPart] = (),
     published: PublishedPoints | None = None,
 ) -> Frontier:
     """The frontier of values that are known; the arguments are those of `frontier`."""
     reading, there, halves = sheet.reading, sheet.there, sheet.halves(in_domain)
     tasks, task = reading.values["task"], reading.groups["task"]
     codes, alphas = reading.clusters.codes, sheet.alphas
-    table = Table(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
+    table = AlphaTable(sheet.values, codes, *halves, sheet.names, sheet.ends, adjust, seed)
     of_alphas = replace(table, values=sheet.values[:, : len(alphas)], names=alphas)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):

@@ -27,7 +27,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class AlphaGain:
     """The difference from one end's accuracy, paired by item; in shares.
 
     ci95: of this α alone. band: of all α at once, so that one may look for the best.
@@ -54,9 +54,9 @@ class Point:
     n: int
     images: int
     accuracy: float
-    over_base: Gain | None
-    over_finetuned: Gain | None
-    over_each: Mapping[str, Gain | None] = field(default_factory=dict)
+    over_base: AlphaGain | None
+    over_finetuned: AlphaGain | None
+    over_each: Mapping[str, AlphaGain | None] = field(default_factory=dict)
     method: str = ""
     at: float | None = None
 
@@ -77,16 +77,16 @@ class ChosenAlpha:
     images: int
     mean_there: float
     mean: float
-    over_base: Gain
-    over_finetuned: Gain
+    over_base: AlphaGain
+    over_finetuned: AlphaGain
     shares: Mapping[str, float]
     folds: int
     repeats: int
-    over_each: Mapping[str, Gain] = field(default_factory=dict)
+    over_each: Mapping[str, AlphaGain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class AlphaTable:
     """Values (items, α); `inside` and `outside` mark the items of the domain and the others;
     `ends` are the indices of the base and of the fine-tunes.
     """
@@ -149,7 +149,7 @@ class Table:
         gains = {}
         for end in self.ends:
             difference, interval = gain_over(end, found, halves, seed=self.seed)
-            gains[end] = Gain(difference, interval, interval)
+            gains[end] = AlphaGain(difference, interval, interval)
         good = equally_good(halves, seed=self.seed)
         return ChosenAlpha(
             alpha=self.names[best],
@@ -169,7 +169,7 @@ class Table:
         """The fine-tunes with their names, where there are several."""
         return [(end, self.names[end]) for end in self.ends[1:]] if len(self.ends) > 2 else []
 
-    def _gains(self, items: Mask, strata: Codes | None, end: int) -> list[Gain | None]:
+    def _gains(self, items: Mask, strata: Codes | None, end: int) -> list[AlphaGain | None]:
         """The gains of all α over one end, None at the end itself."""
         values = self.values[items]
         others = [place for place in range(len(self.names)) if place != end]
@@ -204,7 +204,7 @@ def gains_over(
     *,
     adjust: Adjust,
     seed: int,
-) -> list[Gain]:
+) -> list[AlphaGain]:
     """The difference of each column of `values` (items, columns) from that of `against`, of the
     strata's mean where there are strata, with bands that hold all columns at once (`adjust`)."""
     layer = None if strata is None else np.asarray(strata, np.int64)
@@ -213,7 +213,7 @@ def gains_over(
     for one, other in zip(values.T, against.T, strict=True):
         pair = compare_pair(one, other, images, strata=layer)
         band = pair.interval_at(student(1 - level, pair.freedom))
-        gains.append(Gain(pair.difference, pair.ci95, band))
+        gains.append(AlphaGain(pair.difference, pair.ci95, band))
     return gains
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.interpolation.merge.alphas import spelled
 from mubench_gen.interpolation.merge.recipe import Recipe
-from mubench_gen.interpolation.sweep.conditions import Conditions
+from mubench_gen.interpolation.sweep.budget.halving import Search
+from mubench_gen.interpolation.sweep.conditions.conditions import Conditions
+from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition
 from mubench_gen.interpolation.sweep.frontier import Frontier
-from mubench_gen.interpolation.sweep.halving import Search
-from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints
+from mubench_gen.interpolation.sweep.parts import ItemPart, PublishedPoints
 from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, settings_of
-from mubench_gen.interpolation.sweep.under import ByCondition
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings
@@ -45,7 +45,7 @@ class Sweep:
     plans: Mapping[Stop, Plan]
     conditions: Conditions
     budget: int | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ItemPart, ...] = ()
     published: PublishedPoints | None = None
 
     @property

@@ -7,13 +7,15 @@ from dataclasses import asdict
 from html import escape
 
 from mubench_gen.console.numbers import percent
-from mubench_gen.interpolation.sweep import budget_view, conditions_view, sentences
-from mubench_gen.interpolation.sweep.conditions_page import parts as by_condition_parts
+from mubench_gen.interpolation.sweep import sentences
+from mubench_gen.interpolation.sweep.budget import tables as budget_tables
+from mubench_gen.interpolation.sweep.budget.halving import Search
+from mubench_gen.interpolation.sweep.conditions import tables as condition_tables
+from mubench_gen.interpolation.sweep.conditions.frontiers import ByCondition
+from mubench_gen.interpolation.sweep.conditions.page import parts as by_condition_parts
 from mubench_gen.interpolation.sweep.frontier import Frontier
 from mubench_gen.interpolation.sweep.gains import Point
-from mubench_gen.interpolation.sweep.halving import Search
-from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, Part
-from mubench_gen.interpolation.sweep.under import ByCondition
+from mubench_gen.interpolation.sweep.parts import IN_DOMAIN, MEAN, REST, ItemPart
 from mubench_gen.interpolation.sweep.words import signed_interval
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Dot, Panel, against, frontier
@@ -30,7 +32,7 @@ def page(
     what a budget was spent on."""
     parts = [
         "".join(f'<p class="finding">{escape(line)}</p>' for line in answers(found, by, search)),
-        *([] if search is None else budget_view.parts(search)),
+        *([] if search is None else budget_tables.parts(search)),
         *([] if by is None else by_condition_parts(by)),
         html_figure(figure(found)),
         html_table(_heads(found), ends_rows(found), name="Accuracy by α"),
@@ -49,12 +51,12 @@ def answers(found: Frontier, by: ByCondition | None, search: Search | None) -> l
     """What stands above all tables: the sentences that say which α to take."""
     told = sentences.answers(found)
     if by is not None:
-        told = [*conditions_view.answers(by), "All conditions together:", *told]
+        told = [*condition_tables.answers(by), "All conditions together:", *told]
     return [*_searched(search), *told]
 
 
 def _searched(search: Search | None) -> list[str]:
-    return [] if search is None else budget_view.answers(search)
+    return [] if search is None else budget_tables.answers(search)
 
 
 def explained(found: Frontier) -> list[str]:
@@ -185,7 +187,7 @@ def parts_figure(found: Frontier) -> Drawing | None:
         return against(panels, "Parts: the domain against all", width=2 * COLUMN)
 
 
-def _panel(found: Frontier, domain: Part) -> Panel | None:
+def _panel(found: Frontier, domain: ItemPart) -> Panel | None:
     """The panel of a part in the domain, against the part of the same tasks in all data sets."""
     if domain.where != "in-domain":
         return None

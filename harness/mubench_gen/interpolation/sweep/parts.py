@@ -19,7 +19,7 @@ IN_DOMAIN, REST, MEAN = HALVES = "in-domain", "rest", "mean"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ItemPart:
     """A named part of the items: of some tasks, where their data sets are those of the in-domain
     tasks ("in-domain"), others ("rest"), or any ("all"). mean: over items, or over data sets of
     their means, whatever their sizes.
@@ -55,7 +55,7 @@ class PartItems:
     strata: Codes | None
 
 
-def items_of(part: Part, reading: Reading, inside: Mask, there: Mask) -> PartItems:
+def items_of(part: ItemPart, reading: Reading, inside: Mask, there: Mask) -> PartItems:
     """The items of a part. `inside`: the items of the in-domain tasks; `there`: all that count."""
     tasks, dataset = reading.values["task"], reading.groups["dataset"]
     meant = [code for code, name in enumerate(tasks) if name in part.tasks]

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 
 from mubench_gen.console.notes import note
 from mubench_gen.errors import SettingError
-from mubench_gen.interpolation.merge.each import OfOne
 from mubench_gen.interpolation.merge.methods import METHODS, USUAL, Sparse, method_named
+from mubench_gen.interpolation.merge.per_finetune import OfOne
 from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent
-from mubench_gen.interpolation.sweep import mixes
 from mubench_gen.interpolation.sweep.frontier import Frontier
+from mubench_gen.interpolation.sweep.outputs import words as output_words
 from mubench_gen.interpolation.sweep.parts import MEAN
 from mubench_gen.interpolation.sweep.words import signed_interval
 
@@ -26,7 +26,7 @@ def explained(found: Frontier) -> list[str]:
         + f"{found.clustered}."
     ]
     lines += [_BANDS[found.adjust], *_parts_explained(found)]
-    return lines + ([] if found.mix is None else mixes.explained(found.mix, found.alphas))
+    return lines + ([] if found.mix is None else output_words.explained(found.mix, found.alphas))
 
 
 def _best(found: Frontier) -> list[str]:

@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class AlphaSheet:
     """Values (items, names) of the items of a reading; NaN for what was not answered.
 
     `names`: of the α, in ascending order, and behind them of `beside` others that are none.

@@ -93,6 +93,18 @@ def stops_of(recipes: Sequence[Recipe], finetuned: Sequence[str]) -> tuple[Stop,
     return tuple(found)
 
 
+def left_out(recipe: Recipe) -> list[str]:
+    """The α of a recipe that are not asked, and why."""
+    nothing = [one for one in recipe.alphas if not any(numbers_of(one))]
+    if recipe.method == "passthrough":
+        return [
+            f"α {spelled(one)} of passthrough: all that it scales would be 0" for one in nothing
+        ]
+    if recipe.method == "lines":
+        return []
+    return [f"α {spelled(one)}: it is the base" for one in nothing if isinstance(one, ByPart)]
+
+
 def _arrives(recipe: Recipe) -> bool:
     """Whether α 1 of one fine-tune is the fine-tune; by patterns it is a part of it."""
     return METHODS[recipe.method].arrives and not recipe.each

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mubench_gen.compare.published.table import load_published
 from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
-from mubench_gen.interpolation.sweep.parts import Part, PublishedPoints, check_names
+from mubench_gen.interpolation.sweep.parts import ItemPart, PublishedPoints, check_names
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plan.study_files import no_such_study, study_names
@@ -81,13 +81,13 @@ class SweepStudy:
             named |= {"data": self.pair.data}
         return {name: value for name, value in named.items() if value}
 
-    def parts(self, plan: Plan) -> tuple[Part, ...]:
+    def parts(self, plan: Plan) -> tuple[ItemPart, ...]:
         """Its parts, with the tasks of the plan that each means. SettingError for a name that
         another part, a half or a task has."""
         named = self._named()
         check_names(list(named), [task.name for task in plan.tasks])
         return tuple(
-            Part(
+            ItemPart(
                 name=name,
                 tasks=tuple(
                     task.name
@@ -158,7 +158,7 @@ def names() -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedSweep:
     """What a sweep is of, by what the user gave and, where that is silent, by a study."""
 
     settings: Settings
@@ -178,7 +178,7 @@ def asked(
     finetuned: Sequence[str],
     in_domain: Sequence[str],
     alphas: Sequence[str],
-) -> Asked:
+) -> AskedSweep:
     """Settings, models, α and tasks of a sweep. `given`: settings of `eval`, which win over those
     of the study; the pair names its plugin too. SettingError says what is missing."""
     found, values = None, dict(given)
@@ -199,7 +199,7 @@ def asked(
     if twice:
         raise SettingError(f"--finetuned {twice[0]} is given twice. Its share is set by --weights.")
     of_study = () if found is None else found.keys.alpha
-    return Asked(
+    return AskedSweep(
         settings=make_settings(values),
         base=base,
         finetuned=finetuned,

@@ -19,21 +19,17 @@ from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe
-from mubench_gen.interpolation.sweep.budget import Spent, check_budget, is_bounded, spend
-from mubench_gen.interpolation.sweep.conditions import make_axes, open_conditions
+from mubench_gen.interpolation.sweep.budget.budget import Spent, check_budget, is_bounded, spend
+from mubench_gen.interpolation.sweep.conditions.conditions import make_axes, open_conditions
+from mubench_gen.interpolation.sweep.conditions.frontiers import by_condition
+from mubench_gen.interpolation.sweep.conditions.sample import sheet_under
 from mubench_gen.interpolation.sweep.domain import domain_of
-from mubench_gen.interpolation.sweep.ends import digest_of, name_of
 from mubench_gen.interpolation.sweep.frontier import frontier_of
 from mubench_gen.interpolation.sweep.opened import Sweep, SweepResult
-from mubench_gen.interpolation.sweep.refusals import (
-    checkpoint_of,
-    refuse_elsewhere,
-    refuse_globs,
-)
-from mubench_gen.interpolation.sweep.sample import sheet_under
-from mubench_gen.interpolation.sweep.stops import Stop, patterns_of, stops_of
+from mubench_gen.interpolation.sweep.refusals import checkpoint_of, refuse_elsewhere, refuse_globs
+from mubench_gen.interpolation.sweep.stops import Stop, left_out, patterns_of, stops_of
 from mubench_gen.interpolation.sweep.study import SweepStudy
-from mubench_gen.interpolation.sweep.under import by_condition
+from mubench_gen.interpolation.sweep.weights.ends import digest_of, name_of
 from mubench_gen.model import ModelSpec
 from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.plan import Plan
@@ -44,13 +40,8 @@ from mubench_gen.runs.documents import A_SWEEP, locked_document
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.storage.run_folder import (
-    SWEEP,
-    choose_folder,
-    run_name,
-    settings_hash,
-    write_json,
-)
+from mubench_gen.storage.json_files import write_json
+from mubench_gen.storage.run_folder import SWEEP, folder_of, run_name
 
 _SCRATCH = ".scratch"
 
@@ -92,7 +83,7 @@ def open_sweep(
     names = [short_name(other.name) for other in others]
     stops = stops_of(recipes, names)
     sweep = Sweep(
-        folder=settings.run_dir or Path(),
+        folder=Path(),
         base=start,
         finetuned=ends,
         digests=(plan.weights.weights, *map(digest_of, ends)),
@@ -105,14 +96,13 @@ def open_sweep(
         parts=() if study is None else study.parts(plan),
         published=None if study is None else study.beside(settings, in_domain),
     )
-    if settings.run_dir is None:
-        named = {**sweep.fixed_settings(), "alphas": sweep.alphas}
-        name = run_name(plan.plugin.name, others[0].name if len(names) == 1 else "+".join(names))
-        sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
-    sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
+    named = {**sweep.fixed_settings(), "alphas": sweep.alphas}
+    name = run_name(plan.plugin.name, others[0].name if len(names) == 1 else "+".join(names))
+    folder = folder_of(settings.run_dir, "sweeps", name, named, fresh=settings.fresh)
+    sweep = replace(sweep, folder=folder)
     check_budget(sweep)
     _check_fit(sweep)
-    _note_added(sweep)
+    _note_stops(sweep)
     return replace(sweep, plans=_plans(sweep, plan, others, plugins))
 
 
@@ -121,8 +111,10 @@ def short_name(model: str) -> str:
     return model.rstrip("/").rpartition("/")[2]
 
 
-def _note_added(sweep: Sweep) -> None:
-    """Say which of the ends nobody asked for."""
+def _note_stops(sweep: Sweep) -> None:
+    """Say which of the ends nobody asked for, and what that was asked for is left out."""
+    for why in (why for recipe in sweep.recipes for why in left_out(recipe)):
+        note(f"Left out {why}.")
     given = {alpha for recipe in sweep.recipes for alpha in recipe.alphas}
     added = [stop for stop in sweep.plans if stop.end and not (stop.line and stop.alpha in given)]
     plain = [stop.name for stop in added if stop.line]
@@ -202,7 +194,7 @@ def _plans(
         plan.settings,
         plugins,
         variants(sweep.conditions.axes),
-        opener="mubench_gen.interpolation.sweep.opening:open_hosted",
+        opener="mubench_gen.interpolation.sweep.weights.opening:open_hosted",
         finetuned=sweep.finetuned,
         digests=sweep.digests,
         adapter=_scaled_adapter(sweep),

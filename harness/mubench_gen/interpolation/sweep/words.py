@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.console.numbers import signed
-from mubench_gen.interpolation.sweep.gains import Gain
+from mubench_gen.interpolation.sweep.gains import AlphaGain
 
 NO = "–"
 
@@ -24,6 +24,6 @@ def interval(value: float, ends: tuple[float, float]) -> str:
     return f"{signed(value)} ({signed(ends[0])} to {signed(ends[1])})"
 
 
-def signed_interval(gain: Gain | None) -> str:
+def signed_interval(gain: AlphaGain | None) -> str:
     """A difference in points with its band; a dash where there is none."""
     return NO if gain is None else interval(gain.difference, gain.band)

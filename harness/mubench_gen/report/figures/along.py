@@ -12,7 +12,7 @@ from mubench_gen.report.figures.palette import INK, LINE, PAPER, colour
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AlphaLine:
     """Accuracies in % along α: `at` is each α as a number, None where it is none; best: the place
     of the highest."""
 
@@ -23,7 +23,7 @@ class Line:
 
 
 def along(
-    lines: Sequence[Line], alphas: Sequence[str], title: str, *, width: float = COLUMN
+    lines: Sequence[AlphaLine], alphas: Sequence[str], title: str, *, width: float = COLUMN
 ) -> Drawing:
     """Lines along α, the best of each drawn larger; α without a number stand in their order."""
     figure = drawing.new(width, 0.42 * width + 0.16 * -(-len(lines) // 2))

@@ -15,7 +15,7 @@ _ROW = 0.19  # inches
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PositionShares:
     """One run's shares of the answers, and of the right options, at each position of the list."""
 
     label: str
@@ -24,7 +24,7 @@ class Places:
 
 
 def positions(
-    several: Sequence[Places],
+    several: Sequence[PositionShares],
     *,
     width: float = COLUMN,
     top: float = 0.01,
@@ -98,14 +98,14 @@ def changes(groups: Sequence[Changed], title: str, *, width: float = COLUMN) -> 
     return found
 
 
-def _positions(one: Places) -> list[str]:
+def _positions(one: PositionShares) -> list[str]:
     return [
         f"{_letter(at)}: {percent(share)} % of answers, {percent(gold)} % of right options"
         for at, (share, gold) in enumerate(zip(one.answered, one.gold, strict=True))
     ]
 
 
-def _placed(one: Places) -> str:
+def _placed(one: PositionShares) -> str:
     return f"{one.label}: {'; '.join(_positions(one))}"
 
 

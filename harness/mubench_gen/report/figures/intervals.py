@@ -35,7 +35,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class DotRow:
     """Marks in a row of the figure, with the scores that need no skill. strong: of a row that
     holds others.
     """
@@ -48,7 +48,7 @@ class Group:
 
 
 def interval_dots(
-    groups: Sequence[Group],
+    groups: Sequence[DotRow],
     title: str,
     *,
     series: Sequence[str] = (),
@@ -124,7 +124,7 @@ def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Iterator[Line2D]:
     yield dot
 
 
-def _rules(axes: Axes, group: Group, top: float, bottom: float) -> None:
+def _rules(axes: Axes, group: DotRow, top: float, bottom: float) -> None:
     """Lines at chance and at the most frequent answer, across the marks of a group."""
     for value, style in ((group.chance, (0, (3, 2))), (group.majority, (0, (1, 1.5)))):
         if value is not None:
@@ -141,7 +141,7 @@ def _y_axis(
         tick.set_fontweight("bold" if strong else "normal")
 
 
-def _x_axis(axes: Axes, groups: Sequence[Group], words: str, *, zero: bool) -> None:
+def _x_axis(axes: Axes, groups: Sequence[DotRow], words: str, *, zero: bool) -> None:
     if zero:
         axes.axvline(0, color=SOFT, linewidth=0.8)
         axes.margins(x=0.06)
@@ -182,7 +182,7 @@ def _said(mark: Mark) -> str:
     return f"{mark.label}: {percent(mark.value)} % ({interval(mark.ends)})"
 
 
-def _told(groups: Sequence[Group], said: Callable[[Mark], str]) -> str:
+def _told(groups: Sequence[DotRow], said: Callable[[Mark], str]) -> str:
     told = []
     for group in groups:
         chance = "" if group.chance is None else f"; chance {percent(group.chance)} %"

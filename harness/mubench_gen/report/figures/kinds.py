@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mubench_gen.compare.board import APART, BOXES, GROUPS, POOLED, TASKS, Board, Row, boards
+from mubench_gen.compare.board import APART, BOXES, GROUPS, POOLED, TASKS, Board, BoardRow
+from mubench_gen.compare.boards import boards
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
-from mubench_gen.report.figures.bars import Places, positions
+from mubench_gen.report.figures.bars import PositionShares, positions
 from mubench_gen.report.figures.confusion import confusions
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
-from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
+from mubench_gen.report.figures.intervals import DotRow, Mark, interval_dots
 from mubench_gen.report.figures.matrix import Matrix, matrices
 from mubench_gen.report.figures.radar import LEAST, radar
 from mubench_gen.report.figures.reliability import reliability
-from mubench_gen.report.figures.squares import Step, frontier
+from mubench_gen.report.figures.squares import SweepPoint, frontier
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 
@@ -33,8 +34,8 @@ class Sources:
 
     runs: Sequence[Run]
     by: Sequence[str] | None = None
-    effects: Mapping[str, Sequence[Group]] = field(default_factory=dict)
-    steps: Sequence[Step] = ()
+    effects: Mapping[str, Sequence[DotRow]] = field(default_factory=dict)
+    steps: Sequence[SweepPoint] = ()
     tasks: Sequence[str] = ()
     width: float = COLUMN
     adjust: Adjust = "maxt"
@@ -60,13 +61,13 @@ def draw(kind: str, sources: Sources) -> Drawing:
 
 
 def board_dots(
-    board: Board, rows: Iterable[Row] | None = None, *, width: float = COLUMN, title: str = ""
+    board: Board, rows: Iterable[BoardRow] | None = None, *, width: float = COLUMN, title: str = ""
 ) -> Drawing:
     """The scores of a board's rows with their intervals; without `rows`, by task."""
     chosen = [row for row in board.rows if row.part in _BY_TASK] if rows is None else list(rows)
     chosen = chosen or list(board.rows)
     groups = [
-        Group(
+        DotRow(
             printable(row.name if row.part != POOLED else "all items"),
             [
                 Mark(printable(one.shown), cell.value, cell.ci95, at, not one.finished)
@@ -160,13 +161,13 @@ def _effects(sources: Sources) -> Drawing:
             "or more (mubench-gen ablate makes one)."
         )
     headed = [
-        Group(f"{model}, {group.name}" if len(several) > 1 else group.name, group.marks)
+        DotRow(f"{model}, {group.name}" if len(several) > 1 else group.name, group.marks)
         for model, groups in several
         for group in groups
     ]
     shown = Shares()
     return interval_dots(
-        [Group(one.name, [Mark(f"{one.name} {m.label}", m.value, m.ends) for m in one.marks])
+        [DotRow(one.name, [Mark(f"{one.name} {m.label}", m.value, m.ends) for m in one.marks])
          for one in headed],
         "Effects of settings on the accuracy",
         axis="effect on accuracy, points",
@@ -194,7 +195,7 @@ def _reliability(sources: Sources) -> Drawing:
 
 def _positions(sources: Sources) -> Drawing:
     found = [
-        Places(printable(label), controls.answered_at, controls.gold_at)
+        PositionShares(printable(label), controls.answered_at, controls.gold_at)
         for label, run in zip(label_runs(sources.runs), sources.runs, strict=True)
         if (controls := run.scores.controls["pooled"]).answered_at
     ]

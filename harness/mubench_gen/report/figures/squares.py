@@ -29,7 +29,7 @@ _LABEL = 0.12, 0.05  # a label's width and height, in parts of the dots' range
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SweepPoint:
     """A point of a sweep: its name (α), and accuracies as shares. at: α as a number, None for a
     model that none gives. bands: where the accuracies in-domain, of the rest and their mean may be,
     for all α at once; none where that is not known. method: along whose α it stands, empty for a
@@ -56,12 +56,12 @@ class Step:
         return self.name.removeprefix(f"{self.method} ")
 
 
-def _methods(steps: Sequence[Step]) -> list[str]:
+def _methods(steps: Sequence[SweepPoint]) -> list[str]:
     """The methods, where the names tell them."""
     return list(dict.fromkeys(one.method for one in steps if one.method and one.alpha != one.name))
 
 
-def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Drawing:
+def frontier(steps: Sequence[SweepPoint], title: str, *, width: float = COLUMN) -> Drawing:
     """In-domain against the rest, a point a step; below it the accuracies along α, of several
     methods the mean by each.
     """
@@ -85,12 +85,12 @@ def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Dra
     return found
 
 
-def _spoken(step: Step, methods: Sequence[str]) -> str:
+def _spoken(step: SweepPoint, methods: Sequence[str]) -> str:
     named = methods or step.is_model or step.kind != "alpha"
     return step.name if named else f"α {step.name}"
 
 
-def _against(found: Drawing, axes: Axes, every: Sequence[Step]) -> None:
+def _against(found: Drawing, axes: Axes, every: Sequence[SweepPoint]) -> None:
     steps = [one for one in every if one.kind == "alpha"]
     others = [_dot(one, one.kind != "bound", ()) for one in every if one.kind != "alpha"]
     kept = undominated([(one.rest, one.inside) for one in steps])
@@ -106,7 +106,7 @@ def _against(found: Drawing, axes: Axes, every: Sequence[Step]) -> None:
     _drawn(found, axes, Panel("rest", "in-domain", dots, line, others, ", ".join(told)))
 
 
-def _dot(step: Step, stays: bool, methods: Sequence[str]) -> Dot:
+def _dot(step: SweepPoint, stays: bool, methods: Sequence[str]) -> Dot:
     """A step's dot; by several methods in its method's colour, with its α beside it."""
     place = methods.index(step.method) if step.method in methods else None
     count = len(methods)
@@ -211,7 +211,7 @@ def _apart(dots: Sequence[Dot]) -> list[Dot]:
     return kept
 
 
-def _along(axes: Axes, steps: Sequence[Step]) -> None:
+def _along(axes: Axes, steps: Sequence[SweepPoint]) -> None:
     bare(axes, grid="both")
     for name, values, at, style in (
         ("in-domain", [one.inside for one in steps], 0, (0, (4, 2))),
@@ -232,7 +232,7 @@ def _along(axes: Axes, steps: Sequence[Step]) -> None:
     _labelled(axes)
 
 
-def _by_method(axes: Axes, steps: Sequence[Step], methods: Sequence[str]) -> None:
+def _by_method(axes: Axes, steps: Sequence[SweepPoint], methods: Sequence[str]) -> None:
     """The mean along α, a line a method; by part the names alone."""
     bare(axes, grid="both")
     for place, method in enumerate(methods):
@@ -246,7 +246,7 @@ def _by_method(axes: Axes, steps: Sequence[Step], methods: Sequence[str]) -> Non
     _labelled(axes)
 
 
-def _models(axes: Axes, steps: Sequence[Step]) -> None:
+def _models(axes: Axes, steps: Sequence[SweepPoint]) -> None:
     """The means of models that no α gives, as lines from side to side."""
     for one in steps:
         axes.axhline(100 * one.mean, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))

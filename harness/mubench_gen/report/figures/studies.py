@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mubench_gen.report.figures.intervals import Group, Mark
-from mubench_gen.report.figures.squares import Step
+from mubench_gen.report.figures.intervals import DotRow, Mark
+from mubench_gen.report.figures.squares import SweepPoint
 from mubench_gen.runs.studies import StoredStudy
 
 _BASE = "base"  # the α of a base that none gives
 
 
-def effects_of(studies: Iterable[StoredStudy]) -> dict[str, Sequence[Group]]:
+def effects_of(studies: Iterable[StoredStudy]) -> dict[str, Sequence[DotRow]]:
     """By model, a group for each factor with the effects of its levels; empty of sweeps."""
     return {
         str(one["model"]): [group for effect in _effects(one) if (group := _group(effect)).marks]
@@ -22,9 +22,9 @@ def effects_of(studies: Iterable[StoredStudy]) -> dict[str, Sequence[Group]]:
     }
 
 
-def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
+def steps_of(studies: Iterable[StoredStudy]) -> list[SweepPoint]:
     """The steps of the sweeps, by ascending α."""
-    found: list[Step] = []
+    found: list[SweepPoint] = []
     for study in studies:
         stored = study.results.get("frontier") or {}
         bound = (stored.get("mix") or {}).get("bound", "")
@@ -36,7 +36,7 @@ def steps_of_points(
     points: Iterable[Mapping[str, Any]],
     beside: Iterable[Mapping[str, Any]] = (),
     bound: str = "",
-) -> list[Step]:
+) -> list[SweepPoint]:
     """The steps of one sweep, from its points as they are stored. `beside`: points of mixes with
     an α for each answer, and of their upper bound, which has the name `bound`."""
     mixes = [
@@ -46,18 +46,18 @@ def steps_of_points(
     return [*_steps(points), *mixes]
 
 
-def _steps(points: Iterable[Mapping[str, Any]]) -> list[Step]:
+def _steps(points: Iterable[Mapping[str, Any]]) -> list[SweepPoint]:
     at: dict[str, dict[str, Mapping[str, Any]]] = {}
     for point in points:
         at.setdefault(str(point["alpha"]), {})[point["part"]] = point
-    found: list[Step] = []
+    found: list[SweepPoint] = []
     for alpha, parts in at.items():
         several = [parts[part] for part in ("in-domain", "rest", "mean")]
         inside, rest, mean = (float(one["accuracy"]) for one in several)
         bands = [_band(one) for one in several]
         known = tuple(band for band in bands if band is not None)
         found.append(
-            Step(
+            SweepPoint(
                 alpha,
                 number_of(several[0]),
                 inside,
@@ -94,9 +94,9 @@ def _effects(model: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def _group(effect: Mapping[str, Any]) -> Group:
+def _group(effect: Mapping[str, Any]) -> DotRow:
     """A factor with its levels; interactions have none."""
-    return Group(
+    return DotRow(
         " × ".join(effect["source"]),
         [
             Mark(str(level["level"]), level["effect"], (level["ci95"][0], level["ci95"][1]))

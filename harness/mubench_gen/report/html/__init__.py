@@ -6,6 +6,6 @@ their images; `plots` draws, `sections` and `runs` fill the variables of the tem
 """
 
 from mubench_gen.report.html.document import MOST_ITEMS, Written, write_page
-from mubench_gen.report.html.place import check_page_path
+from mubench_gen.report.html.write_page import check_page_path
 
 __all__ = ["MOST_ITEMS", "Written", "check_page_path", "write_page"]

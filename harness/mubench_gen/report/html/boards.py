@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mubench_gen.compare.board import GROUPS, POOLED, Board, Cell, Row
+from mubench_gen.compare.board import GROUPS, POOLED, Board, BoardCell, BoardRow
 from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
 
@@ -42,7 +42,7 @@ def board_shown(board: Board, numbers: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: BoardRow) -> dict[str, Any]:
     return {
         "part": row.part,
         "key": row.name,
@@ -55,7 +55,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, str]:
+def _cell(cell: BoardCell) -> dict[str, str]:
     return {
         "value": percent(cell.value),
         "interval": interval(cell.ci95) if cell.ci95 is not None else "",

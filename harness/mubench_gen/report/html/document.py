@@ -15,16 +15,17 @@ from markupsafe import Markup
 
 from mubench_gen.compare.doubtful import MOST as MOST_DOUBTFUL
 from mubench_gen.compare.groups import label_runs
-from mubench_gen.console.outlet import blank_body, printable
+from mubench_gen.console.masking import blank_body
+from mubench_gen.console.outlet import printable
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures
-from mubench_gen.report.html.place import write_text
 from mubench_gen.report.html.rendering import render
 from mubench_gen.report.html.replies import choose_cap
 from mubench_gen.report.html.sections import Sections
 from mubench_gen.report.html.study import NO_ANSWER, RunStatistics, rank, study_run
 from mubench_gen.report.html.thumbnails import bytes_a_picture
+from mubench_gen.report.html.write_page import write_text
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import check_tallies
 from mubench_gen.scores.joint import Adjust

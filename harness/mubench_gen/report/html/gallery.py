@@ -26,7 +26,7 @@ _RECORD = (
 _NONE = -1
 
 
-class Table:
+class DistinctValues:
     """Numbers distinct values in the order in which they first appear."""
 
     def __init__(self) -> None:
@@ -51,8 +51,14 @@ class Gallery:
 
     def __init__(self, cap: int) -> None:
         self._cap = cap
-        self._strings, self._items, self._options = Table(), Table(), Table()
-        self._labels, self._orders, self._messages, self._metas = (Table() for _ in range(4))
+        self._strings, self._items, self._options = (
+            DistinctValues(),
+            DistinctValues(),
+            DistinctValues(),
+        )
+        self._labels, self._orders, self._messages, self._metas = (
+            DistinctValues() for _ in range(4)
+        )
         self._item = {name: array("i") for name in _ITEM}
         self._record = {name: array("i") for name in _RECORD}
         self._sparse: dict[str, dict[int, Any]] = {
@@ -60,7 +66,7 @@ class Gallery:
             for name in ("error", "scores", "boxes", "open", "cut", "sure", "sets", "steps")
         }
         self.pictures: dict[str, set[str]] = {}
-        self._picture_codes = Table()
+        self._picture_codes = DistinctValues()
 
     def add(self, record: Record, run: int) -> None:
         """Add one record of the run of that number."""

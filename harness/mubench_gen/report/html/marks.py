@@ -8,7 +8,7 @@ from typing import Any
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.report.figures.intervals import Group, Mark
+from mubench_gen.report.figures.intervals import DotRow, Mark
 from mubench_gen.report.html.runs import number
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.scores.tally import Score
@@ -59,10 +59,10 @@ def mark(study: RunStatistics, one: Score) -> Mark:
     return Mark(study.shown, one.accuracy or 0.0, one.ci95, study.number, hollow=not study.finished)
 
 
-def of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> Group:
+def of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> DotRow:
     """A row of a plot: the scores with one prompt."""
     unanswered = _named_values({_unanswered(one) for _, one in several})
-    return Group(
+    return DotRow(
         f"{printable(name)} · unanswered {unanswered}\N{NO-BREAK SPACE}%",
         [mark(study, one) for study, one in several if one.accuracy is not None],
         chance=next((one.chance for _, one in several), None),

@@ -20,7 +20,13 @@ from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.microscope import family_of, make_policy
-from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
+from mubench_gen.report.html.thumbnails import (
+    ThumbnailSize,
+    fair_cap,
+    first_step,
+    shrunk,
+    thumbnail,
+)
 from mubench_gen.runs.kept_images import images_of, kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.tasks.stand_ins import StandIns
@@ -101,7 +107,7 @@ def find_pictures(
     return album
 
 
-def _take_kept(run: Run, wanted: Mapping[str, set[str]], album: Album, step: Step) -> None:
+def _take_kept(run: Run, wanted: Mapping[str, set[str]], album: Album, step: ThumbnailSize) -> None:
     """Take the pictures that the run's own folder keeps."""
     for digest, image in kept_images(run.dir).items():
         with suppress(ImageError, OSError):
@@ -152,7 +158,7 @@ def _look(
     dataset: Dataset,
     wanted: Mapping[str, set[str]],
     album: Album,
-    step: Step,
+    step: ThumbnailSize,
     settings: Mapping[str, Any],
 ) -> None:
     """Search the rows that may have a wanted image; for shuffled runs, all rows."""
@@ -182,7 +188,7 @@ def _look(
         album.pictures.update(found)
 
 
-def make_picture(image: Image, step: Step) -> Picture:
+def make_picture(image: Image, step: ThumbnailSize) -> Picture:
     """The image's thumbnail. May raise ImageError."""
     if image.conversion is None and image.data.startswith(_JPEG):
         return _drafted(image, step)
@@ -190,7 +196,7 @@ def make_picture(image: Image, step: Step) -> Picture:
     return Picture(thumbnail(pixels, step), image.name, *pixels.size)
 
 
-def _drafted(image: Image, step: Step) -> Picture:
+def _drafted(image: Image, step: ThumbnailSize) -> Picture:
     """A plain JPEG, decoded only at the resolution that the thumbnail needs."""
     from PIL import Image as Pillow
 

@@ -10,21 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from mubench_gen.compare.board import group_order
-from mubench_gen.compare.boards_and_doubtful import boards_and_doubtful
+from mubench_gen.compare.boards import boards_and_doubtful
 from mubench_gen.compare.model_groups import group_runs
-from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
-from mubench_gen.report.figures.bars import Places, positions
 from mubench_gen.report.figures.drawing import COLUMN, styled
-from mubench_gen.report.figures.intervals import Group, interval_dots
-from mubench_gen.report.figures.reliability import reliability
-from mubench_gen.report.group_tables import (
-    difference_table,
-    group_notes,
-    model_table,
-    score_table,
-)
+from mubench_gen.report.figures.intervals import DotRow, interval_dots
+from mubench_gen.report.group_tables import difference_table, group_notes, model_table, score_table
 from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.marks import (
@@ -35,6 +27,7 @@ from mubench_gen.report.html.marks import (
     shown_table,
     spread_of,
 )
+from mubench_gen.report.html.plots import calibration_plots, position_plots
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import run_shown
 from mubench_gen.report.html.study import RunStatistics
@@ -66,9 +59,9 @@ class Sections:
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
-        calibrations, prompts = list(self._calibrations()), list(self._prompts())
+        calibrations, prompts = list(calibration_plots(self.studies)), list(self._prompts())
         breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
-        tasks, placed = list(self._tasks()), list(self._positions())
+        tasks, placed = list(self._tasks()), list(position_plots(self.studies))
         confused = any(study.confusions for study in self.studies)
         sections = [("scores", "Scores")]
         if tasks:
@@ -209,11 +202,11 @@ class Sections:
             found.append(self._group(f"{value} · {n:,} items", scores))
         yield from self._plots(found, f"By {field}")
 
-    def _group(self, name: str, scores: Sequence[Score | None]) -> Group:
+    def _group(self, name: str, scores: Sequence[Score | None]) -> DotRow:
         """A row of a plot: each run's score on these items."""
         known = [one for one in scores if one is not None]
         controls = [study.scores.controls.get(name) for study in self.studies]
-        return Group(
+        return DotRow(
             printable("all items" if name == "pooled" else name),
             [
                 mark(study, one)
@@ -225,7 +218,7 @@ class Sections:
             majority=next((one.majority for one in controls if one is not None), None),
         )
 
-    def _plots(self, groups: Sequence[Group], name: str) -> Iterator[dict[str, Any]]:
+    def _plots(self, groups: Sequence[DotRow], name: str) -> Iterator[dict[str, Any]]:
         """The groups that have a score, at most so many in a plot."""
         shown = [group for group in groups if group.marks]
         for first in range(0, len(shown), _IN_A_PLOT):
@@ -233,47 +226,10 @@ class Sections:
             yield {"name": printable(name) if not first else "", "title": "",
                    "plot": self._dots(part, printable(name))}  # fmt: skip
 
-    def _dots(self, groups: Sequence[Group], title: str) -> Markup:
+    def _dots(self, groups: Sequence[DotRow], title: str) -> Markup:
         series = [study.shown for study in self.studies]
         with styled():
             return Markup(interval_dots(groups, title, series=series, width=_PLOT).inline())
-
-    def _calibrations(self) -> Iterator[dict[str, Any]]:
-        for study in self.studies:
-            found = study.scores.calibration.get("pooled")
-            if found is None:
-                continue
-            with styled():
-                plot = reliability(
-                    [(study.label, found)], first=study.number, count=len(self.studies)
-                )
-            words = (
-                f"expected error {percent(found.ece)} points; mean confidence "
-                f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, accuracy "
-                f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
-            )
-            yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
-                   "number": study.number, "words": words}  # fmt: skip
-
-    def _positions(self) -> Iterator[dict[str, Any]]:
-        pooled = [study.scores.controls["pooled"] for study in self.studies]
-        top = max((0.01, *(s for one in pooled for s in (*one.answered_at, *one.gold_at))))
-        for study in self.studies:
-            controls = study.scores.controls["pooled"]
-            if not controls.answered_at and not controls.gold_at:
-                continue
-            circular = study.scores.circular.get("pooled")
-            words = "" if circular is None else (
-                f"right under every order in {percent(circular.consistent)}\N{NO-BREAK SPACE}% of "
-                f"{circular.items:,} items; recalls by position have an SD of "
-                f"{percent(circular.place_bias)} points, by chance about "
-                f"{percent(circular.place_noise)}"
-            )  # fmt: skip
-            placed = Places(study.label, controls.answered_at, controls.gold_at)
-            with styled():
-                plot = positions([placed], top=top, first=study.number, count=len(self.studies))
-            yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
-                   "number": study.number, "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
         models: dict[tuple[str, str], list[RunStatistics]] = {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ThumbnailSize:
     """side: the longest one in pixels; quality: of the JPEG; typical: bytes of a micrograph."""
 
     side: int
@@ -30,7 +30,7 @@ class Step:
 
 # The best first. The bytes are means of the demo's images.
 STEPS = tuple(
-    Step(*one)
+    ThumbnailSize(*one)
     for one in (
         (384, 78, 9_800), (320, 72, 8_100), (256, 66, 6_100), (224, 58, 4_400), (208, 50, 3_300),
         (192, 44, 2_700), (176, 41, 2_300), (160, 39, 2_000), (144, 36, 1_700), (128, 34, 1_400),
@@ -50,13 +50,13 @@ def bytes_a_picture(pictures: int, *, taken: int) -> int:
     return min(_MOST, max(_LEAST, room // max(1, pictures)))
 
 
-def first_step(most: int) -> Step:
+def first_step(most: int) -> ThumbnailSize:
     """The best step at which micrographs take `most` bytes on average."""
     fitting = (step for step in STEPS if step.typical <= _KEPT_FREE * most)
     return next(fitting, STEPS[-1])
 
 
-def thumbnail(pixels: PillowImage.Image, step: Step) -> bytes:
+def thumbnail(pixels: PillowImage.Image, step: ThumbnailSize) -> bytes:
     """A JPEG of that size and quality, never larger than the image."""
     from PIL import Image as Pillow
 
@@ -79,7 +79,7 @@ def shrunk(content: bytes, most: int) -> bytes:
         pixels = opened.convert("RGB")
     longest = max(pixels.size)
     steps = [step for step in STEPS if step.side < longest] or [STEPS[-1]]
-    whole, found = Step(longest, steps[0].quality, 0).cost(longest), content
+    whole, found = ThumbnailSize(longest, steps[0].quality, 0).cost(longest), content
     while steps and len(found) > most:
         # Bytes are roughly proportional to pixels and quality: try next what should fit.
         target = whole * most / len(found)

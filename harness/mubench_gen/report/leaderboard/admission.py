@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mubench_gen.console.progress import bar
 from mubench_gen.errors import RunFolderError
-from mubench_gen.runs.below import run_folders
 from mubench_gen.runs.interchange.pack import pack
 from mubench_gen.runs.interchange.public import PublicRun, without_folders
 from mubench_gen.runs.packs import SUFFIX, digests
 from mubench_gen.runs.results import load_run
-from mubench_gen.runs.verify import Check, verify
+from mubench_gen.runs.run_folders import run_folders
+from mubench_gen.runs.verify import VerifiedPart, verify
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.run_folder import MANIFEST, RECORDS
 
@@ -40,7 +40,7 @@ class Admitted:
 
     run: ShownRun
     sha256: str
-    checks: tuple[Check, ...]
+    checks: tuple[VerifiedPart, ...]
 
     @property
     def name(self) -> str:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.boards import boards
 from mubench_gen.console.progress import bar
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.report.board_tables import csv_rows
 from mubench_gen.report.export import write_rows
 from mubench_gen.report.html.document import write_page
-from mubench_gen.report.html.place import write_text
+from mubench_gen.report.html.write_page import write_text
 from mubench_gen.report.leaderboard.admission import Admitted, LeftOut, admit, places_of
 from mubench_gen.report.leaderboard.page import document, doubles, page_of, render_board
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.scratch import Scratch, sweep
 
 PAGE, DATA, TABLE = "index.html", "board.json", "board.csv"

@@ -21,7 +21,7 @@ from mubench_gen.images.formats import SUFFIXES
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
-from mubench_gen.report.html.thumbnails import Step, thumbnail
+from mubench_gen.report.html.thumbnails import ThumbnailSize, thumbnail
 from mubench_gen.report.preview.words import policy_words
 from mubench_gen.types import Image, Row, Task
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mubench_gen.data.dataset import Dataset
     from mubench_gen.engines.transformers.image_input import ImageInput, ModelInput
 
-_STEP = Step(384, 85, 0)
+_STEP = ThumbnailSize(384, 85, 0)
 _BINS = 64
 
 
@@ -260,13 +260,8 @@ def _histogram(picture: Any) -> tuple[tuple[float, ...], ...]:
     counts = picture.histogram()
     wide = 256 // _BINS
     pixels = picture.width * picture.height
-    return tuple(
-        tuple(
-            sum(counts[band * 256 + at : band * 256 + at + wide]) / pixels
-            for at in range(0, 256, wide)
-        )
-        for band in range(3)
-    )
+    shares = [sum(counts[at : at + wide]) / pixels for at in range(0, 3 * 256, wide)]
+    return tuple(tuple(shares[at : at + _BINS]) for at in range(0, 3 * _BINS, _BINS))
 
 
 def _warnings(shown: Sequence[Previewed]) -> list[str]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from mubench_gen.console.outlet import blank, printable
-from mubench_gen.report.html.place import check_page_path, write_text
+from mubench_gen.console.masking import blank
+from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.static import html_table, static_page
+from mubench_gen.report.html.write_page import check_page_path, write_text
 from mubench_gen.report.preview.gathered import Preview, Previewed
 
 _AS_THEY_ARE = "nothing: shown as the file is"

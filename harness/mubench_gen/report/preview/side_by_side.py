@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from mubench_gen.console.outlet import blank, printable
+from mubench_gen.console.masking import blank
+from mubench_gen.console.outlet import printable
 from mubench_gen.errors import ImageError, SettingError
-from mubench_gen.report.html.place import check_page_path, write_text
 from mubench_gen.report.html.static import scrolling, static_page
-from mubench_gen.report.html.thumbnails import Step, thumbnail
+from mubench_gen.report.html.thumbnails import ThumbnailSize, thumbnail
+from mubench_gen.report.html.write_page import check_page_path, write_text
 from mubench_gen.types import Image
 
 SUFFIXES = (".png", ".html", ".htm")
-_STEP = Step(256, 92, 0)
+_STEP = ThumbnailSize(256, 92, 0)
 _SIDE, _GAP, _LINE, _NAMES = 180, 12, 16, 130  # pixels: of pictures, gaps, lines, and row names
 _ROW = _SIDE + 2 * _LINE + _GAP
 _PAPER, _INK = "#fcfbf9", "#1d2126"

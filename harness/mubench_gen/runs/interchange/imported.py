@@ -24,15 +24,9 @@ from mubench_gen.runs.interchange.logs.log import Log, LoggedItem
 from mubench_gen.runs.interchange.logs.rows import json_lines
 from mubench_gen.runs.results import Run
 from mubench_gen.storage.digests import sha256_of
+from mubench_gen.storage.json_files import write_json
 from mubench_gen.storage.records import Record, to_line
-from mubench_gen.storage.run_folder import (
-    FORMAT,
-    RECORDS,
-    SCORES,
-    settings_hash,
-    write_json,
-    write_manifest,
-)
+from mubench_gen.storage.run_folder import FORMAT, RECORDS, SCORES, settings_hash, write_manifest
 from mubench_gen.storage.scratch import Scratch
 
 # In the order in which a file is offered to them.

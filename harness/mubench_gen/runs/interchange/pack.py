@@ -21,8 +21,9 @@ from mubench_gen.runs.kept_images import IMAGES, keep_as
 from mubench_gen.runs.packs import PACK, SUFFIX, VERSION
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.measured import Measured
+from mubench_gen.storage.json_files import sealed_text
 from mubench_gen.storage.records import counted_lines, to_line
-from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, sealed_text
+from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES
 from mubench_gen.storage.scratch import Scratch
 
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # of time, in a ZIP file

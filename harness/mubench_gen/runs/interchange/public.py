@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.outlet import blanked
+from mubench_gen.console.masking import blanked
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.shown_images import read_shown_images
 from mubench_gen.storage.records import Record

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-import mubench_gen
 import numpy as np
-from mubench_gen import Image, ModelSpec, Request
 from pydantic import Field
+
+import mubench_gen
+from mubench_gen import Image, ModelSpec, Request
 
 
 def brightness(image: Image) -> float:

@@ -1,0 +1,1 @@
+"""A study's findings as people read them: tables, sentences, figures, a page, data frames."""

@@ -1,0 +1,1 @@
+"""Every α under each of several conditions: prompts, controls, image transforms."""

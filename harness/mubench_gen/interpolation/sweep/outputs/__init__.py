@@ -1,0 +1,1 @@
+"""Mixes of two models' outputs in place of their weights."""
