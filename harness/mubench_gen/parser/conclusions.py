@@ -61,6 +61,7 @@ _NOT_SO = re.compile(
 )
 TRUTHS = cues("yes no true false so like", _TRUTH, _NOT_SO)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
+_OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -155,8 +156,12 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _in_passing(reply: ReplyText, verdict: Verdict) -> bool:
-    """Whether the mention is no label, and on neither the first nor the last of several lines."""
+    """Whether the mention is no label, and on neither the first nor the last of several lines,
+    or the first of two pictures: "the left panel is H&E, the right one trichrome".
+    """
     low = reply.low
+    if _OTHER_SIDE.match(low, verdict.end):
+        return True
     if verdict.start == 0 or reply.choices.labels.token.match(reply.text, verdict.start):
         return False
     before = low.find("\n", 0, verdict.start)
