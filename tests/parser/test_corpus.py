@@ -39,6 +39,7 @@ def test_every_reply_has_a_regime_and_a_failure_mode(half: str) -> None:
 
 
 BARS = {"terse": 0.68}  # hard: read without the aliases that tasks have
+LEFT = {"chorus": 0.92}  # facts in general, which are answers where a question asks for one
 
 
 @pytest.mark.parametrize("half", FILES)
@@ -47,7 +48,7 @@ def test_the_parser_keeps_to_its_bar(half: str) -> None:
     held, bare = tally.right + tally.wrong + tally.unanswered, tally.left + tally.invented
     assert tally.right >= BARS.get(half, 0.96) * held
     assert tally.wrong <= 0.007 * held
-    assert tally.left >= 0.95 * bare
+    assert tally.left >= LEFT.get(half, 0.95) * bare
 
 
 def test_statuses_are_as_labelled() -> None:
@@ -83,7 +84,7 @@ def test_rules_have_their_precision(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--rules", str(path("fresh"))]) == 0
     assert "declared_answer      100.0 %" in capsys.readouterr().out
     assert main(["--json", str(path("fresh"))]) == 0
-    assert json.loads(capsys.readouterr().out)[str(path("fresh"))]["right"] == 75
+    assert json.loads(capsys.readouterr().out)[str(path("fresh"))]["right"] == 76
 
 
 def test_a_public_set_is_read_by_what_its_annotators_extracted(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ def test_a_choice_among_several_is_read(reply: str) -> None:
     assert named(reply, CELLS) == "lymphocyte"
 
 
-def test_a_choice_counts_in_a_cut_reply_and_an_item_of_a_list_does_not() -> None:
+def test_a_choice_counts_in_a_cut_reply() -> None:
     assert named("I'd go with monocyte because the", CELLS, complete=False) == "monocyte"
-    assert named("Ranking: 1. basophil 2. lymphocyte 3. monocyte", CELLS) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["Ranking: 1. basophil 2. lymphocyte 3. monocyte", "basophil > monocyte", "C > D >> E"],
+)
+def test_the_first_of_options_in_order_counts(reply: str) -> None:
+    assert named(reply, CELLS) == "basophil"

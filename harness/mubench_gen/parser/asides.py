@@ -14,30 +14,45 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
-    r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close) to"
-    r"|\bto (?:identify|recogni[sz]e|diagnose|detect)|\b(?:history|suspicion|risk) of"
+    r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
+    r"|\b(?:between|outside(?: of)?|around|past)|\b(?:check|look|test) for"
+    r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
+    r"|\b(?:risk factors?|vaccin\w+|staging|treatment|therapy|nobel prize|defects?) (?:for|of"
+    r"|against)"
+    r"|\bto (?:identify|recogni[sz]e|diagnose|detect|avoid)|\b(?:history|suspicion|risk) of"
     r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
     r"(?: (?:an?|the))? [\"'(]?$"
 )
 _CANDIDATE = re.compile(
     r"\b(?:ddx|differential(?: diagnos[ie]s)?(?: (?:includes?|is|of|would be))?)[\s:=]"
     r"|\b(?:alternatives?|runners?[- ]up)\s?[:=]"
+    r"|\b(?:typical|textbook|usual|common) (?:answer|reply|response|choice|guess)\b"
     r"|\bto (?:confirm|verify|prove|establish|check)\b"
     # What the question says.
     r"|\b(?:question|options?|choices?|list)\b[^.;\n]{0,30}\b(?:mentions?|includes?|contains?"
     r"|lists?|asks?)\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
+    r"|\b(?:check|look|search|screen|test)(?:ing)? for\b|\b(?:species|cells|stains|organisms"
+    r"|organelles|bacteria|methods|techniques) like\b"
+    # What one might do.
+    r"|\b(?:could|should|might|may|can|would have to) (?:also )?(?:try|use|repeat|order|perform"
+    r"|apply"
+    r"|add)\b"
     # What another picture would show.
     r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
 )
+_SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
     "*such* g example instance including resemble resembles number amount proportion percentage"
-    " count next adjacent close identify recogni* diagnose diagnosis detect history suspicion risk",
+    " count next adjacent close distance identify recogni* diagnose diagnosis detect history"
+    " suspicion risk vaccin* staging treatment therapy prize defect* avoid between outside around"
+    " past check look test come comes left right edge side vicinity",
     _EXAMPLE,
 )
 LISTS = cues(
     "ddx differential alternative alternatives runner runners confirm verify prove establish check"
     " mention mentions include includes contain contains list lists ask asks choice guess best see"
-    " expect find",
+    " expect find typical textbook usual common check* look* search* screen* test* like try use"
+    " repeat order perform apply add",
     _CANDIDATE,
 )
 # A verb of what all of a kind are or do, not "are seen", "are visible in this image".
@@ -48,6 +63,14 @@ _VERB = re.compile(
     r"(?![^.;\n]{0,60}\b(?:seen|visible|shown|present|here|this|these|the (?:image|picture|field"
     r"|micrograph"
     r"|arrows?)|predominant|identified|recogni[sz]able)\b)"
+)
+_SHARE = re.compile(r"[:=,]? ?\(?\d{1,3}(?:\.\d+)?(?: ?-{1,2} ?\d{1,3})? ?%")  # "neutrophils 60 %"
+_KIND = re.compile(
+    r" (?:cells|lesions|tumou?rs|infections|muscles|images|stains|cultures|patients|neoplasms"
+    r"|glands|nuclei|tissues|changes) (?:are|have|can|may|tend|show|grow|usually|often|typically"
+    r"|generally|do)\b"
+    r"(?![^.;\n]{0,60}\b(?:seen|visible|shown|present|here|this|these|the (?:image|picture|field"
+    r"|micrograph|arrows?)|predominant|identified|recogni[sz]able)\b)"
 )
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
@@ -61,6 +84,12 @@ _FROM = re.compile(
     r"\b(?:distinguish\w*|tell\w*|differentiat\w*|discriminat\w*) [^;\n]{1,60} from (?:an? |the )?$"
 )
 _TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
+_ELSEWHERE = re.compile(
+    r"\b(?:in|for|from|of|on|to) (?:the |my |your )?(?:previous|earlier|preceding|last|other)"
+    r" (?:image|picture|micrograph|slide|question|case|example|one)\b[^.!?;\n]*$"
+    r"|\bfor (?:comparison|reference)\b[^.!?;\n]*$|\bearlier,? (?:you|i) \w+[^.!?;\n]*$"
+)
+_ELSEWHERES = cues("previous earlier preceding last other comparison reference", _ELSEWHERE)
 _APART_ROOM = 96
 _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
@@ -68,10 +97,13 @@ _COMPARED = re.compile(
     r"(?! ?[(:]? ?\w)"
 )
 _COMPARES = cues("comparison reference choice guess best", _COMPARED)
+# "4 nuclei, 2 of them dividing", "after prophase comes …"
+_PART = re.compile(r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up)")
+_PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
-MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | _TELLS | _COMPARES | _FINDS
+MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | _TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
@@ -83,6 +115,7 @@ _PLACED = re.compile(
     r"|occasional|rare|sparse|isolated|little))"
     r"(?: (?:an?|the))? [\"'(]?$"
 )
+_AND = re.compile(r",? (?:and|or) (?:the |an? )?")
 _TURN = re.compile(r"\b(?:but|yet|however|still)\b|但")
 _HEDGE = re.compile(r"\b(?:chance|possib\w{2,5}|perhaps|maybe|might|could|may|tempting)\b[^.;\n]*$")
 _CONCEDED = re.compile(r"\b(?:although|though|albeit|even if)\b|\b(while|whereas)\b")
@@ -97,8 +130,8 @@ _IDENTIFIES = re.compile(
 _PREFERS = re.compile(r"[^.;,\n]{0,40}\b(?:more|better|best|likelier|likely|closer|closest)\b")
 # "I take that back": what was said before counts no more.
 _WITHDRAWN = re.compile(
-    r"\bi (?:take (?:that|it|this) back|stand corrected|(?:was|am) (?:wrong|mistaken)|misspoke"
-    r"|(?:retract|withdraw) (?:that|it|my))\b"
+    r"\bi (?:(take (?:that|it|this) back|(?:retract|withdraw) (?:that|it|my))|stand corrected"
+    r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) that\b|\bon (?:second|closer) thoughts?\b"
     r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
 )
@@ -121,6 +154,10 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
         return True
     if said & _COMPARES and _COMPARED.match(low, end):
         return True
+    if said & _PARTS and _PART.match(low, end):
+        return True
+    if said & _ELSEWHERES and _ELSEWHERE.search(low[max(0, start - _APART_ROOM) : start]):
+        return True
     if said & _TELLS and _is_told_apart(low, start, end):
         return True
     if said & _FINDS and _REQUIRES.match(low, end) and _FINDING.search(before):
@@ -128,6 +165,11 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     if not said & _WOULDS or not before.endswith(_IN_ENDS) or _IN.search(before) is None:
         return False
     return _WOULD.match(low, end) is not None
+
+
+def is_example(low: str, start: int) -> bool:
+    """Whether a list of examples begins here: "cells such as"."""
+    return _SUCH.search(low, max(0, start - _EXAMPLE_ROOM), start) is not None
 
 
 def _is_told_apart(low: str, start: int, end: int) -> bool:
@@ -146,9 +188,10 @@ def is_plural(reply: ReplyText, end: int, option: int) -> bool:
 def is_kind(reply: ReplyText, start: int, end: int, option: int) -> bool:
     """Whether a sentence about a kind begins here: "Eosinophils are …", if the option is one."""
     low = reply.low
-    if not is_plural(reply, end, option):
-        return False
-    verb = _VERB.match(low, end)
+    if is_plural(reply, end, option):
+        verb = _VERB.match(low, end) or _SHARE.match(low, end)
+    else:
+        verb = _KIND.match(low, end)  # "Malignant lesions are more frequent"
     return verb is not None and _BEGINS.search(low, max(0, start - 8), start) is not None
 
 
@@ -178,7 +221,11 @@ def _unplaced(reply: ReplyText, group: list[Claim]) -> list[Claim]:
     if not asserted:
         return group
     beside = [c for c in group if c.stance in ("asserted", "open")]
-    places = [c for c in beside if _PLACED.search(reply.low, max(0, c.start - 40), c.start)]
+    places: list[Claim] = []
+    for claim in beside:
+        joined = places and _AND.fullmatch(reply.low, places[-1].end, claim.start)
+        if joined or _PLACED.search(reply.low, max(0, claim.start - 40), claim.start):
+            places.append(claim)
     if not places or len({c.option for c in asserted if c not in places}) != 1:
         return group
     return [c._replace(stance="contrasted") if c in places else c for c in group]
@@ -216,8 +263,11 @@ def _is_hedged(reply: ReplyText, claim: Claim) -> bool:
     return _HEDGE.search(reply.low, max(0, claim.start - 60), claim.start) is not None
 
 
-def withdrawn_until(reply: ReplyText) -> int:
-    """The place up to which a reply has taken back what it said; 0 if nothing."""
+def withdrawn_until(reply: ReplyText) -> tuple[int, bool]:
+    """The place up to which a reply has taken back what it said, 0 if nothing; whether nothing
+    need replace it.
+    """
     if not reply.cues & _WITHDRAWS:
-        return 0
-    return max((found.start() for found in _WITHDRAWN.finditer(reply.low)), default=0)
+        return 0, False
+    found = list(_WITHDRAWN.finditer(reply.low))
+    return (found[-1].start(), found[-1][1] is not None) if found else (0, False)

@@ -19,6 +19,12 @@ _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
 BEFORE_HEAD = " ([{\"'*$"  # before the first character of a text
+# Words that a text shares with any sentence.
+LINKS = frozenset(
+    ("in", "of", "and", "to", "the", "a", "an", "with", "for", "or", "by", "on", "at", "one",
+     "text", "option")
+)  # fmt: skip
+_BEGINNING = 4  # letters
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
 _ARTICLE_STARTS = ("the", "a")
 
@@ -42,11 +48,11 @@ class Choices:
         "_keys",
         "_letters",
         "_lowered",
-        "_nouns",
         "_owned",
         "_squeezed",
         "_starts",
         "_texts",
+        "_words",
         "labels",
         "options",
         "room",
@@ -68,7 +74,7 @@ class Choices:
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
-        self._nouns: list[list[str]] | None = None
+        self._words: tuple[str, ...] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -180,6 +186,22 @@ class Choices:
             self._starts = tuple(chain.from_iterable(each))
         return self._starts
 
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """The first letters of each word of the texts, and of their initials."""
+        if self._words is None:
+            keys = [key.split() for key in self.keys]
+            words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
+            initials = {"".join(word[0] for word in key) for key in keys if len(key) > 2}
+            self._words = tuple(words | initials)
+        return self._words
+
+    def named(self, names: tuple[tuple[str, ...], ...]) -> Choices:
+        """These choices, where an option may be written as one of some further names, too."""
+        aliases = self._aliases or ((),) * len(self.options)
+        further = tuple(own + more for own, more in zip(aliases, names, strict=True))
+        return _choices(self.options, self.labels.labels, further)
+
     def starts_with(self, letter: str) -> bool:
         """Whether the key of a text or an alias may begin with that letter."""
         if self._letters is None:
@@ -222,16 +244,6 @@ class Choices:
         """The option that is the denial of this one: "not X" of "X"."""
         known = [self.texts[key] for key in _denials(self.key(index)) if key in self.texts]
         return known[0] if len(known) == 1 and known[0] >= 0 else None
-
-    @property
-    def before_noun(self) -> list[list[str]]:
-        """The words of each text before the noun that all end with; [] where there is none."""
-        if self._nouns is None:
-            meta = {self.meta_option(word) for word in ("none", "all")}
-            texts = [[] if k in meta else key.split() for k, key in enumerate(self.keys)]
-            shared = len(texts) > 1 and len({words[-1] for words in texts if words}) < 2
-            self._nouns = [words[:-1] for words in texts] if shared else []
-        return self._nouns
 
     def meta_option(self, word: str) -> int | None:
         """The option that says "none of the above" (or "all"), if exactly one does."""

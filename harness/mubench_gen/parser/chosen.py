@@ -18,7 +18,8 @@ CHOOSES = (
     "lean to", "leaning to", "lean towards", "leaning towards", "lean toward", "in favor of",
     "in favour of",
     "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
-    "answer with", "i'd say", "would say", "therefore", "thus", "hence", "so", "conclusion",
+    "answer with", "i'd say", "would say", "i favour", "i favor", "my call is", "my pick is",
+    "my vote is", "therefore", "thus", "hence", "so", "conclusion",
     "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
     "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo", "creo que es", "acho que é",
     "pense que c'est", "crois que c'est", "glaube, es ist", "denke, es ist", "penso che sia",
@@ -31,14 +32,15 @@ CHOICE_WORDS = cues(
     " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
     " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
     " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
-    " opto"
+    " opto call pick"
 )
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
     ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
      "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for",
      "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
-     "i'd say", "would say")
+     "i'd say", "would say",
+     "i favour", "i favor", "my call is", "my pick is", "my vote is")
 )  # fmt: skip
 _TEXT_ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based"
@@ -66,13 +68,13 @@ _MISTAKEN_WORDS = (  # one is in every match
 RETRACTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "i mean", "i meant",
     "correct myself", "correct that", "no,", "moment", "pardon", "perdón", "that back",
-    "edit:", "update:", "erratum:", "or rather",
+    "edit:", "update:", "erratum:", "or rather", "make that", "make it",
     "sorry", "oops", "updated:", "revised:", "corrected:",
 )  # fmt: skip
 RETRACTION_WORDS = cues(
     "wait actually correction scratch thought mean meant myself correct no moment pardon back edit"
     " update erratum rather sorry oops updated revised corrected chang* revis* correct* switch*"
-    " updat* amend* now"
+    " updat* amend* now make"
 )
 # "Edit: after zooming in, A.": what led to the change.
 _AFTER = re.compile(r"(?<=:) ?(?:after|on|upon|having|looking|given)\b[^.,;:\n]{1,40},")
@@ -94,6 +96,7 @@ _POINTING = re.compile(
     r"|meant|the|correct|right|answer|option|rather|make|let|me|myself|sorry|actually|es|ist"
     r"|c'est|doch|rien)\b|应该|應該|应|是|选择|选|答案|て|正しく|は)+"
 )
+_YES_OR_NO = re.compile(r"[\s,.;:-]{1,4}(yes|no)(?=[.,;:!]|\s*$)")  # "Yes. Actually, no: …"
 _POINTING_REACH = 60
 _STRICT = re.compile(
     r"[)\]\"']*\s*(?:[.!,;:\n)\]]|-{1,2} |$|as\b|because|car\b|weil\b|porque\b|perché"
@@ -153,6 +156,10 @@ def corrected(reply: ReplyText) -> Iterator[Verdict]:
                 continue
             led = _AFTER.match(low, end)
             end = led.end() if led else end
+            said = _YES_OR_NO.match(low, end)
+            if said and reply.choices.texts.get(f" {said[1]} ", -1) >= 0:
+                yield Verdict.of(reply.choices.texts[f" {said[1]} "], *said.span(1))
+                break
             pointing = _POINTING.match(low, end, end + _POINTING_REACH)
             found = _label_after(reply, pointing.end()) if pointing else None
             if found is None and pointing:

@@ -9,11 +9,18 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from mubench_gen.parser.asides import conceded, identifies, is_kind, is_plural, withdrawn_until
+from mubench_gen.parser.asides import (
+    conceded,
+    identifies,
+    is_example,
+    is_kind,
+    is_plural,
+    withdrawn_until,
+)
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
-from mubench_gen.parser.refusals import ADVICE, refusals
+from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -22,11 +29,21 @@ from mubench_gen.parser.target import joined_label
 # "isn't a neutrophil, a basophil or a monocyte": what joins the items, and the last of them.
 _LISTED = re.compile(r"[\"')]?,? ?(?:(or|nor) |(and) )?(?:an? |the )?[\"'(]?")
 _RULES_OUT = re.compile(
-    r"\b(?:exclud\w{1,3}|rul\w{1,3} out|eliminat\w{1,3}|reject\w{0,3}|dismiss\w{0,3})(?: (?:both"
-    r"|an?|the))? $"
+    r"\b(?:exclud\w{1,3}|rul\w{1,3} out|eliminat\w{1,3}|reject\w{0,3}|dismiss\w{0,3}|none of)"
+    r"(?: (?:both|an?|the))? $"
+)
+# "H&E, PAS and Giemsa, none of which fits"
+_NONE_BEHIND = re.compile(
+    r",? (?:and |but )?(?:none|neither)(?: of (?:them|these|those|which))? (?:of them )?(?:fit"
+    r"|match"
+    r"|is |are |appl|work|show|can|does|do )"
 )
 # Own questions, and the answers to them: "Nucleus? No."
-_ANSWERED = re.compile(r"\s*(?:(yes|yep|yeah|indeed|correct|right)|no|nope|not)\b")
+_ANSWERED = re.compile(
+    r"\s*(?:(yes|yep|yeah|indeed|correct|right|it (?:is|does)(?! not))|no|nope|not|it (?:is"
+    r"|does) not"
+    r"|it (?:isn't|doesn't))\b"
+)
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
 _OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
@@ -37,6 +54,7 @@ _NONE_OF = re.compile(
     r"|\b(?:wrong|incorrect|excluded|eliminated|ruled out)(?: options?| answers?)?: [(\[\"']{0,2}$"
 )
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
+_CLAUSES = 240  # characters of a refusal and the clause behind it
 SENTENCE = re.compile(r"[!?\n.](?!(?<=\.)\S)")  # a point in a number or a name ends none
 # After a refusal, only what follows one of these is an answer.
 _YET = re.compile(
@@ -87,11 +105,20 @@ def _deny_lists(reply: ReplyText, placed: list[Claim]) -> list[Claim]:
         if joins is None:
             first = k
         elif (joins[1] and placed[first].stance in ("denied", "contrasted")) or (
-            joins[2] and placed[first].stance == "denied" and _rules_out(reply, placed[first])
+            joins[2] and _goes_for_all(reply, placed[first])
         ):
             said = placed[first].stance
             placed[first : k + 1] = [c._replace(stance=said) for c in placed[first : k + 1]]
+        if joins is not None and _NONE_BEHIND.match(reply.low, placed[k].end):
+            placed[first : k + 1] = [c._replace(stance="denied") for c in placed[first : k + 1]]
     return placed
+
+
+def _goes_for_all(reply: ReplyText, claim: Claim) -> bool:
+    """Whether what excludes the first of a list, or makes it an example, goes for all of it."""
+    if claim.stance == "denied":
+        return _rules_out(reply, claim)
+    return claim.stance == "contrasted" and is_example(reply.low, claim.start)
 
 
 def _rules_out(reply: ReplyText, claim: Claim) -> bool:
@@ -218,7 +245,9 @@ def _answering(reply: ReplyText) -> list[Claim]:
     if not placed:
         return []
     kept = []
-    refused = refusals(reply)
+    named = [(claim.start, claim.end) for claim in placed]
+    # "Cannot be determined" may be an option.
+    refused = [one for one in refusals(reply) if not _inside(named, one.start(), one.end())]
     for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
@@ -241,6 +270,9 @@ def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: li
     yet = _YET.search(reply.low, refused[-1].start())
     if yet and group[-1].start > yet.start():
         return True
+    left, right = max(0, refused[-1].start() - 24), group[0].start
+    if right - left < _CLAUSES and ALTHOUGH.match(reply.low[left:right]):
+        return True
     declined = _advice_until(reply, refused)
     return 0 < declined < group[0].start and identifies(reply.low, group[0].start)
 
@@ -258,7 +290,7 @@ def _advice_until(reply: ReplyText, refused: list[re.Match[str]]) -> int:
 
 def _left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
     """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
-    until = withdrawn_until(reply)
-    if until and any(c.stance == "asserted" for c in kept if c.start > until):
+    until, wholly = withdrawn_until(reply)
+    if until and (wholly or any(c.stance == "asserted" for c in kept if c.start > until)):
         return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
     return kept

@@ -7,16 +7,18 @@ import re
 _CLOSING = " \t\r\n*_`#"
 _OPEN_ENDS = ",-(/=+&[:"  # nobody ends a reply with these
 _NO_ENDS = (
-    "an and are as be because between but by could das der die el es est et for from had "
+    "also an and are as be because between but by could das der die el es est et for from had "
     "has have hence if in is ist its le les los oder of on or porque que sind sont than "
     "that the their therefore thus to und une was weil were which with would y é"
 )
 _DANGLING = frozenset(_NO_ENDS.split())
-_POINTED = re.compile(r"[-=]>\s?[^.>\n]{1,60}$")  # "… no septa -> Mucor"
+_POINTED = re.compile(r"(?:[-=]>|[→⇒➡])\s?[^.>\n]{1,60}$")  # "… no septa -> Mucor"
 _LAST_WORD = re.compile(r"([^\W\d_]+)$")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2})[.!?;]\s|(?<=[)\"'\d])[.!?]\s(?=[A-Z])|[。！？]")
 _STOP = re.compile(r"[.!?]\s+")
 _EMPTY_ITEM = re.compile(r"\n\W{0,4}([A-Y])[).:] [^\n]+\n\s*\W{0,4}([B-Z])[).:]?$")
+_NAME = 40  # characters of a name at the end
+_STOPS = ".,;:>\n"
 _LONG_LINE = 80
 _REACH = 400
 
@@ -33,15 +35,25 @@ def looks_cut(reply: str) -> bool:
         return True
     if not last.isalnum():
         return False
-    if _POINTED.search(text):
-        return False
     word = _LAST_WORD.search(text)
     if word and word[1] in _DANGLING:
         return True
+    if _POINTED.search(text) or _is_named(text):
+        return False
     head, _, line = text.rpartition("\n")
     if _SENTENCE_END.search(line) and not _is_small(reply, line):
         return True
     return len(line) > _LONG_LINE and head.rstrip(_CLOSING).endswith((".", "。"))
+
+
+def _is_named(text: str) -> bool:
+    """Whether a few words behind the only colon of the last sentence end it: "Dx: melanoma"."""
+    colon = text.rfind(": ")
+    named = text[colon + 2 :]
+    if colon < 0 or len(named) > _NAME or any(sign in named for sign in _STOPS):
+        return False
+    start = max(text.rfind(stop, 0, colon) for stop in ".!?;\n")
+    return text.find(":", start + 1, colon) < 0
 
 
 def _next_item(text: str) -> bool:

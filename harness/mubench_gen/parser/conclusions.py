@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import COMMON, contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
@@ -50,11 +51,17 @@ _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _IFS = cues("if", _IF)
 _TRUTH = re.compile(
-    r"(?:\b(?:is|be|answer:?|so[,:]?) |(?<!yes)(?<!no)(?<!true)(?<!false), )"
-    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))"
+    r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
+    r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
+    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|, (?:although|though|but|because|since|as)\b)"
 )
-TRUTHS = cues("yes no true false", _TRUTH)
+_NOT_SO = re.compile(
+    r"\W*(?:i (?:don't|do not) (?:think|believe) so|it (?:does not|doesn't) (?:appear|seem|look)"
+    r" (?:so|like it))\b"
+)
+TRUTHS = cues("yes no true false so like", _TRUTH, _NOT_SO)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
+_OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -126,6 +133,9 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """An everyday word that is an option ends a sentence: "So the statement is false."."""
     if COMMON.isdisjoint(reply.choices.texts):
         return
+    no, said = reply.choices.texts.get(" no "), _NOT_SO.match(reply.low)
+    if no is not None and no >= 0 and said is not None:
+        yield Verdict.of(no, *said.span())
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
             return
@@ -141,13 +151,17 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
     if any(claim.stance == "supposed" for claim in placed):
         return
     for verdict in sole_claim(placed):
-        if not _in_passing(reply, verdict):
+        if not (_in_passing(reply, verdict) or is_generic(reply, verdict)):
             yield verdict
 
 
 def _in_passing(reply: ReplyText, verdict: Verdict) -> bool:
-    """Whether the mention is no label, and on neither the first nor the last of several lines."""
+    """Whether the mention is no label, and on neither the first nor the last of several lines,
+    or the first of two pictures: "the left panel is H&E, the right one trichrome".
+    """
     low = reply.low
+    if _OTHER_SIDE.match(low, verdict.end):
+        return True
     if verdict.start == 0 or reply.choices.labels.token.match(reply.text, verdict.start):
         return False
     before = low.find("\n", 0, verdict.start)

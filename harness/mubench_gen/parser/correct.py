@@ -8,6 +8,7 @@ from itertools import islice
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
+from mubench_gen.parser.option_text import any_text_at
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.text import any_in
@@ -109,7 +110,8 @@ _NAMED_CORRECT = re.compile(
     r" (?:answer|option|choice)"
 )
 _MARK_AT_END = re.compile(
-    r"(?:[-:(>]\s?(?:this is )?(?:(no|false|wrong|incorrect|not correct)|yes|true|right|correct)"
+    r"(?:[-:(>]\s?(?:this is )?(?:(no|false|wrong|incorrect|not correct|ruled out"
+    r"|excluded)|yes|true|right|correct|matches|fits)"
     r"|(✗|✘|❌)|✓|✔|✅)[.!)]?\s*$"
 )
 
@@ -133,8 +135,17 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
     return None if mark is None else mark[1] is None and mark[2] is None
 
 
+# A row or line that ends with a verdict: "| mucus | no |", "nucleus: yes".
+_MARKED_LINE = re.compile(
+    r"[:(>-] ?(?:yes|no|true|false|(?:in)?correct|right|wrong|matches|fits|ruled out|excluded"
+    r"|[✓✔✅✗✘❌])[ )]*(?:\n|$)"
+    r"|  (?:yes|no|true|false|(?:in)?correct|right|wrong|[✓✔✅✗✘❌]) *(?:\n|$)"
+    r"| [✓✔✅✗✘❌] *(?:\n|$)"
+)
+_LONG = 1200  # characters; a longer reply is no list of names
+_LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(
-    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?[ ]?(?:[:=]|->?)[ ]?"
+    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
     r"(?:(yes|true|right|correct|likely)|(?:no|false|wrong|incorrect|unlikely|not correct))"
     r"(?=[.,;|]|[ ]?(?:\n|$))",
     re.IGNORECASE,
@@ -142,6 +153,7 @@ _ITEM_IN_LINE = re.compile(
 _RIGHT_IN_LINE = re.compile(  # is in every match that marks an item right, and found faster
     r"[:=>-][ ]?(?:yes|true|right|correct|likely)(?=[.,;|]|[ ]?(?:\n|$))", re.IGNORECASE
 )
+_BARE_YES = re.compile(r"[A-Z]\)? yes(?=[.,;|]|[ ]?(?:\n|$))")  # "A no; B yes"
 
 
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
@@ -151,30 +163,46 @@ def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     yield from _marked_in_line(reply)
     if "\n" not in reply.low:
         return
-    found = list(reply.choices.labels.item.finditer(f"\n{reply.text}"))
-    if not found or found[-1].start(1) - 1 < reply.floor:
+    found = _items(reply)
+    if not found and reply.floor == 0 and len(reply.low) < _LONG and _MARKED_LINE.search(reply.low):
+        found = list(_named_items(reply))
+    if not found:
         return
-    right: list[Verdict] = []
-    wrong = items = 0
-    for item in found:
-        option = reply.choices.labels.index_of.get(item[1].lower())
-        if option is None:
-            continue
-        start, label_end = item.start(1) - 1, item.end() - 1  # less the "\n" put in front
-        end = own_text_end(reply, option, label_end) or label_end
-        items += 1
-        mark = _marked(reply, end)
-        if mark:
-            right.append(Verdict.of(option, start, end))
-        elif mark is not None:
-            wrong += 1
-    if len(right) == 1 and (wrong or items > 1):
+    marks = [_marked(reply, item.end) for item in found]
+    right = [item for item, mark in zip(found, marks, strict=True) if mark]
+    if len(right) == 1 and (False in marks or len(found) > 1):
         yield right[0]
+
+
+def _items(reply: ReplyText) -> list[Verdict]:
+    """The lines that begin with a label, each up to the end of its own text; none if a
+    declaration follows them.
+    """
+    items = list(reply.choices.labels.item.finditer(f"\n{reply.text}"))
+    if not items or items[-1].start(1) - 1 < reply.floor:
+        return []
+    found = []
+    for item in items:
+        option = reply.choices.labels.index_of.get(item[1].lower())
+        if option is not None:
+            start, label_end = item.start(1) - 1, item.end() - 1  # less the "\n" put in front
+            end = own_text_end(reply, option, label_end) or label_end
+            found.append(Verdict.of(option, start, end))
+    return found
+
+
+def _named_items(reply: ReplyText) -> Iterator[Verdict]:
+    """The lines, or rows of a table, that begin with an option's text."""
+    for line in islice(_LINE.finditer(reply.text), MANY):
+        named = any_text_at(reply, line.end())
+        if named is not None and named.option is not None:
+            yield named
 
 
 def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
     """ "A: no. B: yes. C: no.": verdicts one behind the other; several that are right are open."""
-    if not _RIGHT_IN_LINE.search(reply.text):
+    bare = " yes" in reply.low and _BARE_YES.search(reply.text)
+    if not (bare or _RIGHT_IN_LINE.search(reply.text)):
         return
     right: list[Verdict] = []
     items = 0

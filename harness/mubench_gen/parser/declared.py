@@ -38,7 +38,7 @@ _CJK_LINK = re.compile(
 # Each alternative begins with another letter, behind which stands that none is before it: so
 # places that cannot begin a match are passed over at once. "is" may begin a longer word.
 _COPULA = re.compile(
-    r":|=|->|i(?<!\wi)s(?:t\b)?|a(?<!\wa)re\b|w(?<!\ww)(?:as|äre)\b|b(?<!\wb)e(?:ing|comes)?\b"
+    r":|=|->|'s\b|i(?<!\wi)s(?:t\b)?|a(?<!\wa)re\b|w(?<!\ww)(?:as|äre)\b|b(?<!\wb)e(?:ing|comes)?\b"
     r"|l(?<!\wl)autet\b|e(?<!\we)st?\b|s(?<!\ws)er(?:ait|ía|ia|a|á)\b|é(?<!\wé)\b"
 )
 _TAIL = re.compile(r"(?:s|\(s\))?(?:\s+(?:choice|option|letter|key))?")
@@ -70,11 +70,12 @@ _IF = re.compile(
     r"|anything)[^.;\n]{1,160}$"
 )
 _ONCE = re.compile(r"[)\]\"']* (?:before|until|at first|initially|originally)\b")
-_NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,])")
+_NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,;])")
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
 _ITEM = re.compile(r"\n[ \t(\[*>-]{0,8}")
+_NUMBERED = re.compile(r" ?#?\d{1,2} ?(?=[:.)])")
 _REACH = 200
 _COPULAS = 4
 
@@ -97,7 +98,7 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             if found is not None and _ONCE.match(low, found.end):
                 continue
             if found is not None and not listed(reply, found):
-                if _goes_on(reply, end, found):
+                if _goes_on(reply, end, found) or _numbered(reply, noun, start, end, found):
                     found = Verdict("ambiguous", None, found.start, found.end)
                 yield found
                 if found.status != "out_of_range":
@@ -134,6 +135,16 @@ def _goes_on(reply: ReplyText, end: int, found: Verdict) -> bool:
         return False
     own = own_text_end(reply, option, label.end()) if option is not None else None
     return own is not None and not denied_on_line(reply, own)
+
+
+def _numbered(reply: ReplyText, noun: str, start: int, end: int, found: Verdict) -> bool:
+    """Whether it is one of several answers: "Answer 1: A\\nAnswer 2: B"."""
+    if not _NUMBERED.match(reply.low, end):
+        return False
+    before = reply.low.rfind(noun, 0, start)
+    other = _NUMBERED.match(reply.low, before + len(noun)) if before >= 0 else None
+    named = target_at(reply, other.end()) if other else None
+    return named is not None and named.option != found.option
 
 
 def _after_noun(reply: ReplyText, noun: str, end: int) -> Verdict | None:

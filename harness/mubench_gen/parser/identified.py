@@ -12,45 +12,73 @@ from mubench_gen.parser.target import target_at
 
 # "That's a glomerulus", "consistent with PAS", "= monocyte", right before the option.
 _FRAME = re.compile(
-    r"(?:\b(?:this|that|it|which|cell|image|picture|micrograph|structure|organelle|tissue|stain"
+    r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
+    r"|organelle|tissue|stain"
     r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage)"
-    r"(?:'s| is| was| must be| has to be| appears to be| seems to be| looks like| represents)"
+    r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents)"
+    r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
+    r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
+    r"|with)"
+    r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
+    r"|(?:must|can only|has to) be)"
+    r"|\b(?:acquired|taken|produced|obtained|captured|recorded|made|imaged|viewed|seen|observed"
+    r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
     r"|characteristic (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
-    r"|(?:identified|classified|recogni[sz]ed) as|i\.e\.,?|namely|that is,?"
-    r"|what (?:we|you|i) (?:see|have|are looking at)(?: here)? is"
+    r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
+    r"|namely|that is,?"
+    r"|locali[sz](?:es|ed) (?:to|in)|(?:is|are) in|what [^.;,\n]{1,40} is"
+    r"|what (?:we|you|i) (?:call|see|have|are looking at)(?: here)?(?: is)?"
     # What there is most of.
     r"|(?:bulk|majority|most) of (?:the|this) \w+ (?:is|are|consists? of)|mostly|mainly|chiefly"
     r"|predominantly|dominated by"
     r"|(?:predominant|main|dominant|principal) [^.;,\n]{0,40} (?:is|are)"
-    r"|(?:so|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
+    r"|(?:so|but|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
     r"(?: (?:most likely|probably|likely|clearly|definitely|thus|therefore|indeed|a case of"
-    r"|an example of))? (?:an? |the )?[\"'(]?$"
+    r"|an example of))? ?(?:an? |the )?[\"'(]?$"
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
-    r"|based|from|stain(?:ing|ed)?)\b|,)"
+    r"|based|from|of|to me|here|and against|it is|that (?:we|you|i|is|are))\b|,)"
 )
 # "… is the only one that makes sense", "… fits best", right behind it.
 _FITS = re.compile(
     r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice)|best|most (?:likely"
     r"|plausible"
     r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
-    r"|it is)\b"
+    r"|it is|(?:was|were) used(?: here)?(?=[.,])|(?:made|produced|took) (?:this|the (?:image"
+    r"|picture)))"
+    r"(?!\w)"
 )
-_OPENS = re.compile(r"[)\]\"']* ?(?:- |because\b|since\b)")
+_OPENS = re.compile(
+    r"[)\]\"']*,? ?(?:- |(?:because|since|as|given|judging|rather than|instead of|no doubt"
+    r"|obviously"
+    r"|clearly|for sure|without (?:a|any) doubt)\b)"
+)
 # "The cell embedded in the matrix is an osteocyte."
 _SUBJECT = re.compile(
     r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ )?(?:cell|structure|organelle|tissue|layer|tube"
     r"|shell|region"
-    r"|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker)\b"
-    r"[^.;,:\n]{0,60} (?:is|marks|shows) (?:an? |the )?[\"'(]?$"
+    r"|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
+    r"|asterisk|pointer|star)\b"
+    r"[^.;,:\n]{0,60} (?:is|marks|shows|indicates|denotes) (?:an? |the )?[\"'(]?$"
 )
 _ANOTHER = re.compile(
-    r",? (?:and )?(?:the|an?) (?:other|one|second|cell)\b"
+    r",? (?:and |while |but )?(?:the|an?) (?:other|one|second|cell|left|right|upper|lower|top"
+    r"|bottom|rest|remaining|third|next)\b"
 )  # "…, the one beside it a …"
-_LISTED = re.compile(r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:an? |the )?[\"'(]?")
+_LISTED = re.compile(
+    r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:(?:an?|the|several|many|some|few|two|three"
+    r"|numerous|multiple) )?[\"'(]?"
+)
+_ALONE_BEFORE = re.compile(r"(?:\A|[.;!?\n:>(] ?)(?:an? |the )?[\"'(]?$")
+_ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
+# What images are called may follow a name of their kind: "a fluorescence image".
+_NOUN = re.compile(
+    r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
+    r"|tissue|type|slide|stage|phase)\b)?"
+)
 _ROOM = 72
 
 
@@ -74,21 +102,32 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
 
+def is_sentence(reply: ReplyText, claim: Claim) -> bool:
+    """Whether the mention is a whole sentence, or what an arrow leads to: "Squamous."."""
+    low, start, end = reply.near(claim.start, claim.end)
+    noun = _NOUN.match(low, end)
+    return _ALONE_BEFORE.search(low, max(0, start - 12), start) is not None and (
+        _ALONE_BEHIND.match(low, noun.end() if noun else end) is not None
+    )
+
+
 def _is_framed(reply: ReplyText, claim: Claim) -> bool:
-    if not _says_what_is_shown(reply.low, claim):
+    if not _says_what_is_shown(*reply.near(claim.start, claim.end)):
         return False
     named = target_at(reply, claim.start)
     return named is None or named.status == "answered"
 
 
-def _says_what_is_shown(low: str, claim: Claim) -> bool:
-    if not low[: claim.start].strip(" \n\"'(*-"):
-        return _OPENS.match(low, claim.end) is not None
-    if _FITS.match(low, claim.end):
+def _says_what_is_shown(low: str, start: int, end: int) -> bool:
+    if not low[:start].strip(" \n\"'(*-"):
+        return _OPENS.match(low, end) is not None
+    noun = _NOUN.match(low, end)
+    end = noun.end() if noun else end
+    if _FITS.match(low, end):
         return True
-    if _ENDS.match(low, claim.end) is None:
+    if _ENDS.match(low, end) is None:
         return False
-    if _FRAME.search(low, max(0, claim.start - _ROOM), claim.start):
-        return True
-    found = _SUBJECT.search(low, max(0, claim.start - 2 * _ROOM), claim.start)
-    return found is not None and not _ANOTHER.match(low, claim.end)
+    if _ANOTHER.match(low, end):
+        return False
+    framed = _FRAME.search(low, max(0, start - _ROOM), start)
+    return framed is not None or _SUBJECT.search(low, max(0, start - 2 * _ROOM), start) is not None

@@ -39,8 +39,9 @@ _TITLES = cues("dr mr mrs ms prof st", _TITLE)
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
+_NEAR = 24  # characters between labels that are named together
 _AND = re.compile(
-    r"[)\]\"'.]*\s*(?:[,/&+;-]|,?\s*(?:and/or|and|or|und|oder|et|ou|y|o|e|to|through|versus"
+    r"[)\]\"'.]*\s*(?:[,/&+-]|,?\s*(?:and/or|and|or|und|oder|et|ou|y|o|e|to|through|versus"
     r"|vs\.?)(?=\W)"
     r"|和|或者?|与|、)?\s*(?:options?|choices?|points?|选项)?\s*[(\[\"']*$"
 )
@@ -81,8 +82,8 @@ def _with_neighbours(reply: ReplyText, found: list[tuple[int, int, int]]) -> Ite
     """The labels, with whether they are named together; a list of all options counts as none."""
     run: list[tuple[int, int, int]] = []
     for place in [*found, (-1, -1, -1)]:
-        near = run and 0 <= place[0] - run[-1][1] <= 24
-        if near and _AND.match(reply.low[run[-1][1] : place[0]]):
+        between = reply.low[run[-1][1] : place[0]] if run and place[0] >= 0 else ". "
+        if len(between) <= _NEAR and ". " not in between and _AND.match(between):
             run.append(place)
             continue
         several = len({index for _, _, index in run}) > 1

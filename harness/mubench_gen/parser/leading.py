@@ -29,7 +29,7 @@ _BOTH_WRONG = re.compile(
 )
 # "A: no, B: no": verdicts on one item behind the other.
 _NO_NEXT = re.compile(r"[)\]]? ?[:=-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=-] ?\w")
-_MARKED = re.compile("[☑☒✅✔✓✗✘❌☐%]")  # labels with marks or shares are no bare list
+_MARKED = re.compile("[☑☒✅✔✓✗✘❌☐○●◉%]")  # labels with marks or shares are no bare list
 _MARKS = re.compile(r"[\s(\[\"']*")
 OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")
 _SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
@@ -45,6 +45,10 @@ _LAST_LABEL = re.compile(r"(?:[^\W\d_]{2}[)\"']?[.!]|\?) {1,2}[(\[]?([A-Z])[)\]]
 _LAST_ROOM = 24
 # "See Fig. A", "Dr. A": a point that ends no sentence.
 _SHORTENED = re.compile(r"\b(?:figs?|dr|mrs?|ms|prof|st|cf|vs|eq)\. {1,2}[(\[]?$")
+# "B and D look alike, but …"
+_COMPARED = re.compile(
+    r"[)\]]? (?:and|or) [(\[]?[a-z0-9][)\]]? (?:look|are|can|could|both|seem|have|show|share|do)\b"
+)
 _ALONE = re.compile(r"[\s\W]*$")
 
 
@@ -112,7 +116,8 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
     at = skip_fillers(reply, opening.end() if opening else 0)
     found = label_at(reply, at)
     if found is None or found.status != "answered" or found.option is None:
-        if found is not None and not _is_asked(reply, found.end):
+        asked = found is not None and _is_asked(reply, found.end)
+        if found is not None and not asked and not _COMPARED.match(reply.low, found.end):
             yield found
         return
     if in_list(reply, found.option, found.start, found.end) or _each_in_turn(reply, found):
@@ -125,7 +130,7 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         found = label_at(reply, at)
         if found is None or found.status != "answered":
             return
-    if _NO_NEXT.match(reply.low, found.end):
+    if _NO_NEXT.match(reply.low, found.end) or _is_article(reply, found):
         return
     if _BOTH_WRONG.match(reply.low, found.end) or denied_behind(reply, _end(reply, found)):
         return
@@ -140,6 +145,12 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         yield Verdict("ambiguous", None, found.start, found.end)
         return
     yield found
+
+
+def _is_article(reply: ReplyText, label: Verdict) -> bool:
+    """Whether the first option's text follows an "A" without a mark: "A neuron transmits …"."""
+    article = reply.text[label.start : label.end + 1] == "A "
+    return article and label.start == 0 and _own_text(reply, label)
 
 
 def _is_asked(reply: ReplyText, end: int) -> bool:

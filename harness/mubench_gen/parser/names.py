@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.option_text import any_text_at
 from mubench_gen.parser.repeated_options import own_text_end
-from mubench_gen.parser.reply_text import ReplyText
+from mubench_gen.parser.reply_text import MANY, ReplyText
 
 # Words that lead to an answer, and nouns that images are marked with. Any other noun makes
 # the letter a part of a name: "vitamin C", "hepatitis B", "angle A".
@@ -20,6 +21,9 @@ LEADS = frozenset(
         "definitely clearly certainly and or not than between of both either neither nor that it",
         "s its therefore so thus hence but then rather by labeled labelled marked called named",
         "letter leaves leaving favor favour in on the eliminate exclude rule out discard while",
+        "eliminates eliminated eliminating excludes excluded excluding reject rejects rejected"
+        " see realise",
+        "realize conclude",
         "best category class diagnosis except make makes making",
         "whereas because if answer answers answered ans option options choice choices correct",
         "right wrong incorrect yes no okay well sure hmm since would must should correspond",
@@ -83,6 +87,8 @@ MAY_BE_PANEL = cues(
 )
 _LETTER = re.compile(r"(?<![^\W_])[A-Za-z](?![^\W_])")
 _NOUNS = ("fig", "panel", "inset", "lane", "plate")
+_BRACKETED = re.compile(r" \(([A-Z])\)")
+_WORD_BEFORE = re.compile(r"[a-z]+$")
 _CELLS = re.compile(
     r"[ -](?:cells?|lymphocytes?|fib(?:er|re)s?|bands?|dis[ck]s?|proteins?|subunits?|viruses|virus"
     r"|rays?|termin\w+|helix|helices)\b"
@@ -99,10 +105,20 @@ def is_name(reply: ReplyText, start: int, end: int) -> bool:
     if after in ("+", "-") and text[end + 1 : end + 2] in ("]", ")"):
         return True  # an ion
     if after in (")", "]") and start and text[start - 1] in "([":
-        named = _is_abbreviation(reply, start) or _is_sized(reply, end)
+        named = _is_abbreviation(reply, start) or _is_sized(reply, end) or reply.kept(_marks_others)
         return named and not _owns_text(reply, start, end)
     if after in (" ", "-") and _CELLS.match(reply.low, end):
         return any_text_at(reply, start) is None
+    return False
+
+
+def _marks_others(reply: ReplyText) -> bool:
+    """Whether letters that are no labels stand in brackets, too: "cells (A) and nuclei (N)"."""
+    known = reply.choices.labels.index_of
+    for mark in islice(_BRACKETED.finditer(reply.text), MANY):
+        word = _WORD_BEFORE.search(reply.low, max(0, mark.start() - 24), mark.start())
+        if word and word[0] not in LEADS and mark[1].lower() not in known:
+            return True
     return False
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.asides import is_kind
 from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
+from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
@@ -18,11 +19,18 @@ _REASON = re.compile(
     r"\s*(?:this|you can tell|the reason|because|it is|it's|that is|both"
     r"|reasoning|here's why|in the (?:first|image))\b"
 )
-_BEGINS = re.compile(r"[.!?;\n][\s\"'*>-]*(?:(?:the|an?)\s)?[\"']?$")
+_BEGINS = re.compile(r"(?:[.!?;\n][\s\"'*>-]*|, (?:and )?)(?:(?:the|an?)\s)?[\"']?$")
 _PREFERS = re.compile(
     r"\b(?:more|most|best|better|correct|right|answer|whereas|while|but|however|contrast|hand)\b"
 )
 _VERB = re.compile(r" ([a-z]{4,})\b")  # longer than "is", "are", "was", "has"
+# "is not striated" tells what it is like, "is not shown" that it is none.
+_LACKS = re.compile(
+    r" (?:(?:is|are) not|(?:does|do) not|lacks?)\b(?! (?:(?:the |a )?(?:correct|right|shown|visible"
+    r"|present|seen|possible|likely|supported|answer|case|here|fit|match|apply|consistent"
+    r"|appear)\b))"
+)
+_OFFERS = re.compile(r"[,!.]? (?:i can|i'd be|i would be|i'm happy|i am happy|let me|let's|sure)\b")
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -36,9 +44,11 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     common = reply.choices.keys[found.option] in COMMON  # "Yes - the bar is there"
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return
-    if reply.low[found.end : found.end + 1] == "?":
+    if reply.low[found.end : found.end + 1] == "?" or (
+        common and _OFFERS.match(reply.low, found.end)
+    ):
         return
-    if is_kind(reply, found.start, found.end, found.option):
+    if is_kind(reply, found.start, found.end, found.option) or is_generic(reply, found):
         return
     others = [c for c in answering_claims(reply) if c.option != found.option and _begins(reply, c)]
     if _ENDS.match(reply.low, found.end):
@@ -74,11 +84,16 @@ def _begins(reply: ReplyText, claim: Claim) -> bool:
     )
 
 
+def _is_told(reply: ReplyText, claim: Claim) -> bool:
+    """Whether something is said of the option; that it is not so is no choice of another."""
+    if claim.stance != "denied":
+        return claim.stance in ("asserted", "open")
+    return _LACKS.match(reply.low, claim.end) is not None
+
+
 def _told_in_turn(reply: ReplyText, found: Verdict, others: list[Claim]) -> bool:
     """ "X is round. Y is flat. Z is oval.": a sentence for each option, and none is preferred."""
-    rivals = {
-        claim.option for claim in answering_claims(reply) if claim.stance in ("asserted", "open")
-    }
+    rivals = {claim.option for claim in answering_claims(reply) if _is_told(reply, claim)}
     if not others or len(rivals - {found.option}) < 2:
         return False
     first = SENTENCE.search(reply.low, found.end)

@@ -19,6 +19,8 @@ ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]"
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "(", "]", '"', "'", "-")
 # Words that may be options, or just fill a sentence.
 COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
+# "Yes there are", "no it does not"
+_GOES_ON = re.compile(r" (?:there|it|they|this) (?:is|are|does|do|was|were)(?:n't)?\b")
 # What may come between a label and the text that it is given: "B. ", "(B) - the ".
 _GAP = re.compile(
     r"[)\]\"'>*]{0,3}[ ]{0,3}[.:,;)\]|>=-]{0,2}[ ]{0,3}[(\[\"'*]{0,2}[ ]{0,2}"
@@ -61,7 +63,8 @@ def _text_from(reply: ReplyText, at: int) -> Verdict | None:
             continue
         if key == " a" and ARTICLE_A.match(low, end - 1):
             continue
-        if f" {key} " in COMMON and low[end : end + 8].lstrip(" ")[:1] not in DELIMITERS:
+        common = f" {key} " in COMMON and low[end : end + 8].lstrip(" ")[:1] not in DELIMITERS
+        if common and not _GOES_ON.match(low, end):
             continue
         return Verdict.of(choices.squeezed[key], at, end)
     return None
@@ -91,4 +94,7 @@ def contradicts(reply: ReplyText, index: int, end: int) -> bool:
         return False
     if reply.choices.labels.index_of.get(reply.low[named.start : named.end].strip()) == index:
         return False  # the label once more, where other options are letters: "(G) G"
-    return over.match(reply.low, named.end) is not None
+    if over.match(reply.low, named.end) is not None:
+        return True
+    said = reply.choices.keys[named.option] if named.option >= 0 else ""
+    return said in COMMON and reply.low.startswith(",", named.end)  # "B. Yes, there is"

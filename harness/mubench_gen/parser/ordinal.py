@@ -26,10 +26,17 @@ _CHOSEN = re.compile(
     rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
     r"(?=[\s.!]*(?:\n|$|because|since|as ))"
 )
+# "The first one fits best.", and the whole reply "The third one."
+_ONE = re.compile(
+    rf"\bthe {_PLACE}() one(?= (?:fits|matches|is (?:the )?(?:best|correct|right|most likely))"
+    r"|\W*$)"
+)
+_ONE_CUES = (" one fits", " one matches", " one is")
+_SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
-    r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|to|towards?|with"
-    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe)|[,:;>-])"
+    r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
+    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as)|[,:;>-])"
     r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
@@ -45,11 +52,15 @@ _CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with",
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     """One option is named by its position, and no other."""
-    if not any_in(_CUES, reply.low):
+    low = reply.low
+    sole = len(low) < _SOLE
+    one = _ONE.finditer(low) if sole or any_in(_ONE_CUES, low) else ()
+    ones = [match for match in one if sole or low.startswith(" ", match.end())]
+    if not ones and not any_in(_CUES, low):
         return
     found: dict[int, Verdict] = {}
     for match in chain(
-        islice(_ORDINAL.finditer(reply.low), MANY), islice(_CHOSEN.finditer(reply.low), MANY)
+        islice(_ORDINAL.finditer(low), MANY), islice(_CHOSEN.finditer(low), MANY), ones
     ):
         option = _place(match, len(reply.choices.options))
         if option is not None and stance(reply, *match.span()) == "asserted":
@@ -87,4 +98,4 @@ def _two_before(reply: ReplyText, at: int) -> list[int]:
         options = list(dict.fromkeys(claim.option for claim in group))
         if len(options) > 1:
             return options if len(options) == 2 else []
-    return []
+    return [0, 1] if len(reply.choices.options) == 2 else []

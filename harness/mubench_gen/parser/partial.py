@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from string import ascii_lowercase
 
+from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -21,15 +22,11 @@ _CUE = re.compile(
 _CUE_WORDS = ("answer", "option", "choice", "conclusion", "答案")  # one is in every match
 _LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
-_TAIL = re.compile(
-    r"(?:[:.!]|\b(?:so|therefore|thus|hence|is|are|be|like|say|means|suggests?|indicates?))\s"
-    r"(?:(?:it is|it's|this is|an?|the)\s){0,2}([^.:;,!?\n]{3,60}?)(?: it is)?[.!\s]*$"
-)
-_TAIL_ROOM = 120
 _WORDS = 60
 _CUT_SHORT = 6  # a text that ends within a word: its length with the spaces around it
 _NUMERAL = re.compile(r"\b(?:[ivx]+|\d+)$")  # "type II" is no beginning of "type III"
 _IN_ANY_ORDER = 2  # "collagen IV" for "type IV collagen": two words or more
+_NAME = 4  # words; a longer option is a statement
 _MANY = 3  # an option of fewer words must be there as a whole
 _INITIALS = re.compile(r"([A-Z]{2,5})(?: (?:image|micrograph|picture|stain(?:ing)?|cell|tissue))?")
 _LETTERS = frozenset(ascii_lowercase)  # are in many sentences: "h and e"
@@ -37,20 +34,6 @@ _SLIPS = 7  # letters: shorter words that differ in one are often two words
 _NO_WORDS = ("no", "not", "non", "without", "none")
 _NEAR = 0.75  # share of the option's words that must be there
 _APART = 0.25  # how much smaller every other option's share must be
-
-
-def shortened_text(reply: ReplyText) -> Iterator[Verdict]:
-    """The reply ends with an option's text but for the noun of all: "…, therefore cardiac."."""
-    texts = reply.choices.before_noun
-    if not texts:
-        return
-    found = _TAIL.search(reply.low, max(0, len(reply.low) - _TAIL_ROOM))
-    if found is None or stance(reply, *found.span(1)) != "asserted":
-        return
-    said = tokenize(reply.low, *found.span(1)).joined.split()
-    named = [index for index, words in enumerate(texts) if said and words == said]
-    if len(named) == 1:
-        yield Verdict.of(named[0], *found.span(1))
 
 
 def partial_text(reply: ReplyText) -> Iterator[Verdict]:
@@ -81,8 +64,15 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
         index = _misspelt(reply, tokens.joined)
     if index is None:
         index = _abbreviated(reply, reply.text[start:end])
-    if index is not None and stance(reply, start, end) != "supposed":
+    if index is not None and stance(reply, start, end) != "supposed" and not _denied(reply, index):
         yield Verdict.of(index, start, end)
+
+
+def _denied(reply: ReplyText, index: int) -> bool:
+    """Whether the reply denies an option that is a name, and no statement."""
+    if reply.choices.keys[index].count(" ") > _NAME + 1:
+        return False
+    return any(c.option == index and c.stance == "denied" for c in answering_claims(reply))
 
 
 def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:

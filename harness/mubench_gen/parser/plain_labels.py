@@ -20,7 +20,7 @@ from mubench_gen.parser.correct import CORRECT_WORDS, SAID_CORRECT
 from mubench_gen.parser.cues import cues_in
 from mubench_gen.parser.declared import DECLARES, NOUNS
 from mubench_gen.parser.declared_abroad import ASCII_NOUNS, DECLARES_ABROAD
-from mubench_gen.parser.keys import ARTICLES, SPECIES, starts_of, text_key
+from mubench_gen.parser.keys import ARTICLES, SPECIES, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.names import SIZE, may_be_epithet
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
@@ -172,7 +172,9 @@ def _is_option(low: str, choices: Choices) -> bool:
         return False
     words = words_of(low[: choices.room])
     texts = [_squeezed(words), _squeezed(words[1:])] if after else [_squeezed(words)]
-    return any(text.startswith(text_key(option)) for text in texts for option in near)
+    named = (key for option in near for key in (key_of(option), species_key(option)) if key)
+    keys = set(map(short_of, named))
+    return any(text.startswith(key) for text in texts for key in keys)
 
 
 def _squeezed(words: list[str]) -> str:

@@ -22,14 +22,18 @@ _BEFORE_SUM = re.compile(r"(?<![\w.])(\w{1,8})(?: \w{2,20}){0,2},?$")  # "5 in t
 _BACK = 60
 _AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnez])")
 _COUNT = re.compile(r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b")
+_APART = re.compile(  # a count for each side
+    r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
+    r"\b(?:right|lower|second|bottom) (?:image|panel|half|side|part|one|field)\b"
+)
 _COUNTED = re.compile(
     r"\b(?:there (?:is|are|appears? to be|seems? to be)|i (?:can )?(?:see|count|identify)"
-    r"|total of|a count of|shows?|contains?)"
+    r"|total of|a count of|shows?|contains?|(?:image|picture|field|micrograph) has)"
     r" (?:exactly |about |only |a total of )?(?=[0-9tfsnez])"
 )
 COUNTS = cues(
     "total sum gives makes yields adds amounts comes adding altogether all there see count identify"
-    " show shows contain contains",
+    " show shows contain contains has",
     _TOTAL,
     _SUMMED,
     _COUNTED,
@@ -53,7 +57,7 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     if totals:
         yield max(totals, key=lambda number: number.start)
         return
-    found = _numbers(reply, _COUNTED)
+    found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
 

@@ -19,7 +19,7 @@ _ANSWERING = (
 )
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
-    r"|i (?:do not|don't) (?:know|have)|no idea|not sure"
+    r"|i (?:do not|don't) (?:know(?! what (?:is|else)\b)|have)|no idea|not sure"
     r"|(?:not|n't) (?:enough|sufficient) (?:\w+ )?(?:information|context|detail|evidence)"
     r"|insufficient (?:information|context|detail)"
     rf"|no (?:{_IMAGE})s? (?:was|is|were|are|has been|have been|(?:seems?|appears?) to be"
@@ -27,7 +27,8 @@ REFUSAL = re.compile(
     r"|shared|available|present|found|here)"
     r"|(?:please|could you|can you|kindly) (?:\w+ )?(?:share|provide|upload|attach|send|re-?upload)"
     r"|(?:do not|don't|did not|didn't) (?:see|receive|find) (?:an|any|the|your)"
-    r"|ich kann .{0,20}nicht|weiß nicht|je ne (?:peux|sais)|no puedo|no sé|não posso|não sei)\b"
+    r"|(?:ich kann|kann ich) .{0,40}nicht|weiß nicht|je ne (?:peux|sais)|no puedo|no sé"
+    r"|não posso|não sei)\b"
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"
 )
 _REFUSES = cues(
@@ -39,6 +40,10 @@ _REFUSES = cues(
 ADVICE = re.compile(
     r"\b(?:diagnos\w{1,6}|medical (?:advice|opinion|professional|expert|interpretation)|people"
     r"|persons?|clinical)\b"
+)
+# "While I can't read the metadata, this was …": a refusal that another clause follows.
+ALTHOUGH = re.compile(
+    r"(?:.{0,20}[.!?\n] ?)?(?:even )?(?:while|although|though) (?:i|we) [^.;!?\n]{4,100},[^.!?\n]*$"
 )
 # How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")

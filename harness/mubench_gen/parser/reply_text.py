@@ -5,6 +5,7 @@ Derived texts are computed once, when first needed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -19,6 +20,8 @@ from mubench_gen.types import Status
 Found = TypeVar("Found")
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 _MISSING: Any = object()
+_SPACES = re.compile(" {2,}")
+_AROUND = 240  # characters on either side that words around a mention are looked for in
 # Signs of the reply with its markup, which no scan of its words finds.
 BRACES, TAGS, BOXES = cues(""), cues(""), cues("")
 _MARKED = (("{", BRACES), ("<", TAGS), ("boxed", BOXES))
@@ -64,6 +67,7 @@ class ReplyText:
     """A folded reply, its text without markup, and that in lower case: all of one length."""
 
     __slots__ = (
+        "_apart",
         "_cut",
         "_kept",
         "_mentions",
@@ -80,6 +84,7 @@ class ReplyText:
     def __init__(self, marked: str, choices: Choices) -> None:
         self.complete: bool | None = True  # None: told by how the reply ends
         self._cut: bool | None = None
+        self._apart: bool | None = None
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
@@ -108,6 +113,20 @@ class ReplyText:
         if found is _MISSING:
             found = self._kept[key] = find(self, *at)
         return found
+
+    def near(self, start: int, end: int) -> tuple[str, int, int]:
+        """The lower-case text around a place, and where that is in it.
+
+        Runs of spaces, which blanked marks leave ("an **X**"), are one space there.
+        """
+        if self._apart is None:
+            self._apart = "  " in self.low
+        left, right = max(0, start - _AROUND), end + _AROUND
+        if not self._apart or self.low.find("  ", left, right) < 0:
+            return self.low, start, end
+        before, said = _SPACES.sub(" ", self.low[left:start]), self.low[start:end]
+        behind = _SPACES.sub(" ", self.low[end:right])
+        return f"{before}{said}{behind}", len(before), len(before) + len(said)
 
     def cues_about(self, start: int, end: int) -> int:
         """The groups that a stretch holds words of; of the whole reply where it is short."""

@@ -41,11 +41,20 @@ from mubench_gen.parser.leading import (
 )
 from mubench_gen.parser.opening import leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
-from mubench_gen.parser.partial import partial_text, shortened_text
+from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import COUNTS, EQUALS, counted, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
+from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
-from mubench_gen.parser.weights import CHECKED_SIGNS, WEIGHED_WORDS, checked, ranked, weighed
+from mubench_gen.parser.weights import (
+    CHECKED_SIGNS,
+    ORDERS,
+    WEIGHED_WORDS,
+    checked,
+    ordered,
+    ranked,
+    weighed,
+)
 
 Rule = Callable[[ReplyText], Iterator[Verdict]]
 Tiers = tuple[tuple[Rule, ...], ...]
@@ -58,6 +67,7 @@ STRONG: Tiers = (
     (
         json_answer,
         weighed,
+        ordered,
         checked,
         answer_tag,
         boxed,
@@ -90,7 +100,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         concluded,
         ordinal,
         eliminated,
-        shortened_text,
+        short_name,
         partial_text,
     )
 )
@@ -111,8 +121,8 @@ WEAK: Tiers = (
     (concluded,),
     (ordinal,),
     (eliminated,),
-    (shortened_text,),
     (partial_text,),
+    (short_name,),
     (several_options,),
 )
 # What a rule needs to be tried at all: one of these groups of cue words (`cues.py`).
@@ -120,6 +130,7 @@ NEEDS: dict[Rule, int] = {
     ranked: BRACES,
     json_answer: BRACES,
     weighed: BRACES | WEIGHED_WORDS,
+    ordered: ORDERS,
     checked: CHECKED_SIGNS,
     answer_tag: TAGS,
     boxed: BOXES,

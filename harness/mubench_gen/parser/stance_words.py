@@ -9,19 +9,25 @@ from mubench_gen.parser.cues import cues
 
 BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,| > |\b(?:but|whereas|while|although|though|however|because|since"
-    r"|and(?= not\b)"
+    r"|and(?= (?:not|rules? out|excludes?|(?:argues?|speaks?) against"
+    r"|(?:can't|cannot|could not|couldn't|isn't) (?:be )?(?:an? |the )?"
+    r"(?!correct|right|answer|excluded|ruled|best|true|what)[a-z])\b)"
+    r"|et(?= (?:non|pas)\b)|und(?= (?:nicht|kein))|y(?= no\b)|e(?= (?:não|non)\b)"
     r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc|maar"
     r"|e sim|tetapi|pero|però|lecz|tylko|utan|vaan|hanem|nego|mà|melainkan|ma|men)\b"
     # "(not correct)" is said of what stands before it, "(not the nucleus)" of something else.
     r"|\((?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good|case|one"
     r"|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
     r"|consistent|compatible|visible|seen|present|shown|here|this|it|sure|certain)\b))"
-    r"|而是|而|但|ではなく|じゃなく|아니라|아니고|بل"
+    r"|而是|而|但|[でじ][はもゃ]なく|아니라|아니고|بل"
 )
 BOUNDS = cues(
     "but whereas while although though however because since and so as which making sondern mais"
-    " sino mas donc maar e tetapi pero lecz tylko utan vaan hanem nego melainkan ma men not >"
+    " sino mas donc et und y maar e tetapi pero lecz tylko utan vaan hanem nego melainkan ma men"
+    " not >"
 )
+# "…, unlike a nucleus - this is": a dash before a new sentence.
+DASH = re.compile(r" -{1,2} (?=(?:this|that|it|so|here|i)\b)")
 STOP = re.compile(r"[;!?\n,.](?!(?<=\.)\d)")  # the boundaries that are no words of these
 # In these patterns one \b stands before all words, so that most places are left at once.
 CONTRAST = re.compile(
@@ -34,6 +40,10 @@ CONTRAST = re.compile(
     # What others think.
     r"|(?:(?:some|many|most|other) (?:people|students|experts|authors"
     r"|readers|models|sources|may|might|would|say|think|argue)|others|people (?:think|say))\b"
+    r"|(?:an?|the|your|any) (?:\w+ )?(?:students?|novices?|beginners?|readers?|experts?|laym[ae]n"
+    r"|pathologists?|biologists?|textbooks?|colleagues?) (?:might|may|could|would)\b"
+    r"|otherwise|(?:report|paper|article|caption|file ?name|ground truth|textbook)s?"
+    r" (?:said|says?|suggests?|states?|claims?)\b"
     # What the reply thought before it looked again.
     r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
     r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
@@ -52,7 +62,8 @@ CONTRASTS = cues(
     "rather instead unlike than opposed compared except against followed apart besides versus"
     " different differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought call"
-    " thinking leaning first initial initially originally might may could over",
+    " thinking leaning first initial initially originally might may could over would"
+    " otherwise report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )
 DENIAL = re.compile(
@@ -60,9 +71,10 @@ DENIAL = re.compile(
     r"|(?<!not )(?<!n't )(?:incorrect(?:ly)?|(?<!nothing is )(?<!least )wrong|false)\b"
     r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot|non"
     r"|inaccurate"
-    r"|irrelevant|unlikely|invalid|eliminated?|ruled? out|rules out|exclud\w{1,3}|discard\w{0,2}"
+    r"|irrelevant|unlikely|invalid|eliminated?|rul(?:ed?|es|ing) out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
-    r"|absent|no longer|impossible|implausible|improbable|hardly|anything but|far from|by no means"
+    r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly"
+    r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
     r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
     r"|fails?|lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less|nicht|kein\w{0,2}"
@@ -73,11 +85,12 @@ DENIAL = re.compile(
     # PAS is a stain, and Ni an element.
     r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b|[(l]['\w]))"
     r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
-    r"|不|错|非|排除|没有|誤|ない|ではなく|じゃなく|아니|아닙|틀리|وليس|नहीं"
+    r"|不|错|非|排除|没有|誤|ない|なく|아니|아닙|틀리|وليس|नहीं"
 )
 DENIES = cues(
     "not incorrect* wrong false no r schlie* neither nor never cannot non inaccurate irrelevant"
-    " unlikely invalid elimin* rule ruled rules exclu* discard* reject rejected rejects out off"
+    " unlikely invalid elimin* rule ruled rules ruling doubt exclu* discard* reject rejected"
+    " rejects out off"
     " absent impossible implausible improbable hardly anything far means crossed dismiss*"
     " disqualif* inconsistent incompatible contradict* odds poor too fail fails lack lacks lacking"
     " unrelated inappropriate unsuitable distractor* less nicht kein* falsch weder noch scheide*"
@@ -105,6 +118,12 @@ ALL_BUT = re.compile(
     r"\b(?:all|every\w*|any(?:thing)?)(?: \w+){0,4} (?:but|except(?: for)?)"
     r"(?: (?:option|the|an?))? [\"'(]?$"
 )
+# "I'd be surprised if this weren't H&E", "if that isn't a phage, I don't know what is".
+NO_OTHER = re.compile(
+    r"\bif (?:this|that|it) (?:isn't|weren't|wasn't|ain't) (?:an? |the )?[\"'(]?$"
+)
+NO_OTHERS = cues("'t", NO_OTHER)
+RULES_OUT = re.compile(r"\b(?:rul\w{1,3} out|exclud\w{1,3}|eliminat\w{1,3}) (?:all|every|any)")
 LESS_THAN = re.compile(
     r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
 )
@@ -113,9 +132,13 @@ ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
 # and what was considered is not said any more.
 GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
-    r"|always|tends? to)\b|\s+(?:uses?|employs?|relies|rely|requires?)\b"
-    r"|\s+(?:was|were) (?:\w+ )?(?:considered|suspected|tempting|discussed|entertained|invented"
-    r"|introduced|discovered|described by|named after)\b|\s+(?:is"
+    r"|always|tends? to)\b|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
+    r"|employs?|relies|rely|requires?)\b"
+    r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
+    r"|entertained|invented"
+    r"|introduced|discovered|described by|awarded|derived from|pioneered)\b"
+    r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
+    r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
     r"|are) (?:one of )?(?:the )?(?:most )?(?:widely|commonly|routinely"
     r"|frequently|popular|common(?= (?:stain|techni|metho|in )))"
     r"|\s+is an? \w+ (?:\w+ )?(?:that|which)\b|\s+is (?:one of )?the (?:second "
@@ -125,8 +148,11 @@ GENERAL = re.compile(
 )
 GENERALISES = cues(
     "usually typically generally often normally commonly always tend tends use uses employ employs"
-    " relies rely require requires considered suspected tempting discussed entertained invented"
-    " introduced discovered described named widely* routinely* frequently* popular* common* that"
+    " relies rely require requires considered counterstained suspected tempting discussed"
+    " entertained invented"
+    " introduced discovered described named awarded derived pioneered workhorse* powerhouse*"
+    " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
+    " common* that"
     " which most similar alike mimic resemble",
     GENERAL,
 )
@@ -137,22 +163,32 @@ NO_BEHIND = re.compile(r"\s?[:-]{1,2}\s?(?:no|nope)\b")  # "Lymphocyte: no."
 NOS = cues("no nope", NO_BEHIND)
 QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 NO = re.compile(
-    r"\b(?:no|without|absence of|lacks?|lacking|absent)\s(?:(?:an?|the|any|visible|clear|obvious"
+    r"\b(?:no|without|absence of|lacks?|lacking|absent|none of|i retract|i withdraw|ni)"
+    r"\s(?:(?:an?|the|any|visible|clear|obvious"
     r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
 )
-LACKS = cues("no without absence lack lacks lacking absent", NO)
+LACKS = cues("no without absence lack lacks lacking absent none retract withdraw ni", NO)
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
-    r"\b(?:(?:either|each|all|none|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
+    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"
+    r"|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
     r"|indicate|suggest|represent)|beide|tanto|ambos)\b"
     r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
     r"|between (?:options? )?[(\"']*$"
     r"|so (?:is|are|does) (?:option )?[(\"']*$)"
 )
 OPENS = cues(
-    "either each all none compare comparing could might may beide tanto ambos both between so",
+    "either chance probability likelihood each all none compare comparing could might may beide"
+    " tanto ambos both between so",
     OPEN,
 )
+# "A and B would both be plausible", "A is equally possible".
+EQUAL = re.compile(
+    r"[^.;,\n]{0,24}\b(?:both|equally|look (?:very )?alike|are (?:very )?(?:alike|similar)"
+    r"|just as (?:likely|possible|plausible|well)"
+    r"|also (?:be )?(?:possible|plausible|conceivable|an option))\b"
+)
+EQUALS = cues("both equally alike similar just also", EQUAL)
 JOINS = ("and ", "or ")
 JOINED = re.compile(r"\w (?:and|or) $")
 SUPPOSED = re.compile(
@@ -167,18 +203,23 @@ SUPPOSES = cues("how whether if assuming suppose consider examine look", SUPPOSE
 WOULD_BE = re.compile(
     r"\s+would be (?!(?:my|the|our|an? (?:good|better|likely|reasonable|plausible|safe)|most|more"
     r"|best|better|correct|right|likely|likelier|appropriate|consistent|plausible|reasonable"
-    r"|preferred|expected|closest?r?|first|second|third)\b)\w"
+    r"|preferred|expected|closest?r?|first|second|third|ideal|suitable|used|chosen|selected"
+    r"|possible|both|all|equally)\b)\w"
+    r"|\s+(?:serait|wäre|hätte|aurait|sería|tendría|seria|teria|sarebbe|avrebbe) \w"
 )
 # What another option would look like; "would be" is how answers are hedged, too.
 WOULD = re.compile(
-    r"\s+would (?!be\b|fit|match|explain|suit|also|seem|make|work|correspond|agree|account|most"
+    r"\s+would (?!be\b|both|all|equally|fit|match|explain|suit|also|seem|make|work|correspond"
+    r"|agree|account|most"
     r"|best"
     r"|have been|indeed|probably|likely|therefore|thus|appear to be)[a-z]+"
 )
-WOULDS = cues("would", WOULD, WOULD_BE)
-NOT_BUT = ("ではなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
+WOULDS = cues("would serait aurait seria teria sarebbe avrebbe", WOULD, WOULD_BE)
+LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[;,]) $")  # "…; Mucor would be broad"
+NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
 IF_SO = re.compile(
-    r"\b(?:if (?:\w{1,20} ){1,3}(?:were|had|was|is|are|has|have)\b"
+    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:were|had|was|is|are|has"
+    r"|have)\b"
     r"|(?:had|were) (?:it|they|there|the \w{1,20}) )[^.;,\n]{1,80},"
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"
@@ -191,15 +232,15 @@ IFS = cues("if had were", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
-TELLING_BEHIND = DENIES | GENERALISES | NOS | WOULDS
-TELLING = TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
+TELLING_BEHIND = EQUALS | DENIES | GENERALISES | NOS | WOULDS
+TELLING = NO_OTHERS | TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
 SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
 # "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
 DENIED = re.compile(
     r"\s?(?:(?:is|are|was|does|do|did|can|could|would|should|must|may|will|seems?|has|have|be)\s?"
     r"(?:also |clearly |definitely |certainly |just |simply |therefore |thus )?"
     r"(?:not\b|n't\b|be (?:excluded|eliminated|ruled out|rejected|discarded|dismissed))"
-    r"|cannot\b|fails\b|lacks\b"
+    r"|cannot\b|can't\b|won't\b|fails\b|lacks\b"
     r"|(?:is|are|was|can be|is clearly|is also) (?:also |clearly |therefore )?"
     r"(?:incorrect|wrong|false"
     r"|excluded|eliminated|ruled out|rejected|out of the question|unlikely|inaccurate|invalid)\b"

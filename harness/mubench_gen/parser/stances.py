@@ -18,9 +18,12 @@ from mubench_gen.parser.stance_words import (
     CONCEDES,
     CONTRAST,
     CONTRASTS,
+    DASH,
     DENIAL,
     DENIED,
     DENIES,
+    EQUAL,
+    EQUALS,
     GENERAL,
     GENERALISES,
     HEADING,
@@ -32,8 +35,11 @@ from mubench_gen.parser.stance_words import (
     JOINS,
     LACKS,
     LESS_THAN,
+    LIKENED,
     NO,
     NO_BEHIND,
+    NO_OTHER,
+    NO_OTHERS,
     NOS,
     NOT_BUT,
     ONLY,
@@ -41,6 +47,7 @@ from mubench_gen.parser.stance_words import (
     OPENS,
     QUOTE_END,
     REACH,
+    RULES_OUT,
     SENTENCE_START,
     STOP,
     SUPPOSED,
@@ -63,32 +70,35 @@ def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
 
 
 def _stance(reply: ReplyText, start: int, end: int, floor: int) -> Stance:
-    low = reply.low
+    said = reply.cues_about(max(0, start - REACH), end + AHEAD)
+    low, at, end = reply.near(start, end)
+    floor, start = floor and max(0, floor - start + at), at
     left = max(floor, start - REACH)
     joined = low[max(0, start - 4) : start].endswith(JOINS)
-    said = reply.cues_about(max(0, start - REACH), end + AHEAD)
     if not (joined or said & TELLING):
         return "asserted"
     last = None
     if joined or said & TELLING_BEFORE:
         for last in (BOUNDARY if said & BOUNDS else STOP).finditer(low, left, start):
             left = last.end()
-        left = _past_colon(low, left, start)
+        left = _past_dash(low, _past_colon(low, left, start), start)
     return (
-        (_all_but(low, start, end) if said & ALL_BUT_ONE else None)
+        (_all_but(low, said, start, end) if said & (ALL_BUT_ONE | NO_OTHERS) else None)
         or _supposed(low, said, left, start, end)
         or _said_before(low, said, left, start, last)
         or ("contrasted" if said & MAY_BE_ASIDE and is_aside(low, said, left, start, end) else None)
         or (_said_behind(low, said, start, end) if said & TELLING_BEHIND else None)
-        or ("open" if _is_open(low, said, left, start, joined=joined) else "asserted")
+        or ("open" if _is_open(low, said, left, start, end) else "asserted")
     )
 
 
-def _is_open(low: str, said: int, left: int, start: int, *, joined: bool) -> bool:
-    """Whether the words before the mention name it as one of several."""
-    if joined and JOINED.search(low, left, start):
+def _is_open(low: str, said: int, left: int, start: int, end: int) -> bool:
+    """Whether the mention is one of several, or no likelier than others."""
+    if low.endswith(JOINS, left, start) and JOINED.search(low, left, start):
         return True
-    return bool(said & OPENS) and OPEN.search(low, left, start) is not None
+    if said & OPENS and OPEN.search(low, left, start):
+        return True
+    return bool(said & EQUALS) and EQUAL.match(low, end) is not None
 
 
 def _past_colon(low: str, left: int, start: int) -> int:
@@ -105,13 +115,23 @@ def _past_colon(low: str, left: int, start: int) -> int:
     return colon + 1
 
 
-def _all_but(low: str, start: int, end: int) -> Stance | None:
+def _past_dash(low: str, left: int, start: int) -> int:
+    """Where a new sentence begins behind a dash."""
+    at = low.rfind(" - ", left, start)
+    dash = DASH.match(low, at) if at >= 0 else None
+    return dash.end() if dash else left
+
+
+def _all_but(low: str, said: int, start: int, end: int) -> Stance | None:
     """What is said of all other options says the contrary of this one."""
     before = low[max(0, start - BACK) : start]
+    if said & NO_OTHERS and NO_OTHER.search(before):
+        return "asserted"
     if LESS_THAN.search(before) or ONLY.search(before):
         return "asserted"
     if ALL_BUT.search(before):
-        return "asserted" if DENIAL.search(low, end, end + BACK) else "denied"
+        excluded = RULES_OUT.search(before) or DENIAL.search(low, end, end + BACK)
+        return "asserted" if excluded else "denied"
     return None
 
 
@@ -145,7 +165,7 @@ def _said_behind(low: str, said: int, start: int, end: int) -> Stance | None:
     """What the words behind the mention make of it."""
     after = _past_apposition(low, _past_mark(low, start, end))
     if said & WOULDS:
-        likened = low[max(0, start - 3) : start].strip() in ("a", "an")
+        likened = LIKENED.search(low, max(0, start - 6), start)
         if WOULD.match(low, after) or (likened and WOULD_BE.match(low, after)):
             return "contrasted"
     if said & NOS and NO_BEHIND.match(low, end):

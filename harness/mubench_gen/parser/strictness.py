@@ -21,7 +21,7 @@ MEASURED = {
 FORMS = frozenset(
     (
         "sole_label", "label_with_text", "sole_text", "sole_labels", "ranked", "json_answer",
-        "weighed", "checked", "answer_tag", "boxed", "declared_answer", "declared_cjk",
+        "weighed", "ordered", "checked", "answer_tag", "boxed", "declared_answer", "declared_cjk",
         "declared_abroad", "chosen", "corrected", "said_correct", "item_marked_correct",
         "leading_label", "final_line",
     )

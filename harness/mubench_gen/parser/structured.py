@@ -26,6 +26,14 @@ _TEXT_VALUE = re.compile(
     re.IGNORECASE,
 )
 _VALUE = re.compile(r":\s{0,4}([\"'])(.{1,200}?)\1(?=\s{0,4}[,}\]\n])")
+_ELEMENT = re.compile(r"<(\w{2,24})>([^<>\n]{1,200})</\1>")
+_KEY_ROOM = 26  # characters before a value in which its key is
+# Fields of options that were not chosen, or of what is said about one.
+_ASIDE = re.compile(
+    r"[<\"'{,\s](?:not|no|exclu|reject|altern|wrong|incorrect|second|runner|other|reason|why|expla|think"
+    r"|differential|rationale)\w*[\"']?[>:]?$",
+    re.IGNORECASE,
+)
 
 
 def _after_marks(reply: ReplyText, pattern: re.Pattern[str]) -> Iterator[Verdict]:
@@ -44,7 +52,8 @@ def boxed(reply: ReplyText) -> Iterator[Verdict]:
 def answer_tag(reply: ReplyText) -> Iterator[Verdict]:
     """<answer>B</answer>."""
     if "<" in reply.marked:
-        yield from _after_marks(reply, _TAG)
+        found = list(_after_marks(reply, _TAG))
+        yield from found or ("</" in reply.marked and _only_value(reply, _ELEMENT)) or ()
 
 
 def json_answer(reply: ReplyText) -> Iterator[Verdict]:
@@ -55,7 +64,7 @@ def json_answer(reply: ReplyText) -> Iterator[Verdict]:
     if found and _is_contradicted(reply, found[-1]):
         yield found[-1]._replace(status="contradiction", option=None)
     else:
-        yield from found or _only_value(reply)
+        yield from found or _only_value(reply, _VALUE)
 
 
 def _is_contradicted(reply: ReplyText, found: Verdict) -> bool:
@@ -71,12 +80,14 @@ def _is_contradicted(reply: ReplyText, found: Verdict) -> bool:
     return bool(texts) and found.option not in texts
 
 
-def _only_value(reply: ReplyText) -> Iterator[Verdict]:
+def _only_value(reply: ReplyText, form: re.Pattern[str]) -> Iterator[Verdict]:
     """The one option whose text is a whole value: {"tissue": "mucus", "why": "…"}."""
     found = {}
-    for value in islice(_VALUE.finditer(reply.marked), MANY):
+    for value in islice(form.finditer(reply.marked), MANY):
+        start = value.start(2)
         option = reply.choices.read(tokenize(lower(fold(value[2]))))
-        if option is not None and option >= 0:
+        key = reply.marked[max(0, start - _KEY_ROOM) : start].rstrip(" \"':")
+        if option is not None and option >= 0 and not _ASIDE.search(key):
             found[option] = Verdict.of(option, *value.span(2))
     if len(found) == 1:
         yield from found.values()

@@ -161,7 +161,7 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
     if any(len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
         return False
     separator = reply.text[end]
-    if separator == "." or reply.text.startswith(" (", end):
+    if separator == "." or reply.text.startswith((" (", " - "), end):
         return True
     if separator == "-":
         return not reply.text[end + 1 : end + 2].isalpha()

@@ -45,9 +45,6 @@ _MARKS = {
     "⁃": "-",
     "•": "*",
     "μ": "µ",  # the Greek letter, for the sign of micro
-    "→": ">",
-    "⇒": ">",
-    "➡": ">",
     "\u2028": "\n",
     "\u2029": "\n",
     "\x85": "\n",
@@ -142,6 +139,7 @@ _LATEX = re.compile(
 )
 _ADDRESS = re.compile(r"https?://[^\s<>\"')]{1,400}")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+ARROWS = "→⇒➡"  # for ">" where words are read; an order of options has none
 _MARKUP = "*`$#_{}~|"
 
 
@@ -173,6 +171,9 @@ def strip_markup(text: str) -> str:
     for mark in _MARKUP:
         if mark in text:
             text = text.replace(mark, " ")
+    if not text.isascii():
+        for arrow in ARROWS:
+            text = text.replace(arrow, ">")
     return text
 
 

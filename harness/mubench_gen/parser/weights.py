@@ -6,24 +6,40 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from mubench_gen.parser.asides import is_plural
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.option_text import any_text_at
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers, target_at
 from mubench_gen.parser.text import any_in, lower
 from mubench_gen.parser.tokens import tokenize
 
 _NUMBER = re.compile(
-    r"[:=][ ]{0,2}[\"']?(?:(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?:/\d{1,3})?|(very |most |highly )?"
+    r"[:=|][ ]{0,2}[\"']?(?:(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?:/\d{1,3})?|(very |most |highly )?"
     r"(?:(yes|true|correct|likely|high)|no|false|incorrect|unlikely|low))[\"']?"
-    r"(?=\s{0,9}(?:[,;}\n]|$))",
+    r"(?=\s{0,9}(?:[,;}|\n]|$))",
+    re.IGNORECASE,
+)
+# "Likelihood: A high, B low", in groups as those of `_NUMBER`.
+_HIGH = re.compile(
+    r"(?<=[\w)])()[ ](very |most |highly )?(?:(high|likely)|low|unlikely)(?=[,;.\n]|$)",
     re.IGNORECASE,
 )
 # "Score A=2, B=9", "P(neutrophil) = 0.9": what tells that the numbers are weights.
 _SCORES = ("score", "rating", "confidence", "probabilit", "likelihood", "p(")
-WEIGHED_WORDS = cues("*score* *rating* *confidence* *probabilit* *likelihood* p( 0. % (.")
+WEIGHED_WORDS = cues(
+    "*score* *rating* *confidence* *probabilit* likely unlikely *likelihood* p( 0. % (. /10"
+)
+_DEGREES = (" high", " low", " likely", " unlikely")
+_LIKELY = (": likely", ": unlikely", ": very likely", ": very unlikely", ": highly likely")
 _SCORE_OF = re.compile(
     r"(?:p|scores?|ratings?|confidence|probabilit\w{1,3}|likelihood)\b[ (:]{0,2}"
 )
+_ORDER = re.compile(r"(?:\A|\n)(?:[^\n:>]{0,40}:)?[ ]{0,3}([^\n:]{1,400} >{1,3} [^\n]{1,200})")
+_GREATER = re.compile(r" >{1,3} ")
+_AROUND = " .,;*()[]\"'"
+_RANKING = re.compile(r"\b(?:ranking|ranked)(?: [^:.\n]{0,40})?:[\s*]{0,4}(?:1[.)]\s)?")
+ORDERS = cues("> ranking ranked", _RANKING)
 _NAME_ROOM = 128
 # A record of an option and its weight.
 _RECORD = re.compile(
@@ -38,11 +54,14 @@ _RANK = re.compile(
 )
 _SHORT = 600  # characters; a longer reply is not searched for texts before percentages
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3})?)[ ]?%|\(((?:0|1)?\.\d{1,4})\)")
+_FRACTION = re.compile(r"(?<![\d.,])(?:(0?\.\d{1,4})|(\d{1,3})/100?)(?![\d/])")
 _OF = re.compile(
     r"[ ,]{0,2}(?:(?:sure|confident|certain|confidence|likely|likelihood|chance|probability|for"
     r"|that|it is|it's|it|is|of|on|in|to|be|option)\b[ ]?){0,6}[:=(-]?[ ]?"
 )
-_LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
+_LABEL_BEFORE = re.compile(
+    r"(?<![\w&/])([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at |with )?$"
+)
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓|●|◉)[ ]{0,3}(?=[^\s\])])")
 _LABEL_ROOM = 12  # the longest match
 CHECKED_SIGNS = cues("x] x)")
@@ -82,24 +101,61 @@ class _Weights:
 
 def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
-    scored = "{" in reply.marked or reply.low.count(": 0.") > 1
-    if scored or any_in(_SCORES, reply.low):
+    low = reply.low
+    scored = "{" in reply.marked or low.count(": 0.") > 1
+    scored = scored or (
+        any_in(_LIKELY, low) and low.count("likely") > 1
+    )  # "A: unlikely, B: likely"
+    if scored or any_in(_SCORES, low):
         yield from reply.kept(_values).best()
     if max(map(reply.low.count, ("%", "(0.", "(."))) > 1 and not any(
         "%" in option for option in reply.choices.options
     ):
-        yield from _percentages(reply).best()
+        yield from _percentages(reply, _PERCENT).best()
+    elif len(low) < _SHORT and low.count("0.") + low.count("/10") > 1:
+        yield from _percentages(reply, _FRACTION).best()
+
+
+def ordered(reply: ReplyText) -> Iterator[Verdict]:
+    """ "A > C > B", "Ranking: 1. PAS 2. H&E": options in order, of which the first counts."""
+    if " > " in reply.marked or " >> " in reply.marked:
+        for line in islice(_ORDER.finditer(reply.marked), MANY):
+            named = [_named(reply, part.strip(_AROUND)) for part in _GREATER.split(line[1])]
+            option = named[0]
+            if option is None or None in named or len(set(named)) < 2:
+                continue
+            if not reply.choices.keys[option].strip().isdigit():  # "5 > 3" compares
+                yield Verdict.of(option, *line.span(1))
+    if "rank" in reply.low:
+        for cue in islice(_RANKING.finditer(reply.low), MANY):
+            first = skip_fillers(reply, cue.end())
+            label = reply.choices.labels.token.match(reply.text, first)
+            option = reply.choices.labels.index_of.get(label[0].lower()) if label else None
+            found = any_text_at(reply, first)
+            if label is not None and option is not None:
+                yield Verdict.of(option, *label.span())
+            elif found is not None:
+                yield found
 
 
 def _values(reply: ReplyText) -> _Weights:
     """The numbers and verdicts behind options' names: "A: 0.1", "nucleus": "no"."""
     weights = _Weights()
     numbers = list(islice(_NUMBER.finditer(reply.marked), MANY))
+    if any_in(_SCORES, reply.low) and any_in(_DEGREES, reply.low):
+        numbers += islice(_HIGH.finditer(reply.marked), MANY)
     for number in numbers if len(numbers) > 1 else ():
         start = _name_start(reply.marked, number.start())
         option = _named(reply, reply.marked[start : number.start()])
-        weights.add(option, number[1] or _verdict(number), start, number.start())
+        if not _is_share(reply, option, number.start()):
+            weights.add(option, number[1] or _verdict(number), start, number.start())
     return weights
+
+
+def _is_share(reply: ReplyText, option: int | None, end: int) -> bool:
+    """Whether the number says how many there are of a kind: "Neutrophils: 60 %"."""
+    name_end = len(reply.low[:end].rstrip(" :=(-\"'.0123456789"))
+    return option is not None and option >= 0 and is_plural(reply, name_end, option)
 
 
 def _verdict(said: re.Match[str]) -> str:
@@ -127,7 +183,7 @@ def ranked(reply: ReplyText) -> Iterator[Verdict]:
 def _name_start(text: str, colon: int) -> int:
     """Where the name before a colon begins: behind the brace, comma, colon or line before it."""
     left = max(0, colon - _NAME_ROOM)
-    start = max(left, *(text.rfind(sign, left, colon) + 1 for sign in "{,;:\n"))
+    start = max(left, *(text.rfind(sign, left, colon) + 1 for sign in "{,;:|\n"))
     while start < colon and text[start] in " \"'":
         start += 1
     return start
@@ -143,16 +199,18 @@ def _named(reply: ReplyText, name: str) -> int | None:
     return option
 
 
-def _percentages(reply: ReplyText) -> _Weights:
+def _percentages(reply: ReplyText, form: re.Pattern[str]) -> _Weights:
     """By what stands before each number, or else by what stands behind it."""
-    numbers = list(islice(_PERCENT.finditer(reply.low), MANY))
+    numbers = list(islice(form.finditer(reply.low), MANY))
     before, behind = _Weights(), _Weights()
     end = 0
     for number in numbers:
         if reply.low.startswith((" of ", "of "), number.end()):
             continue  # a share of something
         share = number[1] or number[2]
-        before.add(_before(reply, end, number.start()), share, *number.span())
+        named = _before(reply, end, number.start())
+        if not _is_share(reply, named, number.start()):
+            before.add(named, share, *number.span())
         of = _OF.match(reply.low, number.end())
         found = target_at(reply, of.end() if of else number.end())
         if found is not None and found.status == "answered":

@@ -23,6 +23,7 @@ FILES = (
     "everyday",
     "terse",
     "voices",
+    "chorus",
 )
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
