@@ -57,7 +57,6 @@ def test_statements_and_numbers_have_no_short_names() -> None:
     "reply",
     [
         "Lysosomes contain hydrolases.",
-        "The nucleus can store DNA.",
         "The Golgi apparatus was named after Camillo Golgi.",
         "In the previous image, the arrow was on the nucleus.",
         "The answer to the last question was A.",

@@ -15,10 +15,10 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
     r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
-    r"|\b(?:between|outside(?: of)?|around|past)|\b(?:check|look|test) for"
+    r"|\b(?:between|outside(?: of)?|(around|past))|\b(?:check|look|test) for"
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
-    r"|\b(?:risk factors?|vaccin\w+|staging|treatment|therapy|nobel prize|defects?) (?:for|of"
-    r"|against)"
+    r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
+    r"|treatment|therapy|defects?) (?:for|of|against)|\bnobel prize for"
     r"|\bto (?:identify|recogni[sz]e|diagnose|detect|avoid)|\b(?:history|suspicion|risk) of"
     r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
     r"(?: (?:an?|the))? [\"'(]?$"
@@ -31,15 +31,18 @@ _CANDIDATE = re.compile(
     # What the question says.
     r"|\b(?:question|options?|choices?|list)\b[^.;\n]{0,30}\b(?:mentions?|includes?|contains?"
     r"|lists?|asks?)\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
-    r"|\b(?:check|look|search|screen|test)(?:ing)? for\b|\b(?:species|cells|stains|organisms"
-    r"|organelles|bacteria|methods|techniques) like\b"
+    r"|\b(?:check|look|search|screen|test)(?:ing)? for\b(?![^.;\n]*:)|\b(?:species|cells|stains"
+    r"|organisms"
+    r"|organelles|bacteria|methods|techniques) like\b(?! th(?:is|ese))"
     # What one might do.
-    r"|\b(?:could|should|might|may|can|would have to) (?:also )?(?:try|use|repeat|order|perform"
-    r"|apply"
-    r"|add)\b"
+    r"|\b(?:one|you|we) (?:could|should|might|may|can|would have to) (?:also )?(?:try|repeat"
+    r"|order)\b|\bwould (?:also )?help to\b"
+    r"|\b(?:one|you|we) (?:could|might|would have to) (?:also )?(?:use|perform|apply|add)\b"
     # What another picture would show.
     r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
 )
+# "Around 4 cells" counts them.
+_NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 _SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
     "*such* g example instance including resemble resembles number amount proportion percentage"
@@ -52,7 +55,7 @@ LISTS = cues(
     "ddx differential alternative alternatives runner runners confirm verify prove establish check"
     " mention mentions include includes contain contains list lists ask asks choice guess best see"
     " expect find typical textbook usual common check* look* search* screen* test* like try use"
-    " repeat order perform apply add",
+    " repeat order perform apply add help",
     _CANDIDATE,
 )
 # A verb of what all of a kind are or do, not "are seen", "are visible in this image".
@@ -86,8 +89,10 @@ _FROM = re.compile(
 _TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
 _ELSEWHERE = re.compile(
     r"\b(?:in|for|from|of|on|to) (?:the |my |your )?(?:previous|earlier|preceding|last|other)"
-    r" (?:image|picture|micrograph|slide|question|case|example|one)\b[^.!?;\n]*$"
-    r"|\bfor (?:comparison|reference)\b[^.!?;\n]*$|\bearlier,? (?:you|i) \w+[^.!?;\n]*$"
+    r" (?:image|picture|micrograph|slide|question|case|example|one)\b"
+    r"(?:(?!\bthis\b)[^.!?;\n])*$"
+    r"|\bfor (?:comparison|reference)\b(?:(?!\bthis\b)[^.!?;\n])*$"
+    r"|\bearlier,? (?:you|i) \w+[^.!?;\n]*$"
 )
 _ELSEWHERES = cues("previous earlier preceding last other comparison reference", _ELSEWHERE)
 _APART_ROOM = 96
@@ -98,7 +103,10 @@ _COMPARED = re.compile(
 )
 _COMPARES = cues("comparison reference choice guess best", _COMPARED)
 # "4 nuclei, 2 of them dividing", "after prophase comes …"
-_PART = re.compile(r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up)")
+_PART = re.compile(
+    r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up|next|after|before"
+    r"|first|last|second|third|then|later|when|right|directly|immediately)"
+)
 _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
@@ -148,13 +156,14 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     `said`: the groups of cue words about it.
     """
     before = low[max(0, start - _EXAMPLE_ROOM) : start]
-    if said & _EXEMPLIFIES and _EXAMPLE.search(before):
+    example = _EXAMPLE.search(before) if said & _EXEMPLIFIES else None
+    if example and not (example[1] and _NUMBER.match(low, start)):
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True
     if said & _COMPARES and _COMPARED.match(low, end):
         return True
-    if said & _PARTS and _PART.match(low, end):
+    if said & _PARTS and _PART.match(low, end) and before.strip():
         return True
     if said & _ELSEWHERES and _ELSEWHERE.search(low[max(0, start - _APART_ROOM) : start]):
         return True

@@ -59,7 +59,11 @@ _NOT_SO = re.compile(
     r"\W*(?:i (?:don't|do not) (?:think|believe) so|it (?:does not|doesn't) (?:appear|seem|look)"
     r" (?:so|like it))\b"
 )
-TRUTHS = cues("yes no true false so like", _TRUTH, _NOT_SO)
+_NOT_TRUE = re.compile(
+    r"\W*(?:no, )?(?:(?:that|this|it|(?:the|this) (?:statement|claim)) is ?n(?:o|')t"
+    r"|(?:that|it)'s not) true(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
+)
+TRUTHS = cues("yes no true false so like", _TRUTH, _NOT_SO, _NOT_TRUE)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
@@ -136,6 +140,9 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     no, said = reply.choices.texts.get(" no "), _NOT_SO.match(reply.low)
     if no is not None and no >= 0 and said is not None:
         yield Verdict.of(no, *said.span())
+    false, untrue = reply.choices.texts.get(" false "), _NOT_TRUE.match(reply.low)
+    if false is not None and false >= 0 and untrue is not None:
+        yield Verdict.of(false, *untrue.span())
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
             return

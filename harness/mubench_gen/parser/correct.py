@@ -147,13 +147,13 @@ _LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(
     r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
     r"(?:(yes|true|right|correct|likely)|(?:no|false|wrong|incorrect|unlikely|not correct))"
-    r"(?=[.,;|]|[ ]?(?:\n|$))",
+    r"(?=[.,;|]|[ ]?(?:\n|$)|[ ][A-Z] (?:yes|no)\b)",
     re.IGNORECASE,
 )
 _RIGHT_IN_LINE = re.compile(  # is in every match that marks an item right, and found faster
     r"[:=>-][ ]?(?:yes|true|right|correct|likely)(?=[.,;|]|[ ]?(?:\n|$))", re.IGNORECASE
 )
-_BARE_YES = re.compile(r"[A-Z]\)? yes(?=[.,;|]|[ ]?(?:\n|$))")  # "A no; B yes"
+_BARE_YES = re.compile(r"[A-Z]\)? yes(?=[.,;|]|[ ]?(?:\n|$)|[ ][A-Z] no\b)")  # "A no; B yes"
 
 
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:

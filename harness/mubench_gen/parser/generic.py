@@ -28,6 +28,13 @@ _SAYS = re.compile(
     r"|common|rich|derived|named|one of|an? (?:\w+ )?(?:sign|stain|technique|method"
     r"|organism|species|disease|part|kind|form|type)))\b"
 )
+# Options of which a question asks what the image shows. Others, as organelles, are as often
+# asked for by what they do, and then the statement is the answer.
+_SHOWN = re.compile(
+    r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
+    r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur)"
+    r"|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
+)
 _STARTS = re.compile(r"(?:\A|[.!?;\n] ?)(?:(?:an?|the|most|every|all|many) )?[\"'(]?$")
 # "In fluorescence microscopy, a fluorophore absorbs …": a setting, of which something is told.
 _SETTING = re.compile(r"(?:\A|[.!?\n] ?)(?:in|during|after|before|with|by) (?:an? |the )?$")
@@ -56,6 +63,8 @@ def is_generic(reply: ReplyText, found: Verdict) -> bool:
     else:
         return False
     if said is None:
+        return False
+    if sum(_SHOWN.search(option) is not None for option in reply.choices.options) < 2:
         return False
     around = f"{low[: found.start]} {low[found.end :]}"
     return _OF_THIS.search(around) is None

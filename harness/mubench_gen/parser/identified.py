@@ -40,7 +40,8 @@ _FRAME = re.compile(
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
-    r"|based|from|of|to me|here|and against|it is|that (?:we|you|i|is|are))\b|,)"
+    r"|based|from|of(?! view)|i (?:think|believe|guess)|to me|here|and against|it is"
+    r"|that (?:we|you|i|is|are))\b|,)"
 )
 # "… is the only one that makes sense", "… fits best", right behind it.
 _FITS = re.compile(
@@ -72,7 +73,11 @@ _LISTED = re.compile(
     r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:(?:an?|the|several|many|some|few|two|three"
     r"|numerous|multiple) )?[\"'(]?"
 )
-_ALONE_BEFORE = re.compile(r"(?:\A|[.;!?\n:>(] ?)(?:an? |the )?[\"'(]?$")
+_LEADS = re.compile(r"[)\"']? ?[-=]{0,2}> ?(?:an? |the )?[\"'(]?")  # "prophase -> metaphase"
+_ALONE_BEFORE = re.compile(
+    r"(?:\A|[.;!?\n:>(] ?)(?:(?:most likely|probably|likely|clearly|definitely),? )?(?:an? |the )?"
+    r"[\"'(]?$"
+)
 _ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".
 _NOUN = re.compile(
@@ -91,6 +96,7 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         place.start
         for claim, other in pairwise(placed)
         if _LISTED.fullmatch(reply.low, claim.end, other.start)
+        or (_other_stands(claim, other) and _LEADS.fullmatch(reply.low, claim.end, other.start))
         for place in (claim, other)
     }
     framed = [
@@ -102,11 +108,16 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
 
+def _other_stands(claim: Claim, other: Claim) -> bool:
+    """Whether the first of two neighbours is another option than the second, and not denied."""
+    return claim.stance == "asserted" and claim.option != other.option
+
+
 def is_sentence(reply: ReplyText, claim: Claim) -> bool:
     """Whether the mention is a whole sentence, or what an arrow leads to: "Squamous."."""
     low, start, end = reply.near(claim.start, claim.end)
     noun = _NOUN.match(low, end)
-    return _ALONE_BEFORE.search(low, max(0, start - 12), start) is not None and (
+    return _ALONE_BEFORE.search(low, max(0, start - 32), start) is not None and (
         _ALONE_BEHIND.match(low, noun.end() if noun else end) is not None
     )
 

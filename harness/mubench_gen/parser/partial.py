@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from string import ascii_lowercase
 
+from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
@@ -69,10 +70,11 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _denied(reply: ReplyText, index: int) -> bool:
-    """Whether the reply denies an option that is a name, and no statement."""
+    """Whether the reply denies an option that is a name, and no statement, or takes it back."""
     if reply.choices.keys[index].count(" ") > _NAME + 1:
         return False
-    return any(c.option == index and c.stance == "denied" for c in answering_claims(reply))
+    said = [c.stance for c in answering_claims(reply) if c.option == index]
+    return "denied" in said or (bool(said) and set(said) == {"contrasted"})
 
 
 def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
@@ -112,9 +114,13 @@ def _abbreviated(reply: ReplyText, written: str) -> int | None:
     named = [
         index
         for index, key in enumerate(reply.choices.keys)
-        if "".join(word[0] for word in key.split()) == said
+        if said in (_initials(key.split()), _initials(w for w in key.split() if w not in LINKS))
     ]
     return named[0] if len(named) == 1 else None
+
+
+def _initials(words: Iterable[str]) -> str:
+    return "".join(word[0] for word in words)
 
 
 def _misspelt(reply: ReplyText, joined: str) -> int | None:

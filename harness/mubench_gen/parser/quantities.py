@@ -21,6 +21,9 @@ _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
 _BEFORE_SUM = re.compile(r"(?<![\w.])(\w{1,8})(?: \w{2,20}){0,2},?$")  # "5 in total", "5 cells …"
 _BACK = 60
 _AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnez])")
+_FOR_EACH = re.compile(
+    r"(?: \w{2,20}){0,3} (?:in|of|per|for) (?:each|every)\b|(?: \w{2,20}){0,3} per "
+)
 _COUNT = re.compile(r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _APART = re.compile(  # a count for each side
     r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
@@ -72,7 +75,9 @@ def _summed(reply: ReplyText) -> list[Verdict]:
 
 
 def _adds(reply: ReplyText, found: Verdict) -> bool:
-    """Whether another count is joined to this one: "2 large and 3 small cells"."""
+    """Whether another count is joined to this one: "2 large and 3 small", "1 in each cell"."""
+    if _FOR_EACH.match(reply.low, found.end):
+        return True
     joined = _AND_MORE.match(reply.low, found.end)
     return joined is not None and _COUNT.match(reply.low, joined.end()) is not None
 

@@ -36,6 +36,7 @@ _PLAIN = frozenset(
     )
     for word in line.split()
 )
+_ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as)\b)")
 _META = ("none", "all", "no", "not", "cannot")
 
 
@@ -94,13 +95,19 @@ def _is_name(option: str, word: str) -> bool:
     return len(word) >= _LETTERS or word.upper() in option.split()
 
 
+def _is_plain(reply: ReplyText, found: Verdict) -> bool:
+    """Whether an everyday word is said of something else: "a bright image", not "it's smooth"."""
+    said = reply.low[found.start : found.end]
+    return said in _PLAIN and not _ENDED.match(reply.low, found.end)
+
+
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
     named = short_names(reply) if any_in(reply.choices.beginnings, reply.low) else None
     if named is None:
         return
     short = ReplyText(reply.marked, reply.choices.named(named))
-    found = list(identified(short))
+    found = [verdict for verdict in identified(short) if not _is_plain(reply, verdict)]
     if found:
         yield from found
         return

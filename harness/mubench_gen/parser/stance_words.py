@@ -34,7 +34,7 @@ CONTRAST = re.compile(
     r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
     r"|followed by|other than|apart from|besides|versus|different from|differs? from"
-    r"|in contrast to|beyond(?: what)?)\b"
+    r"|in contrast to|(?:mistaken|confused) (?:for|with)|beyond(?: what)?)\b"
     r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
     # What others think.
@@ -42,7 +42,8 @@ CONTRAST = re.compile(
     r"|readers|models|sources|may|might|would|say|think|argue)|others|people (?:think|say))\b"
     r"|(?:an?|the|your|any) (?:\w+ )?(?:students?|novices?|beginners?|readers?|experts?|laym[ae]n"
     r"|pathologists?|biologists?|textbooks?|colleagues?) (?:might|may|could|would)\b"
-    r"|otherwise|(?:report|paper|article|caption|file ?name|ground truth|textbook)s?"
+    r"|otherwise(?=,| (?:it|this|that|i|an?|the)\b| ?$)"
+    r"|(?:report|paper|article|caption|file ?name|ground truth|textbook)s?"
     r" (?:said|says?|suggests?|states?|claims?)\b"
     # What the reply thought before it looked again.
     r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
@@ -63,7 +64,7 @@ CONTRASTS = cues(
     " different differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought call"
     " thinking leaning first initial initially originally might may could over would"
-    " otherwise report* paper* article* caption* file* truth textbook*",
+    " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )
 DENIAL = re.compile(
@@ -77,8 +78,8 @@ DENIAL = re.compile(
     r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
     r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
-    r"|fails?|lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less|nicht|kein\w{0,2}"
-    r"|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
+    r"|fails?|(?<!\ba )lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less"
+    r"|nicht|kein\w{0,2}|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
     r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
     r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
@@ -136,7 +137,7 @@ GENERAL = re.compile(
     r"|employs?|relies|rely|requires?)\b"
     r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
     r"|entertained|invented"
-    r"|introduced|discovered|described by|awarded|derived from|pioneered)\b"
+    r"|introduced|discovered|described by|awarded|derived from)\b"
     r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
     r"|are) (?:one of )?(?:the )?(?:most )?(?:widely|commonly|routinely"
@@ -150,7 +151,7 @@ GENERALISES = cues(
     "usually typically generally often normally commonly always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
     " entertained invented"
-    " introduced discovered described named awarded derived pioneered workhorse* powerhouse*"
+    " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
     " common* that"
     " which most similar alike mimic resemble",
@@ -226,7 +227,8 @@ IF_SO = re.compile(
     r"|call it|choose|pick) |it is |it's |this is |then )?(?:an? |the )?[(\"']?$"
 )
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
-    r"[^.;\n]{0,20}\bif (?:it|they|there|the \w{1,20}) (?:were|was|had)\b"
+    r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
+    r" (?:were|was|had|\w{3,20}ed)\b"
 )
 IFS = cues("if had were", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them

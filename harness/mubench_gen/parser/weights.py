@@ -36,9 +36,17 @@ _SCORE_OF = re.compile(
     r"(?:p|scores?|ratings?|confidence|probabilit\w{1,3}|likelihood)\b[ (:]{0,2}"
 )
 _ORDER = re.compile(r"(?:\A|\n)(?:[^\n:>]{0,40}:)?[ ]{0,3}([^\n:]{1,400} >{1,3} [^\n]{1,200})")
+# "Size: A > B" is no order of likelihood.
+_OTHER_ORDER = re.compile(
+    r"\n?[^\n:>]{0,40}?\b(?:size|order of|sequence|abundance|frequency|cycle|counts?|number|time)\b"
+    r"[^\n:>]{0,40}:"
+)
 _GREATER = re.compile(r" >{1,3} ")
 _AROUND = " .,;*()[]\"'"
-_RANKING = re.compile(r"\b(?:ranking|ranked)(?: [^:.\n]{0,40})?:[\s*]{0,4}(?:1[.)]\s)?")
+_RANKING = re.compile(
+    r"\b(?:ranking|ranked)(?! by (?!likel|prob|conf|fit|how))(?: [^:.\n]{0,40})?:[\s*]{0,4}"
+    r"(?:1[.)]\s)?"
+)
 ORDERS = cues("> ranking ranked", _RANKING)
 _NAME_ROOM = 128
 # A record of an option and its weight.
@@ -123,6 +131,8 @@ def ordered(reply: ReplyText) -> Iterator[Verdict]:
             named = [_named(reply, part.strip(_AROUND)) for part in _GREATER.split(line[1])]
             option = named[0]
             if option is None or None in named or len(set(named)) < 2:
+                continue
+            if _OTHER_ORDER.match(reply.low, line.start()):
                 continue
             if not reply.choices.keys[option].strip().isdigit():  # "5 > 3" compares
                 yield Verdict.of(option, *line.span(1))

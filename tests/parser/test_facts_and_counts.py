@@ -1,0 +1,103 @@
+"""Facts that answer a question, rough counts and everyday words are no asides; others are."""
+
+from __future__ import annotations
+
+import pytest
+
+from mubench_gen.parser import parse_answer
+
+ACTS = ("The Stamp Act", "The Coercive Acts", "The Tea Act")
+ORGANELLES = ("nucleus", "mitochondrion", "Golgi apparatus", "lysosome")
+METHODS = ("FIFO", "LIFO", "Net present value", "Internal rate of return")
+DISEASES = ("Measles", "Diabetes mellitus", "Tuberculosis", "Malaria")
+GASES = ("Oxygen", "Nitrogen", "Carbon dioxide")
+PHASES = ("prophase", "metaphase", "anaphase", "telophase")
+CELLS = ("basophil", "eosinophil", "neutrophil", "lymphocyte", "monocyte")
+STAINS = ("H&E", "PAS", "Giemsa")
+MODES = ("bright-field microscopy", "dark-field microscopy", "fluorescence microscopy")
+COUNTS = ("1", "2", "3", "4")
+LESIONS = ("benign", "malignant")
+TRUTHS = ("true", "false")
+
+
+def named(reply: str, options: tuple[str, ...]) -> str | None:
+    index = parse_answer(reply, options).index
+    return None if index is None else options[index]
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("The Coercive Acts were passed in response to the Tea Party.", ACTS, "The Coercive Acts"),
+        ("Mitochondria produce ATP.", ORGANELLES, "mitochondrion"),
+        ("Nitrogen makes up 78% of air.", GASES, "Nitrogen"),
+        ("Malaria is transmitted by mosquitoes.", DISEASES, "Malaria"),
+        ("BCG is a vaccine against tuberculosis.", DISEASES, "Tuberculosis"),
+        ("Insulin is the treatment for diabetes mellitus.", DISEASES, "Diabetes mellitus"),
+        ("A lack of oxygen kills the cell.", GASES, "Oxygen"),
+        ("The firm should use the LIFO method.", METHODS, "LIFO"),
+        ("IRR.", METHODS, "Internal rate of return"),
+        ("Telophase comes next.", PHASES, "telophase"),
+    ],
+)
+def test_a_fact_is_an_answer_where_questions_ask_for_facts(
+    reply: str, options: tuple[str, ...], expected: str
+) -> None:
+    assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("There are around 4 cells.", "4"),
+        ("Around three.", "3"),
+        ("Three of them are visible.", "3"),
+        ("There are 4 nuclei, 2 of them dividing.", "4"),
+        ("There is 1 nucleus in each of the 4 cells, so 4.", "4"),
+    ],
+)
+def test_a_rough_count_is_a_count(reply: str, expected: str) -> None:
+    assert named(reply, COUNTS) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("An otherwise unremarkable lymphocyte.", CELLS, "lymphocyte"),
+        ("Cells like this one are neutrophils.", CELLS, "neutrophil"),
+        ("For reference, this is a neutrophil.", CELLS, "neutrophil"),
+        ("A lymphocyte, which is often mistaken for a monocyte.", CELLS, "lymphocyte"),
+        ("It looks malignant, as if it invaded the stroma.", LESIONS, "malignant"),
+        ("You should use PAS here.", STAINS, "PAS"),
+        ("Check for mitoses: it's malignant.", LESIONS, "malignant"),
+        ("It's the Golgi, I think.", ORGANELLES, "Golgi apparatus"),
+        ("Stacked sacs. Probably the Golgi.", ORGANELLES, "Golgi apparatus"),
+        ("That's not true, because it has no nucleus.", TRUTHS, "false"),
+        ("A no B yes C no D no", ORGANELLES, "mitochondrion"),
+    ],
+)
+def test_what_is_said_of_this_image_is_no_aside(
+    reply: str, options: tuple[str, ...], expected: str
+) -> None:
+    assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options"),
+    [
+        ("A monocyte can leave the blood.", CELLS),
+        ("One could also try Giemsa.", STAINS),
+        ("It would help to have a PAS stain as well.", STAINS),
+        ("That's a bright image.", MODES),
+        ("This is a dark field of view.", MODES),
+        ("It's benign. I take that back.", LESIONS),
+        ("A typical answer would be nucleus.", ORGANELLES),
+        ("It would be malignant if it invaded.", LESIONS),
+        ("Size: monocyte > neutrophil > lymphocyte", CELLS),
+        ("Ranked by size: 1. monocyte 2. neutrophil", CELLS),
+        ("nucleus -> mitochondrion -> lysosome", ORGANELLES),
+        ("After anaphase comes telophase.", PHASES),
+    ],
+)
+def test_what_is_said_beside_an_image_answers_nothing(reply: str, options: tuple[str, ...]) -> None:
+    assert named(reply, options) is None
