@@ -33,7 +33,7 @@ COLOUR = Pillow.fromarray(NOISE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.first(3)
+@pytest.mark.first(2)
 @pytest.mark.parametrize(
     "kind",
     ["16-bit grey PNG", "16-bit RGB PNG", "float TIFF", "palette PNG with a clear colour",

@@ -162,6 +162,7 @@ def test_an_evaluation_with_the_sound_one_works_and_imports_no_other(user: Envir
     assert (plugin["distribution"], plugin["version"]) == ("mubench-gen-sound", "0.1.0")
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -14,7 +14,7 @@ from mubench_gen.model import Runtime
 from .conftest import QUICK, Evaluate, Open, tiny_weights
 
 IMAGES, ITEMS_OF_EACH = 600, 6
-FEW = 90  # images in `make test`
+FEW = 45  # images in `make test`: five a data set
 OPTIONS = {f"engine.{name}": value for name, value in QUICK.items()}
 
 

@@ -8,6 +8,7 @@ from mubench_gen.engines.gguf_checkpoint import is_gguf
 from mubench_gen.engines.small_files import read_small_files
 from mubench_gen.errors import PluginError
 from mubench_gen.model import ModelSpec
+from mubench_gen.plugins.entry_points import found_once
 from mubench_gen.plugins.listing import OWN
 from mubench_gen.plugins.registry import Plugins
 
@@ -15,6 +16,7 @@ GENERIC = "hf"
 _MODELS = ("generative", "contrastive")
 
 
+@found_once()
 def plugin_of(
     model: str, revision: str | None, plugins: Plugins, *, base: str | None = None
 ) -> str:
@@ -23,8 +25,7 @@ def plugin_of(
     A plugin that lists the model by its name comes first, then one that declares its family
     (`ModelSpec.model_types`), then the generic one. Only plugins that come with the harness are
     looked at: another's would have to be imported here. `base`: that of an adapter, where it is
-    given. Raises UsageError if the model is not to
-    be had, or is no checkpoint.
+    given. Raises UsageError if the model is not to be had, or is no checkpoint.
     """
     offered = list(_offered(plugins))
     for name, specs in offered:
