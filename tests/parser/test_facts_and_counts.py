@@ -164,6 +164,8 @@ def test_short_answers_mean_the_option_that_holds_them(
             ORGANELLES,
             "nucleus",
         ),
+        ("The large round body is the nucleus, which is near a lysosome.", ORGANELLES, "nucleus"),
+        ("The large body is the nucleus, the small one is a lysosome.", ORGANELLES, None),
         ("It would be a basophil if it had granules.", CELLS, None),
         ("It was called a basophil in the previous image.", CELLS, None),
         ("You may want to use a PAS stain.", STAINS, None),

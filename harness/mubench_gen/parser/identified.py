@@ -64,15 +64,14 @@ _OPENS = re.compile(
 )
 # "The cell embedded in the matrix is an osteocyte."
 _SUBJECT = re.compile(
-    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ )?(?:cell|structure|organelle|tissue|layer|tube"
-    r"|shell|region"
-    r"|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
+    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ ){0,3}(?:cell|structure|compartment|body"
+    r"|organelle|tissue|layer|tube|shell|region|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
     r"|asterisk|pointer|star)\b"
     r"[^.;,:\n]{0,60} (?:is|marks|shows|indicates|denotes) (?:an? |the )?[\"'(]?$"
 )
 _ANOTHER = re.compile(
-    r",? (?:and |while |but )?(?:the|an?) (?:other|one|second|cell|left|right|upper|lower|top"
-    r"|bottom|rest|remaining|third|next)\b"
+    r",? (?:and |while |but )?(?:the|an?) (?:other|one|second|cell|small(?:er)?|larger?|left|right"
+    r"|upper|lower|top|bottom|rest|remaining|third|next)\b"
 )  # "…, the one beside it a …"
 _LISTED = re.compile(
     r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:(?:an?|the|several|many|some|few|two|three"
