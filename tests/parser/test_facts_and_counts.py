@@ -1,4 +1,4 @@
-"""Facts that answer a question, rough counts and everyday words are no asides; others are."""
+"""Facts, rough counts, everyday words and short forms answer; what is only spoken of does not."""
 
 from __future__ import annotations
 
@@ -101,3 +101,79 @@ def test_what_is_said_of_this_image_is_no_aside(
 )
 def test_what_is_said_beside_an_image_answers_nothing(reply: str, options: tuple[str, ...]) -> None:
     assert named(reply, options) is None
+
+
+YES_NO = ("Yes, the cells are confluent", "No, the cells are sparse")
+SHORT = (
+    "Electron microscopy (EM)",
+    "Light microscopy (LM)",
+    "Atomic force microscopy (AFM)",
+)
+PEOPLE = ("Rosalind Franklin", "Louis Pasteur", "Robert Hooke")
+NUMBERS = ("6", "9", "12")
+SHARES = ("10%", "90%")
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("No.", YES_NO, YES_NO[1]),
+        ("No, the cells do not cover the dish.", YES_NO, YES_NO[1]),
+        ("The cells are sparse.", YES_NO, YES_NO[1]),
+        ("No, I cannot tell from this image.", YES_NO, None),
+        ("Yes, I can help with that! Please upload the image.", YES_NO, None),
+        ("EM", SHORT, SHORT[0]),
+        ("AFM was used.", SHORT, SHORT[2]),
+        ("It was Pasteur.", PEOPLE, "Louis Pasteur"),
+        ("It has 6 protons and 6 neutrons, so the mass number is 12.", NUMBERS, "12"),
+        ("I'm 90% sure.", SHARES, None),
+        ("I'm 90% sure that it's 10%.", SHARES, "10%"),
+        ("The statement is incorrect, because light has the longer waves.", TRUTHS, "false"),
+        ("The statement is correct.", TRUTHS, "true"),
+        ("The statement is partly correct.", TRUTHS, None),
+        ("True – the pinhole rejects light that is out of focus.", TRUTHS, "true"),
+    ],
+)
+def test_short_answers_mean_the_option_that_holds_them(
+    reply: str, options: tuple[str, ...], expected: str | None
+) -> None:
+    assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("Not a basophil: the granules make it an eosinophil.", CELLS, "eosinophil"),
+        ("It looks like a basophil, but it isn't.", CELLS, None),
+        ("It looks like a basophil, but it isn't. It's a monocyte.", CELLS, "monocyte"),
+        ("A monocyte it is. Basophils would be smaller.", CELLS, "monocyte"),
+        ("It has three lobes, so a neutrophil. Monocytes would be larger.", CELLS, "neutrophil"),
+        ("It could be H&E or PAS, but the lack of blue makes PAS more likely.", STAINS, "PAS"),
+        ("Ruled out: H&E by the lack of blue.", STAINS, None),
+        ("It tells us it's from a monocyte rather than a basophil.", CELLS, "monocyte"),
+        ("This does not tell benign from malignant.", LESIONS, None),
+        ("The options are A) basophil B) eosinophil C) neutrophil.", CELLS, None),
+        (
+            "The options are A) nuclei B) mitochondria C) lysosomes.",
+            ("nuclei", *ORGANELLES[1:]),
+            None,
+        ),
+        ("Of basophil, eosinophil and monocyte, the best fit is monocyte.", CELLS, "monocyte"),
+        (
+            "That would be the nucleus, which holds what is made by the lysosome.",
+            ORGANELLES,
+            "nucleus",
+        ),
+        ("The large round body is the nucleus, which is near a lysosome.", ORGANELLES, "nucleus"),
+        ("The large body is the nucleus, the small one is a lysosome.", ORGANELLES, None),
+        ("It would be a basophil if it had granules.", CELLS, None),
+        ("It was called a basophil in the previous image.", CELLS, None),
+        ("You may want to use a PAS stain.", STAINS, None),
+        ("I would need a Giemsa stain to be certain.", STAINS, None),
+        ("I look at each in turn. First, the basophil: these cells", CELLS, None),
+    ],
+)
+def test_what_is_denied_supposed_or_listed_is_no_answer(
+    reply: str, options: tuple[str, ...], expected: str | None
+) -> None:
+    assert named(reply, options) == expected

@@ -37,7 +37,8 @@ _CANDIDATE = re.compile(
     # What one might do.
     r"|\b(?:one|you|we) (?:could|should|might|may|can|would have to) (?:also )?(?:try|repeat"
     r"|order)\b|\bwould (?:also )?help to\b"
-    r"|\b(?:one|you|we) (?:could|might|would have to) (?:also )?(?:use|perform|apply|add)\b"
+    r"|\b(?:one|you|we) (?:could|might|would have to|(?:may|might) want to) (?:also )?"
+    r"(?:use|perform|apply|add)\b|\bi(?:'d| would) need\b"
     # What another picture would show.
     r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
 )
@@ -55,7 +56,7 @@ LISTS = cues(
     "ddx differential alternative alternatives runner runners confirm verify prove establish check"
     " mention mentions include includes contain contains list lists ask asks choice guess best see"
     " expect find typical textbook usual common check* look* search* screen* test* like try use"
-    " repeat order perform apply add help",
+    " repeat order perform apply add help need",
     _CANDIDATE,
 )
 # A verb of what all of a kind are or do, not "are seen", "are visible in this image".
@@ -84,9 +85,10 @@ _TELL = re.compile(
     r"\b(?:distinguish(?:ing)?|tell(?:ing)?|differentiate|discriminate)(?: (?:an?|the))? [\"'(]?$"
 )
 _FROM = re.compile(
-    r"\b(?:distinguish\w*|tell\w*|differentiat\w*|discriminat\w*) [^;\n]{1,60} from (?:an? |the )?$"
+    r"\b(?:distinguish\w*|tell\w*(?! (?:us|me|you|that)\b)|differentiat\w*|discriminat\w*)"
+    r" [^;\n]{1,60} from (?:an? |the )?$"
 )
-_TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
+TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
 _ELSEWHERE = re.compile(
     r"\b(?:in|for|from|of|on|to) (?:the |my |your )?(?:previous|earlier|preceding|last|other)"
     r" (?:image|picture|micrograph|slide|question|case|example|one)\b"
@@ -98,10 +100,14 @@ _ELSEWHERES = cues("previous earlier preceding last other comparison reference",
 _APART_ROOM = 96
 _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
+    r"| in (?:the |my |your )?(?:previous|earlier|preceding|last)"
+    r" (?:image|picture|micrograph|slide|question|case|example|one)\b"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"(?! ?[(:]? ?\w)"
 )
-_COMPARES = cues("comparison reference choice guess best", _COMPARED)
+_COMPARES = cues(
+    "comparison reference choice guess best previous earlier preceding last", _COMPARED
+)
 # "4 nuclei, 2 of them dividing", "after prophase comes …"
 _PART = re.compile(
     r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up|next|after|before"
@@ -111,7 +117,7 @@ _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
-MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | _TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
+MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
@@ -167,8 +173,6 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
         return True
     if said & _ELSEWHERES and _ELSEWHERE.search(low[max(0, start - _APART_ROOM) : start]):
         return True
-    if said & _TELLS and _is_told_apart(low, start, end):
-        return True
     if said & _FINDS and _REQUIRES.match(low, end) and _FINDING.search(before):
         return True
     if not said & _WOULDS or not before.endswith(_IN_ENDS) or _IN.search(before) is None:
@@ -181,7 +185,7 @@ def is_example(low: str, start: int) -> bool:
     return _SUCH.search(low, max(0, start - _EXAMPLE_ROOM), start) is not None
 
 
-def _is_told_apart(low: str, start: int, end: int) -> bool:
+def is_told_apart(low: str, start: int, end: int) -> bool:
     """Whether it is one of two options that something would tell apart: "to tell A from B"."""
     before = low[max(0, start - _APART_ROOM) : start]
     if " from " in before[-12:] and _FROM.search(before):

@@ -46,6 +46,7 @@ _ANSWERED = re.compile(
 )
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
+_SURE = re.compile(r" ?%? ?(?:sure|certain|confiden(?:t|ce))\b")
 _OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
 _OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
 _RANGE = re.compile(r"[)\]]?\s?(?:through|thru|to|bis|-)\s?[(\[]?")  # "options A through D"
@@ -79,7 +80,7 @@ def claims(reply: ReplyText) -> list[Claim]:
     before, of_kinds = -1, 0  # the end of a sentence about kinds
     for start, end, option in texts:
         # "not X: Y": what denies the one before the colon says nothing of the one behind it.
-        colon = before >= 0 and _COLON.fullmatch(reply.low, before, start)
+        colon = before >= 0 and _COLON.match(reply.low, before, start)
         said = stance(reply, start, end, before if colon else 0)
         before = end
         if said == "asserted" and joined_label(reply, end, option):
@@ -185,12 +186,14 @@ def _uncovered(reply: ReplyText, covered: list[tuple[int, int]]) -> Iterator[tup
 
 
 def _is_operand(reply: ReplyText, start: int, end: int) -> bool:
-    """Whether the mention is a number in a calculation: "2 + 3"."""
+    """Whether the mention is a number in a calculation, "2 + 3", or "90 % sure"."""
     low = reply.low
     if not low[end - 1 : end].isdigit():
-        return False
+        return low[end - 1 : end] in ("%", "t") and _SURE.match(low, end) is not None
     return bool(
-        _OPERATOR_BEHIND.match(low, end) or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
+        _SURE.match(low, end)
+        or _OPERATOR_BEHIND.match(low, end)
+        or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
     )
 
 

@@ -19,6 +19,7 @@ _STOP = re.compile(r"[.!?]\s+")
 _EMPTY_ITEM = re.compile(r"\n\W{0,4}([A-Y])[).:] [^\n]+\n\s*\W{0,4}([B-Z])[).:]?$")
 _NAME = 40  # characters of a name at the end
 _STOPS = ".,;:>\n"
+_SUBJECTS = ("it ", "they ", "this ", "these ", "that ", "those ")  # begin no name
 _LONG_LINE = 80
 _REACH = 400
 
@@ -50,7 +51,9 @@ def _is_named(text: str) -> bool:
     """Whether a few words behind the only colon of the last sentence end it: "Dx: melanoma"."""
     colon = text.rfind(": ")
     named = text[colon + 2 :]
-    if colon < 0 or len(named) > _NAME or any(sign in named for sign in _STOPS):
+    if colon < 0 or len(named) > _NAME or named.lower().startswith(_SUBJECTS):
+        return False
+    if any(sign in named for sign in _STOPS):
         return False
     start = max(text.rfind(stop, 0, colon) for stop in ".!?;\n")
     return text.find(":", start + 1, colon) < 0

@@ -53,7 +53,7 @@ _IFS = cues("if", _IF)
 _TRUTH = re.compile(
     r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
     r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
-    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|, (?:although|though|but|because|since|as)\b)"
+    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
 )
 _NOT_SO = re.compile(
     r"\W*(?:i (?:don't|do not) (?:think|believe) so|it (?:does not|doesn't) (?:appear|seem|look)"
@@ -63,7 +63,11 @@ _NOT_TRUE = re.compile(
     r"\W*(?:no, )?(?:(?:that|this|it|(?:the|this) (?:statement|claim)) is ?n(?:o|')t"
     r"|(?:that|it)'s not) true(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
 )
-TRUTHS = cues("yes no true false so like", _TRUTH, _NOT_SO, _NOT_TRUE)
+_CALLED = re.compile(
+    r"\W*(?:the|this) (?:statement|claim) is (?:(correct|right)|incorrect|wrong)"
+    r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
+)
+TRUTHS = cues("yes no true false so like statement claim", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
@@ -143,6 +147,10 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     false, untrue = reply.choices.texts.get(" false "), _NOT_TRUE.match(reply.low)
     if false is not None and false >= 0 and untrue is not None:
         yield Verdict.of(false, *untrue.span())
+    called = _CALLED.match(reply.low)
+    meant = reply.choices.texts.get(" true " if called and called[1] else " false ")
+    if called and meant is not None and meant >= 0:
+        yield Verdict.of(meant, *called.span())
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
             return

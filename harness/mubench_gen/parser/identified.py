@@ -14,14 +14,19 @@ from mubench_gen.parser.target import target_at
 _FRAME = re.compile(
     r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
     r"|organelle|tissue|stain"
-    r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage)"
+    r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage|number"
+    r"|count|total|sum|value|result)"
     r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents)"
     r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
     r"|with)"
     r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
     r"|(?:must|can only|has to) be)"
-    r"|\b(?:acquired|taken|produced|obtained|captured|recorded|made|imaged|viewed|seen|observed"
+    r"|\bthat would be"
+    r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
+    r"|probable|fitting))(?: [a-z]+)? (?:is|would be)"
+    r"|\b(?:acquired|taken|obtained|captured|recorded|imaged|viewed|seen|observed"
+    r"|(?:image|picture|micrograph|photo)(?: \w+){0,3} (?:produced|made)"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
     r"|characteristic (?:of|for)"
@@ -59,15 +64,14 @@ _OPENS = re.compile(
 )
 # "The cell embedded in the matrix is an osteocyte."
 _SUBJECT = re.compile(
-    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ )?(?:cell|structure|organelle|tissue|layer|tube"
-    r"|shell|region"
-    r"|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
+    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ ){0,3}(?:cell|structure|compartment|body"
+    r"|organelle|tissue|layer|tube|shell|region|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
     r"|asterisk|pointer|star)\b"
     r"[^.;,:\n]{0,60} (?:is|marks|shows|indicates|denotes) (?:an? |the )?[\"'(]?$"
 )
 _ANOTHER = re.compile(
-    r",? (?:and |while |but )?(?:the|an?) (?:other|one|second|cell|left|right|upper|lower|top"
-    r"|bottom|rest|remaining|third|next)\b"
+    r",? (?:and |while |but )?(?:the|an?) (?:other|one|second|cell|small(?:er)?|larger?|left|right"
+    r"|upper|lower|top|bottom|rest|remaining|third|next)\b"
 )  # "…, the one beside it a …"
 _LISTED = re.compile(
     r"[\"')]?(?:,|,? (?:and|or|/)) ?(?:and |or )?(?:(?:an?|the|several|many|some|few|two|three"
@@ -130,12 +134,12 @@ def _is_framed(reply: ReplyText, claim: Claim) -> bool:
 
 
 def _says_what_is_shown(low: str, start: int, end: int) -> bool:
+    noun = _NOUN.match(low, end)
+    if _FITS.match(low, noun.end() if noun else end):
+        return True
     if not low[:start].strip(" \n\"'(*-"):
         return _OPENS.match(low, end) is not None
-    noun = _NOUN.match(low, end)
     end = noun.end() if noun else end
-    if _FITS.match(low, end):
-        return True
     if _ENDS.match(low, end) is None:
         return False
     if _ANOTHER.match(low, end):

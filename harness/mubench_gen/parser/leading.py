@@ -9,7 +9,7 @@ from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.refusals import REFUSAL
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.stances import denied_behind
+from mubench_gen.parser.stances import denied_behind, stance
 from mubench_gen.parser.target import label_at, skip_fillers
 from mubench_gen.parser.tokens import first_token, first_tokens, tokenize
 
@@ -132,6 +132,8 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
             return
     if _NO_NEXT.match(reply.low, found.end) or _is_article(reply, found):
         return
+    if stance(reply, found.start, _end(reply, found)) == "supposed":
+        return  # "it would be a diatom if it had a frustule"
     if _BOTH_WRONG.match(reply.low, found.end) or denied_behind(reply, _end(reply, found)):
         return
     if _WRONG_AFTER.match(reply.low, found.end) and not _own_text(reply, found):

@@ -57,7 +57,9 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
             return
     elif reply.cut or _told_in_turn(reply, found, others):
         return
-    if stance(reply, found.start, found.end) == "asserted":
+    # Behind "Yes -" comes the reason, which may deny something else.
+    reasoned = common and reply.low.startswith((" - ", " -- "), found.end)
+    if reasoned or stance(reply, found.start, found.end) == "asserted":
         yield found
 
 

@@ -21,7 +21,11 @@ _CUE = re.compile(
     r"|答案[是为:]\s*"
 )
 _CUE_WORDS = ("answer", "option", "choice", "conclusion", "答案")  # one is in every match
-_LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
+_LEADING = re.compile(
+    r"[\s\W]*(?:an?|the|it is|it's|it was|that is|that's|that was|this is)?\s+", re.IGNORECASE
+)
+# "Yes, the cells …" behind "yes", not "Yes, I can help".
+_OPENS = re.compile(r"(?:,|[.!]| --?)(?! ?(?:i|i'm|i'd|we|you|let|please|sorry|sure|but)\b)")
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
 _WORDS = 60
 _CUT_SHORT = 6  # a text that ends within a word: its length with the spaces around it
@@ -65,6 +69,8 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
         index = _misspelt(reply, tokens.joined)
     if index is None:
         index = _abbreviated(reply, reply.text[start:end])
+    if index is None and _OPENS.match(reply.low, tokens.spans[0][1]):
+        index = _begins(reply, tokens.words[0])
     if index is not None and stance(reply, start, end) != "supposed" and not _denied(reply, index):
         yield Verdict.of(index, start, end)
 
@@ -79,7 +85,9 @@ def _denied(reply: ReplyText, index: int) -> bool:
 
 def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
     """The only option whose text contains these words, adjacent or in another order."""
-    if joined in COMMON or (len(joined) < 5 and not joined.strip().isdigit()):
+    if joined in COMMON:
+        return _begins(reply, joined.strip())
+    if len(joined) < 5 and not joined.strip().isdigit():
         return None
     keys = reply.choices.keys
     holding = [index for index, key in enumerate(keys) if joined in key]
@@ -93,7 +101,7 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
         words = joined.split()
         if len(set(words)) == len(words):
             holding = [k for k, key in enumerate(keys) if set(words).issubset(key.split())]
-    if len(holding) == 1 and not _loses_no(keys[holding[0]], joined):
+    if len(holding) == 1 and not _loses_no(_statement(reply, holding[0]), joined):
         return holding[0]
     return None
 
@@ -101,6 +109,18 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
 def _loses_no(key: str, joined: str) -> bool:
     """Whether a denial of the option's text is not in what was quoted: "stain" of "no stain"."""
     return any(f" {word} " in key and f" {word} " not in joined for word in _NO_WORDS)
+
+
+def _statement(reply: ReplyText, index: int) -> str:
+    """An option's key, less a "No," that leads to a statement."""
+    key = reply.choices.keys[index]
+    return key.removeprefix(" no") if lower(reply.choices.options[index]).startswith("no,") else key
+
+
+def _begins(reply: ReplyText, word: str) -> int | None:
+    """The only option that begins with this word where others say the contrary: "No, …"."""
+    starts = [lower(option).partition(",")[0] for option in reply.choices.options]
+    return starts.index(word) if starts.count(word) == 1 and {"yes", "no"} <= {*starts} else None
 
 
 def _abbreviated(reply: ReplyText, written: str) -> int | None:

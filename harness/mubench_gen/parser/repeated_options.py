@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.text import lower
 from mubench_gen.parser.tokens import text_ends, tokenize
 
 _GAP = re.compile(
@@ -98,10 +99,12 @@ def _came_from(reply: ReplyText, index: int, start: int) -> bool:
         return False
     key = reply.choices.key(index - 1)
     last, ending = key[-3:-1].strip(), reply.low[max(0, start - 20) : start]
-    if not key or last not in ending:
+    # An irregular plural ends in other letters than its key.
+    written = lower(reply.choices.options[index - 1]).rstrip(_PUNCTUATION)[-2:]
+    if not key or not (last in ending or written in ending):
         return False
     ending = _CONJUNCTION_END.sub("", ending.rstrip(_PUNCTUATION))
-    if not ending.endswith((last, f"{last}s")):
+    if not ending.endswith((last, f"{last}s", written)):
         return False
     room = len(reply.choices.options[index - 1]) * 2 + 40
     tokens = tokenize(reply.low, max(0, start - room), start)

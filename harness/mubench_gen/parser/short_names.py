@@ -15,6 +15,7 @@ from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
 
 _WORDS = 5  # a longer option is a statement, and has no name
+_BRACKETS = re.compile(r"[()\[\]]")
 _DIGIT = re.compile("[0-9]")
 _CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z]{2,4}(?![A-Za-z])")
 _INITIALS = 3  # words; "EM" may stand for much
@@ -68,7 +69,9 @@ def _parts(option: str, key: list[str], own: set[str], capitals: set[str]) -> It
                 yield " ".join(key[:length])
         last = len(key) - 1
         for at, word in enumerate(key):
-            ends = at == last and not word.endswith("oma") and not species_key(option)
+            ends = at == last and not (
+                word.endswith("oma") or species_key(option) or f"({word.upper()})" in option
+            )
             if word in own and not ends and _is_name(option, word):
                 yield word
     if capitals and _has_initials(key):
@@ -92,7 +95,7 @@ def _initials(key: list[str]) -> str:
 def _is_name(option: str, word: str) -> bool:
     if not word.isalpha() or word in LINKS:
         return False
-    return len(word) >= _LETTERS or word.upper() in option.split()
+    return len(word) >= _LETTERS or word.upper() in _BRACKETS.sub(" ", option).split()
 
 
 def _is_plain(reply: ReplyText, found: Verdict) -> bool:

@@ -78,7 +78,9 @@ DENIAL = re.compile(
     r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
     r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
-    r"|fails?|(?<!\ba )lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less"
+    # "…, but the lack of branches makes it A" denies no A.
+    r"|fails?|(?<!\ba )(?<!\bbut the )(?<!, the )lacks?|lacking|unrelated|inappropriate|unsuitable"
+    r"|distractors?|less"
     r"|nicht|kein\w{0,2}|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
     r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
@@ -158,13 +160,17 @@ GENERALISES = cues(
     GENERAL,
 )
 BEGINS = re.compile(
-    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas) )(?:(?:an?|the) )?[\"']?$"
+    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas|that) )(?:(?:an?|the) )?[\"']?$"
 )
-NO_BEHIND = re.compile(r"\s?[:-]{1,2}\s?(?:no|nope)\b")  # "Lymphocyte: no."
-NOS = cues("no nope", NO_BEHIND)
+# "Lymphocyte: no.", "looks like a neuron, but it isn't."
+NO_BEHIND = re.compile(
+    r"\s?[:-]{1,2}\s?(?:no|nope)\b"
+    r"|,? but (?:it|this|that)(?: is| does|'s)? ?n(?:o|')t(?: one)?(?=\W*(?:[.;!\n]|$))"
+)
+NOS = cues("no nope but", NO_BEHIND)
 QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 NO = re.compile(
-    r"\b(?:no|without|absence of|lacks?|lacking|absent|none of|i retract|i withdraw|ni)"
+    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none of|i retract|i withdraw|ni)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
     r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
 )
@@ -214,9 +220,11 @@ WOULD = re.compile(
     r"|agree|account|most"
     r"|best"
     r"|have been|indeed|probably|likely|therefore|thus|appear to be)[a-z]+"
+    r"|\s+would be (?:much |far |a bit )?(?:larg|small|bigg|long|short|thick|thinn|dark|bright"
+    r"|light|pal|round|wid|narrow|tall|flatt|high|low|dens|fin|coars|smooth|few)er\b"
 )
 WOULDS = cues("would serait aurait seria teria sarebbe avrebbe", WOULD, WOULD_BE)
-LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[;,]) $")  # "…; Mucor would be broad"
+LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[.;,]) $")  # "…; Mucor would be broad"
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
 IF_SO = re.compile(
     r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:were|had|was|is|are|has"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.asides import MAY_BE_ASIDE, is_aside
+from mubench_gen.parser.asides import MAY_BE_ASIDE, TELLS, is_aside, is_told_apart
 from mubench_gen.parser.reply_text import ReplyText, Stance
 from mubench_gen.parser.stance_words import (
     AHEAD,
@@ -85,6 +85,7 @@ def _stance(reply: ReplyText, start: int, end: int, floor: int) -> Stance:
     return (
         (_all_but(low, said, start, end) if said & (ALL_BUT_ONE | NO_OTHERS) else None)
         or _supposed(low, said, left, start, end)
+        or ("contrasted" if said & TELLS and is_told_apart(low, start, end) else None)
         or _said_before(low, said, left, start, last)
         or ("contrasted" if said & MAY_BE_ASIDE and is_aside(low, said, left, start, end) else None)
         or (_said_behind(low, said, start, end) if said & TELLING_BEHIND else None)
