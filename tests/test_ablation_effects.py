@@ -104,7 +104,6 @@ def test_where_cells_differ_by_chance_alone_the_raw_shares_mislead_and_spread_sa
 
 
 @pytest.mark.exhaustive
-@pytest.mark.first(1)
 @pytest.mark.parametrize("apart", [0.2, 0.7])
 def test_shares_and_their_intervals_hold_the_truth(apart: float) -> None:
     """The prompt makes most of the differences, the labels some, the orders none."""

@@ -126,7 +126,6 @@ def _holds(interval: Sequence[float] | None, share: float) -> bool:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.first(1)
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_it_covers_the_truth_95_times_in_100_where_the_plain_interval_does_not(
     share: float,

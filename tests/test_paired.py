@@ -299,7 +299,6 @@ def coverage(
 
 
 @pytest.mark.exhaustive
-@pytest.mark.first(1)
 @pytest.mark.parametrize(("first", "second"), [(0.2, 0.25), (0.5, 0.5), (0.75, 0.6), (0.9, 0.9)])
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.7])
 @pytest.mark.parametrize("most", [1, 6])

@@ -98,7 +98,6 @@ def test_a_small_budget_asks_fewer_items_in_two_cells_each() -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.first(1)
 @pytest.mark.parametrize("kind", ["rasch", "tasks", "steep", "guess", "two"])
 def test_the_estimate_is_near_the_truth_and_its_error_says_how_near(kind: str) -> None:
     """Also where the model is not the truth."""
