@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mubench_gen.ablation.design import Design, make_design
 from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
@@ -17,10 +17,6 @@ from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.studies import runs_of
 from mubench_gen.storage.run_folder import folder_of
-
-if TYPE_CHECKING:
-    pass
-
 
 _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "reuse")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from mubench_gen.errors import PluginError, SettingError, did_you_mean
+from mubench_gen.errors import PluginError, SettingError, did_you_mean, similar
 from mubench_gen.images.transform import NONE
 from mubench_gen.types import Control
 
@@ -42,12 +42,10 @@ def level_of(axis: str, level: Any, check: Callable[[Any], tuple[Any, Any]]) -> 
 
 def _no_level(level: str, error: PluginError) -> str:
     """Why a level is none: the control that it is like, or else what is said of transforms."""
-    import difflib
-
     name = level.partition(":")[0]
     if name in CONTROLS:
         return f"--axis {SEEN}: {level}: a control has no severity and no settings. Write {name}."
-    if difflib.get_close_matches(name, CONTROLS, cutoff=0.6):
+    if similar(name, CONTROLS):
         told = did_you_mean(name, CONTROLS)
         return f"--axis {SEEN}: there is no transform and no control {name!r}. {told}"
     return f"{error} The controls are {', '.join(CONTROLS)}."

@@ -24,7 +24,7 @@ from mubench_gen.cli.options.settings import (
     setting_options,
 )
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import say
+from mubench_gen.console.outlet import printable, say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -155,7 +155,6 @@ def _plan(soup: Soup, *, as_json: bool) -> int:
 def _show(result: SoupResult) -> None:
     from mubench_gen.cli.views.tables import print_table
     from mubench_gen.console.numbers import percent
-    from mubench_gen.console.outlet import printable
 
     found, names = result.held_out, _short([one.name for one in result.trials])
     print_table(

@@ -35,11 +35,8 @@ def tested(
 
     `there`: the items that all of them answered; `values`: (items, entrants); `groups`: of tasks.
     """
-    images, tests, best = (
-        reading.clusters.codes,
-        list[UnadjustedDifference](),
-        dict[tuple[str, str], int](),
-    )
+    images, tests = reading.clusters.codes, list[UnadjustedDifference]()
+    best: dict[tuple[str, str], int] = {}
     for row in board.rows:
         if row.part in APART or len(board.ranked) < 2:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mubench_gen.data import default_policy, is_form
+from mubench_gen.data import default_policy, is_form, open_dataset
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.equal_options import Alike
@@ -144,8 +144,6 @@ def _rows_file(
     outside: bool,
     faults: list[str],
 ) -> JsonlDataset:
-    from mubench_gen.data import open_dataset
-
     dataset = open_dataset(name, policy, outside=outside, faults=faults, mapping=mapping)
     assert isinstance(dataset, JsonlDataset)
     return dataset

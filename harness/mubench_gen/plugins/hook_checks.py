@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.progress import log
-from mubench_gen.errors import PluginError, describe
+from mubench_gen.errors import PluginError, describe, similar
 from mubench_gen.plugins.entry_points import GROUP
 from mubench_gen.plugins.isolation import Isolated
 
@@ -49,7 +48,7 @@ def registered(module: ModuleType, where: str) -> pluggy.PluginManager:
         if not unknown:
             raise
         known = [name for name in dir(Hooks) if name.startswith(f"{GROUP}_")]
-        near = difflib.get_close_matches(unknown[0], known, n=1)
+        near = similar(unknown[0], known)
         hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
         raise PluginError(
             f"{where} has a hook that mubench-gen doesn't know: {unknown[0]!r}. {hint}"

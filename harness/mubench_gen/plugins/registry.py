@@ -15,7 +15,7 @@ import io
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,6 @@ class Plugin:
 
     def spec(self, model: str | None) -> ModelSpec:
         """The model of that name, the first for None, or any id where one is open to them."""
-        from dataclasses import replace
-
         from mubench_gen.model import Checkpoint
 
         if not self.models:

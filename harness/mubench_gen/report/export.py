@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
 from mubench_gen.console.numbers import percent
@@ -38,9 +38,6 @@ from mubench_gen.report.text import (
 from mubench_gen.report.tidy_table import Reported, tidy_columns, tidy_frame, tidy_rows
 from mubench_gen.runs.results import Run, breakdowns_of
 from mubench_gen.scores.metrics import ChosenMetric
-
-if TYPE_CHECKING:
-    pass
 
 
 def reported(

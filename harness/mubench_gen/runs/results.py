@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,8 +183,6 @@ class Run:
         self, scores: Scores | None = None, measured: Measured | None = None
     ) -> dict[str, Any]:
         """What `scores.json` and `eval --json` hold; `scores` replace those of stored answers."""
-        from dataclasses import asdict
-
         shown = self.scores if scores is None else scores
         metrics = (self.measured() if measured is None else measured).as_dict()
         damaged = {"damaged_lines": self.damaged_lines} if self.damaged_lines else {}

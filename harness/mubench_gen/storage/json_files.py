@@ -17,8 +17,6 @@ from mubench_gen.errors import RunFolderError
 from mubench_gen.storage.scratch import Scratch
 
 SEAL = "crc"
-
-
 # What a file system answers that has no fsync, or no locks.
 UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.console.outlet import say, tell
+from mubench_gen.console.outlet import printable, say, tell
 
 if TYPE_CHECKING:
     from mubench_gen.data.dataset import Dataset
@@ -93,7 +93,6 @@ def print_about(folder: Path) -> None:
     import json
 
     from mubench_gen.cli.views.data_sets import differences
-    from mubench_gen.console.outlet import printable
     from mubench_gen.data.packaged import ABOUT
 
     if not (folder / ABOUT).is_file():

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.options.inference import explained
-from mubench_gen.cli.views.tables import print_table
+from mubench_gen.cli.views.tables import print_json, print_table
 from mubench_gen.console.numbers import ADJUSTED, p_value, signed
-from mubench_gen.console.outlet import say
+from mubench_gen.console.outlet import printable, say
 from mubench_gen.errors import SettingError
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ def report(
     cluster: Sequence[str] = (),
 ) -> None:
     """Print what each run forgot and learned against the first, the base's, or write a page."""
-    from mubench_gen.cli.views.tables import print_json
     from mubench_gen.compare.forgetting import MARGIN, forgetting
     from mubench_gen.runs.results import load_run
 
@@ -190,7 +189,6 @@ def _row(one: Change) -> Sequence[str]:
 
 
 def _notes(found: Forgetting) -> list[str]:
-    from mubench_gen.console.outlet import printable
 
     lines = [f"Not comparable as they are: {text}." for text in found.accepted]
     lines += [f"Note: {text}." for text in found.notes]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.views.tables import print_table
-from mubench_gen.console.outlet import say
+from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
@@ -17,7 +17,6 @@ def show(runs: Sequence[Run], fact: str, *, adjust: Adjust = "maxt") -> None:
     """Print the groups, their scores on the items that all runs have, and the differences."""
     from mubench_gen.compare.groups import label_runs
     from mubench_gen.compare.model_groups import group_runs
-    from mubench_gen.console.outlet import printable
     from mubench_gen.report.group_tables import (
         difference_table,
         group_notes,

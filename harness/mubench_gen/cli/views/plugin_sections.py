@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.console.outlet import say
+from mubench_gen.console.outlet import printable, printable_lines, say
 
 if TYPE_CHECKING:
     from mubench_gen.plugins.extension import Section
@@ -43,7 +43,6 @@ def document(sections: Mapping[str, Section]) -> dict[str, Any]:
 
 def show(sections: Mapping[str, Section]) -> None:
     """Print them below the tables."""
-    from mubench_gen.console.outlet import printable, printable_lines
 
     for section in sections.values():
         say(mark=f"\n{printable(section.title)}", bold=True)

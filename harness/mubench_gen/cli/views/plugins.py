@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.console.outlet import say
+from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def show_gguf(file: Path, *, as_json: bool) -> None:
     """Print what the header of a model in a GGUF file says, and what is opened with it."""
     from mubench_gen.cli.views.tables import print_json
-    from mubench_gen.console.outlet import printable
     from mubench_gen.engines.gguf_checkpoint import ENGINE, find_model
 
     model = find_model(file, None)
@@ -68,7 +67,6 @@ def show_options(options: dict[str, Any], prefix: str, of: str) -> None:
 
 def show_model(model: dict[str, Any], *, first: bool) -> None:
     """Print a model: its name for --model, its kind, its facts."""
-    from mubench_gen.console.outlet import printable
 
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]
@@ -105,7 +103,6 @@ def document_of(plugin: Plugin) -> dict[str, Any]:
 def show_plugin(plugin: Plugin) -> None:
     """Print a plugin's models, then a command for each thing that it offers, then options."""
     from mubench_gen.cli.options.words import described_options
-    from mubench_gen.console.outlet import printable
 
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
     say(f"{printable(plugin.name)} ({printable(origin)})")
@@ -129,7 +126,6 @@ def show_plugin(plugin: Plugin) -> None:
 
 def _commands(plugin: Plugin) -> Iterator[str]:
     """How what a plugin offers beside models is used, a line each."""
-    from mubench_gen.console.outlet import printable
     from mubench_gen.plugins.listing import OWN
 
     offers = plugin.offers

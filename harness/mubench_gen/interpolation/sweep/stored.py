@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from mubench_gen.errors import RunFolderError
@@ -18,3 +19,11 @@ def read_as(kind: type[T], stored: Any, otherwise: str) -> T:
         return TypeAdapter(kind).validate_python(stored)
     except ValidationError:
         raise RunFolderError(f"{otherwise}, which asks only what is missing.") from None
+
+
+def read_part(kind: type[T], results: Mapping[str, Any], part: str, otherwise: str) -> T | None:
+    """A part of the results as `read_as` reads it; None of a sweep without it."""
+    stored = results.get(part)
+    if stored is None:
+        return None
+    return read_as(kind, stored, f"{otherwise}: type the sweep's command again")

@@ -51,14 +51,9 @@ class Gallery:
 
     def __init__(self, cap: int) -> None:
         self._cap = cap
-        self._strings, self._items, self._options = (
-            DistinctValues(),
-            DistinctValues(),
-            DistinctValues(),
-        )
-        self._labels, self._orders, self._messages, self._metas = (
-            DistinctValues() for _ in range(4)
-        )
+        self._strings, self._items, self._options = (DistinctValues() for _ in range(3))
+        self._labels, self._orders = DistinctValues(), DistinctValues()
+        self._messages, self._metas = DistinctValues(), DistinctValues()
         self._item = {name: array("i") for name in _ITEM}
         self._record = {name: array("i") for name in _RECORD}
         self._sparse: dict[str, dict[int, Any]] = {

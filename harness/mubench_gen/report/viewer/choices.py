@@ -1,4 +1,4 @@
-"""The choices in an address → a `ItemFilter`: the names are those behind the page's "#"."""
+"""The choices in an address → an `ItemFilter`: the names are those behind the page's "#"."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from mubench_gen.interpolation.sweep.budget.halving import (
 from mubench_gen.interpolation.sweep.conditions.sample import sheet_under
 from mubench_gen.interpolation.sweep.opened import Sweep
 from mubench_gen.interpolation.sweep.stops import Stop
-from mubench_gen.interpolation.sweep.stored import read_as
+from mubench_gen.interpolation.sweep.stored import read_part
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan, Selection
 from mubench_gen.runs.results import Run
@@ -131,11 +131,5 @@ def _selected(sweep: Sweep, stop: Stop, items: set[str]) -> list[Plan]:
 
 def stored_search(results: Mapping[str, Any], folder: Path) -> Search | None:
     """That of a sweep's stored results; None of a sweep without a budget."""
-    stored = results.get("search")
-    if stored is None:
-        return None
-    otherwise = (
-        f"{folder}: what the budget was spent on is not as this version has it: type the "
-        "sweep's command again"
-    )
-    return read_as(Search, stored, otherwise)
+    otherwise = f"{folder}: what the budget was spent on is not as this version has it"
+    return read_part(Search, results, "search", otherwise)

@@ -20,7 +20,7 @@ from mubench_gen.interpolation.sweep.conditions.sample import CompleteItems, Flo
 from mubench_gen.interpolation.sweep.gains import AlphaTable, ChosenAlpha, Point, beats_both
 from mubench_gen.interpolation.sweep.parts import HALVES, IN_DOMAIN, REST
 from mubench_gen.interpolation.sweep.sheet import AlphaSheet
-from mubench_gen.interpolation.sweep.stored import read_as
+from mubench_gen.interpolation.sweep.stored import read_part
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.pareto import undominated
 
@@ -116,11 +116,5 @@ def _under(
 
 def stored_conditions(results: Mapping[str, Any], folder: Path) -> ByCondition | None:
     """Those of a sweep's stored results; None of a sweep without conditions."""
-    stored = results.get("by_condition")
-    if stored is None:
-        return None
-    otherwise = (
-        f"{folder}: the results by condition are not as this version has them: type the "
-        "sweep's command again"
-    )
-    return read_as(ByCondition, stored, otherwise)
+    otherwise = f"{folder}: the results by condition are not as this version has them"
+    return read_part(ByCondition, results, "by_condition", otherwise)
