@@ -53,28 +53,28 @@ _EXEMPLIFIES = cues(
     _EXAMPLE,
 )
 LISTS = cues(
-    "ddx differential alternative alternatives runner runners confirm verify prove establish check"
+    "ddx differential alternative alternatives runner runners confirm verify prove establish"
     " mention mentions include includes contain contains list lists ask asks choice guess best see"
     " expect find typical textbook usual common check* look* search* screen* test* like try use"
     " repeat order perform apply add help need",
     _CANDIDATE,
 )
+# No word about this image follows in the clause.
+_NOWHERE = (
+    r"(?![^.;\n]{0,60}\b(?:seen|visible|shown|present|here|this|these|the (?:image|picture|field"
+    r"|micrograph|arrows?)|predominant|identified|recogni[sz]able)\b)"
+)
 # A verb of what all of a kind are or do, not "are seen", "are visible in this image".
 _VERB = re.compile(
     r" (?!(?:in|with|of|on|at|and|or|as|is|from|for|because|since|under|within|per|by|plus|vs"
     r"|versus)\b"
-    r"|[a-z]+(?:ed|ing)\b)[a-z]{2,}\b"
-    r"(?![^.;\n]{0,60}\b(?:seen|visible|shown|present|here|this|these|the (?:image|picture|field"
-    r"|micrograph"
-    r"|arrows?)|predominant|identified|recogni[sz]able)\b)"
+    rf"|[a-z]+(?:ed|ing)\b)[a-z]{{2,}}\b{_NOWHERE}"
 )
 _SHARE = re.compile(r"[:=,]? ?\(?\d{1,3}(?:\.\d+)?(?: ?-{1,2} ?\d{1,3})? ?%")  # "neutrophils 60 %"
 _KIND = re.compile(
     r" (?:cells|lesions|tumou?rs|infections|muscles|images|stains|cultures|patients|neoplasms"
     r"|glands|nuclei|tissues|changes) (?:are|have|can|may|tend|show|grow|usually|often|typically"
-    r"|generally|do)\b"
-    r"(?![^.;\n]{0,60}\b(?:seen|visible|shown|present|here|this|these|the (?:image|picture|field"
-    r"|micrograph|arrows?)|predominant|identified|recogni[sz]able)\b)"
+    rf"|generally|do)\b{_NOWHERE}"
 )
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
@@ -89,9 +89,10 @@ _FROM = re.compile(
     r" [^;\n]{1,60} from (?:an? |the )?$"
 )
 TELLS = cues("distinguish* tell* differentiat* discriminat*", _TELL, _FROM)
+_IMAGE = r" (?:image|picture|micrograph|slide|question|case|example|one)\b"
 _ELSEWHERE = re.compile(
     r"\b(?:in|for|from|of|on|to) (?:the |my |your )?(?:previous|earlier|preceding|last|other)"
-    r" (?:image|picture|micrograph|slide|question|case|example|one)\b"
+    rf"{_IMAGE}"
     r"(?:(?!\bthis\b)[^.!?;\n])*$"
     r"|\bfor (?:comparison|reference)\b(?:(?!\bthis\b)[^.!?;\n])*$"
     r"|\bearlier,? (?:you|i) \w+[^.!?;\n]*$"
@@ -100,8 +101,7 @@ _ELSEWHERES = cues("previous earlier preceding last other comparison reference",
 _APART_ROOM = 96
 _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
-    r"| in (?:the |my |your )?(?:previous|earlier|preceding|last)"
-    r" (?:image|picture|micrograph|slide|question|case|example|one)\b"
+    rf"| in (?:the |my |your )?(?:previous|earlier|preceding|last){_IMAGE}"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"(?! ?[(:]? ?\w)"
 )

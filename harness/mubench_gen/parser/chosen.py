@@ -32,7 +32,7 @@ CHOICE_WORDS = cues(
     " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
     " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
     " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
-    " opto call pick"
+    " opto call"
 )
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
@@ -72,9 +72,8 @@ RETRACTS = (
     "sorry", "oops", "updated:", "revised:", "corrected:",
 )  # fmt: skip
 RETRACTION_WORDS = cues(
-    "wait actually correction scratch thought mean meant myself correct no moment pardon back edit"
-    " update erratum rather sorry oops updated revised corrected chang* revis* correct* switch*"
-    " updat* amend* now make"
+    "wait actually scratch thought mean meant myself no moment pardon back edit erratum rather"
+    " sorry oops chang* revis* correct* switch* updat* amend* now make"
 )
 # "Edit: after zooming in, A.": what led to the change.
 _AFTER = re.compile(r"(?<=:) ?(?:after|on|upon|having|looking|given)\b[^.,;:\n]{1,40},")

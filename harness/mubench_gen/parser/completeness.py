@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.text import ARROWS
+
 _CLOSING = " \t\r\n*_`#"
 _OPEN_ENDS = ",-(/=+&[:"  # nobody ends a reply with these
 _NO_ENDS = (
@@ -12,7 +14,7 @@ _NO_ENDS = (
     "that the their therefore thus to und une was weil were which with would y é"
 )
 _DANGLING = frozenset(_NO_ENDS.split())
-_POINTED = re.compile(r"(?:[-=]>|[→⇒➡])\s?[^.>\n]{1,60}$")  # "… no septa -> Mucor"
+_POINTED = re.compile(rf"(?:[-=]>|[{ARROWS}])\s?[^.>\n]{{1,60}}$")  # "… no septa -> Mucor"
 _LAST_WORD = re.compile(r"([^\W\d_]+)$")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2})[.!?;]\s|(?<=[)\"'\d])[.!?]\s(?=[A-Z])|[。！？]")
 _STOP = re.compile(r"[.!?]\s+")

@@ -30,11 +30,10 @@ _CONCLUDES = re.compile(
     r"|(?:this|these|findings|results) (?:strongly )?(?:suggests?|indicates?))\b"
     r"|\bit is(?=\W*(?:\n|$))"  # "anaphase it is"
 )
-THEREFORES = cues(
-    "therefore thus hence so consequently conclusion donc daher portanto tanto", _THEREFORE
-)
+_THEREFORE_WORDS = "therefore thus hence so consequently conclusion donc daher portanto tanto"
+THEREFORES = cues(_THEREFORE_WORDS, _THEREFORE)
 CONCLUDES = cues(
-    "therefore thus hence so consequently conclusion donc daher portanto tanto overall summary"
+    f"{_THEREFORE_WORDS} overall summary"
     " ultimately conclude say believe think inspection examination look thought guess lean likely"
     " best correct answer based given similar closest remains leaves must clearly point points tip"
     " tips decisive diagnostic settle settles suggest suggests indicate indicates it",
@@ -141,16 +140,15 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """An everyday word that is an option ends a sentence: "So the statement is false."."""
     if COMMON.isdisjoint(reply.choices.texts):
         return
-    no, said = reply.choices.texts.get(" no "), _NOT_SO.match(reply.low)
-    if no is not None and no >= 0 and said is not None:
-        yield Verdict.of(no, *said.span())
-    false, untrue = reply.choices.texts.get(" false "), _NOT_TRUE.match(reply.low)
-    if false is not None and false >= 0 and untrue is not None:
-        yield Verdict.of(false, *untrue.span())
     called = _CALLED.match(reply.low)
-    meant = reply.choices.texts.get(" true " if called and called[1] else " false ")
-    if called and meant is not None and meant >= 0:
-        yield Verdict.of(meant, *called.span())
+    for key, said in (
+        (" no ", _NOT_SO.match(reply.low)),
+        (" false ", _NOT_TRUE.match(reply.low)),
+        (" true " if called and called[1] else " false ", called),
+    ):
+        option = reply.choices.texts.get(key, -1)
+        if said and option >= 0:
+            yield Verdict.of(option, *said.span())
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
             return

@@ -120,10 +120,14 @@ def _other_stands(claim: Claim, other: Claim) -> bool:
 def is_sentence(reply: ReplyText, claim: Claim) -> bool:
     """Whether the mention is a whole sentence, or what an arrow leads to: "Squamous."."""
     low, start, end = reply.near(claim.start, claim.end)
-    noun = _NOUN.match(low, end)
     return _ALONE_BEFORE.search(low, max(0, start - 32), start) is not None and (
-        _ALONE_BEHIND.match(low, noun.end() if noun else end) is not None
+        _ALONE_BEHIND.match(low, _past_noun(low, end)) is not None
     )
+
+
+def _past_noun(low: str, end: int) -> int:
+    noun = _NOUN.match(low, end)
+    return noun.end() if noun else end
 
 
 def _is_framed(reply: ReplyText, claim: Claim) -> bool:
@@ -134,15 +138,12 @@ def _is_framed(reply: ReplyText, claim: Claim) -> bool:
 
 
 def _says_what_is_shown(low: str, start: int, end: int) -> bool:
-    noun = _NOUN.match(low, end)
-    if _FITS.match(low, noun.end() if noun else end):
+    noun_end = _past_noun(low, end)
+    if _FITS.match(low, noun_end):
         return True
     if not low[:start].strip(" \n\"'(*-"):
         return _OPENS.match(low, end) is not None
-    end = noun.end() if noun else end
-    if _ENDS.match(low, end) is None:
-        return False
-    if _ANOTHER.match(low, end):
+    if _ENDS.match(low, noun_end) is None or _ANOTHER.match(low, noun_end):
         return False
     framed = _FRAME.search(low, max(0, start - _ROOM), start)
     return framed is not None or _SUBJECT.search(low, max(0, start - 2 * _ROOM), start) is not None

@@ -11,7 +11,7 @@ from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.stances import denied_behind, stance
 from mubench_gen.parser.target import label_at, skip_fillers
-from mubench_gen.parser.tokens import first_token, first_tokens, tokenize
+from mubench_gen.parser.tokens import first_tokens, tokenize
 
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
 _DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
@@ -87,9 +87,6 @@ def _past_marks(low: str) -> int:
 def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
     """The reply is only labels: one repeated, or several."""
     known = reply.choices.labels.index_of
-    first = first_token(reply.low)
-    if first is not None and first[0] not in known:
-        return
     if not all(token[0] in known for token in first_tokens(reply.low, 2)):
         return
     if _ANSWER_MARK.match(reply.text) or _MARKED.search(reply.text):

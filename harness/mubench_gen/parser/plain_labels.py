@@ -156,7 +156,7 @@ def _says(low: str, at: int) -> bool:
 
 def _is_option(low: str, choices: Choices) -> bool:
     """Whether an option's text may begin here, after an article or none."""
-    first = first_tokens(low, 2)
+    first = list(first_tokens(low, 2))
     if not first:
         return True
     after = first[1] if len(first) > 1 and first[0][0] in ARTICLES else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, corrected
 from mubench_gen.parser.conclusions import (
@@ -149,8 +150,9 @@ NEEDS: dict[Rule, int] = {
     concluded: CONCLUDES,
     ordinal: PLACES,
 }
+_ANY_NEED = reduce(or_, NEEDS.values())
 # Rules that weigh what is said of options: they need one to be named.
-WEIGH_CLAIMS: frozenset[Rule] = frozenset(
+_WEIGH_CLAIMS: frozenset[Rule] = frozenset(
     (
         pointed_label,
         only_marked_label,
@@ -208,15 +210,10 @@ def _unneeded(cues: int) -> frozenset[Rule]:
 def _tried(cues: int) -> tuple[Tiers, Tiers, Tiers]:
     """The strong and the weak tiers, and the weak ones where no option is named."""
     unmet = frozenset(rule for rule, need in NEEDS.items() if not need & cues)
-    unnamed = unmet | WEIGH_CLAIMS
+    unnamed = unmet | _WEIGH_CLAIMS
     return _without(STRONG, unmet), _without(WEAK, unmet), _without(WEAK, unnamed)
 
 
 def _without(tiers: Tiers, left_out: frozenset[Rule]) -> Tiers:
     less = (tuple(rule for rule in tier if rule not in left_out) for tier in tiers)
     return tuple(tier for tier in less if tier)
-
-
-_ANY_NEED = 0
-for _need in NEEDS.values():
-    _ANY_NEED |= _need

@@ -61,7 +61,7 @@ CONTRAST = re.compile(
 )
 CONTRASTS = cues(
     "rather instead unlike than opposed compared except against followed apart besides versus"
-    " different differ* contrast beyond mostly mainly predominantly primarily largely some many"
+    " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought call"
     " thinking leaning first initial initially originally might may could over would"
     " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
@@ -150,13 +150,12 @@ GENERAL = re.compile(
     r"|\s+(?:can|may|might) (?:also )?(?:look (?:very )?(?:similar|alike)|mimic|resemble)\b"
 )
 GENERALISES = cues(
-    "usually typically generally often normally commonly always tend tends use uses employ employs"
+    "usually typically generally often normally always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
     " entertained invented"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
-    " common* that"
-    " which most similar alike mimic resemble",
+    " common* that which most similar alike mimic resemble",
     GENERAL,
 )
 BEGINS = re.compile(

@@ -63,14 +63,9 @@ def _joined(words: list[str]) -> str:
     return f" {' '.join(words)} " if words else " "
 
 
-def first_token(lowered: str) -> re.Match[str] | None:
-    """The first token of a text."""
-    return _pattern(lowered).search(lowered)
-
-
-def first_tokens(lowered: str, count: int) -> list[re.Match[str]]:
-    """The first tokens of a text."""
-    return list(islice(_pattern(lowered).finditer(lowered), count))
+def first_tokens(lowered: str, count: int) -> Iterator[re.Match[str]]:
+    """The first tokens of a text, each searched for when it is asked for."""
+    return islice(_pattern(lowered).finditer(lowered), count)
 
 
 def squeezed(joined: str) -> str:

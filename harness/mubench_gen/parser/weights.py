@@ -110,13 +110,14 @@ class _Weights:
 def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
     low = reply.low
-    scored = "{" in reply.marked or low.count(": 0.") > 1
-    scored = scored or (
-        any_in(_LIKELY, low) and low.count("likely") > 1
-    )  # "A: unlikely, B: likely"
-    if scored or any_in(_SCORES, low):
+    if (
+        "{" in reply.marked
+        or low.count(": 0.") > 1
+        or (any_in(_LIKELY, low) and low.count("likely") > 1)  # "A: unlikely, B: likely"
+        or any_in(_SCORES, low)
+    ):
         yield from reply.kept(_values).best()
-    if max(map(reply.low.count, ("%", "(0.", "(."))) > 1 and not any(
+    if max(map(low.count, ("%", "(0.", "(."))) > 1 and not any(
         "%" in option for option in reply.choices.options
     ):
         yield from _percentages(reply, _PERCENT).best()
@@ -127,25 +128,35 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
 def ordered(reply: ReplyText) -> Iterator[Verdict]:
     """ "A > C > B", "Ranking: 1. PAS 2. H&E": options in order, of which the first counts."""
     if " > " in reply.marked or " >> " in reply.marked:
-        for line in islice(_ORDER.finditer(reply.marked), MANY):
-            named = [_named(reply, part.strip(_AROUND)) for part in _GREATER.split(line[1])]
-            option = named[0]
-            if option is None or None in named or len(set(named)) < 2:
-                continue
-            if _OTHER_ORDER.match(reply.low, line.start()):
-                continue
-            if not reply.choices.keys[option].strip().isdigit():  # "5 > 3" compares
-                yield Verdict.of(option, *line.span(1))
+        yield from _by_signs(reply)
     if "rank" in reply.low:
-        for cue in islice(_RANKING.finditer(reply.low), MANY):
-            first = skip_fillers(reply, cue.end())
-            label = reply.choices.labels.token.match(reply.text, first)
-            option = reply.choices.labels.index_of.get(label[0].lower()) if label else None
-            found = any_text_at(reply, first)
-            if label is not None and option is not None:
-                yield Verdict.of(option, *label.span())
-            elif found is not None:
-                yield found
+        yield from _behind_ranking(reply)
+
+
+def _by_signs(reply: ReplyText) -> Iterator[Verdict]:
+    """ "A > C > B"."""
+    for line in islice(_ORDER.finditer(reply.marked), MANY):
+        named = [_named(reply, part.strip(_AROUND)) for part in _GREATER.split(line[1])]
+        option = named[0]
+        if option is None or None in named or len(set(named)) < 2:
+            continue
+        if _OTHER_ORDER.match(reply.low, line.start()):
+            continue
+        if not reply.choices.keys[option].strip().isdigit():  # "5 > 3" compares
+            yield Verdict.of(option, *line.span(1))
+
+
+def _behind_ranking(reply: ReplyText) -> Iterator[Verdict]:
+    """ "Ranking: 1. PAS 2. H&E"."""
+    for cue in islice(_RANKING.finditer(reply.low), MANY):
+        first = skip_fillers(reply, cue.end())
+        label = reply.choices.labels.token.match(reply.text, first)
+        option = reply.choices.labels.index_of.get(label[0].lower()) if label else None
+        found = any_text_at(reply, first)
+        if label is not None and option is not None:
+            yield Verdict.of(option, *label.span())
+        elif found is not None:
+            yield found
 
 
 def _values(reply: ReplyText) -> _Weights:
