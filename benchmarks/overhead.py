@@ -36,8 +36,10 @@ def measure(
     """One run. Items are images × questions × repeats, the last part cut."""
     import orjson  # noqa: F401  imported before the clock starts, as all of the below
     import pandas  # noqa: F401
-    from PIL import Image  # noqa: F401
+    import scipy.special  # noqa: F401
+    from PIL import Image
 
+    import mubench_gen.data.jsonl
     import mubench_gen.parser
     import mubench_gen.runs.rescore
     from mubench_gen import run
@@ -51,6 +53,7 @@ def measure(
     given |= {"model": model} if model else {}
     settings = make_settings({**given, "run_dir": folder, "in_process": not hosted})
     Plugins().load(name)
+    Image.preinit()
     began, wall = time.process_time(), time.perf_counter()
     planned = plan.make_plan(settings, Plugins())
     host = _Host(planned.model)

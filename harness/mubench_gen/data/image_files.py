@@ -48,20 +48,26 @@ class ImageFiles:
         DataError if they have changed since their digest was taken.
         """
         self._check_place(name)
-        folder = Path(os.path.join(self._real, name))
-        known = self._known.get(name)
-        if "\0" not in name and is_zarr_folder(folder):
-            content = packed(folder)
-            if known is not None and tree_digest(folder) != known.sha256:
-                raise DataError(self._changed(name))
-            return content
-        with open_regular(os.path.join(self._real, name)) as file:
+        path, known = os.path.join(self._real, name), self._known.get(name)
+        try:
+            file = open_regular(path)
+        except IsADirectoryError:
+            if not is_zarr_folder(Path(path)):
+                raise
+            return self._packed(name, Path(path), known)
+        with file:
             stamp = stamp_of(os.fstat(file.fileno()))
             if stamp[2] > _MOST_BYTES:
                 raise ImageError(f"{name}: the file has {stamp[2]:,} bytes; 2 GiB are the limit")
             content = file.read(stamp[2] + 1)
         if known is not None and known.stamp != stamp:
             self._check_content(name, content, known)
+        return content
+
+    def _packed(self, name: str, folder: Path, known: FileDigest | None) -> bytes:
+        content = packed(folder)
+        if known is not None and tree_digest(folder) != known.sha256:
+            raise DataError(self._changed(name))
         return content
 
     def digests(self, names: Sequence[str]) -> dict[str, str]:

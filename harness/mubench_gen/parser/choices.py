@@ -159,8 +159,10 @@ class Choices:
 
     def alias_in(self, text: str, index: int) -> str | None:
         """The alias by which a text names the option, None if it is the option's own text."""
+        if not self._aliases or text == self.options[index]:
+            return None
         key = short_of(key_of(text))
-        for alias in self._aliases[index] if self._aliases else ():
+        for alias in self._aliases[index]:
             if short_of(key_of(alias)) == key != short_of(self.key(index)):
                 return alias
         return None

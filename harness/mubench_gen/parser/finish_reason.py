@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _FAILED = frozenset(
     {"error", "abort", "aborted", "cancelled", "canceled", "malformed_function_call"}
 )
@@ -40,6 +42,7 @@ def is_complete(reason: str | None) -> bool | None:
     return True if word in _WHOLE else None
 
 
+@lru_cache(maxsize=64)
 def _word(reason: str) -> str:
     """The reason in lower case; of an enumeration (`FinishReason.ABORT`) only the member."""
     return reason.rpartition(".")[2].strip().lower()

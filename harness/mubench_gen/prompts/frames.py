@@ -42,10 +42,12 @@ def hinted(settings: PromptSettings, sample: Sample) -> int | None:
     By the seed and the item, whatever the order: "random" is right for half of the items. An item
     with one option has no wrong one, and gets no hint in its place.
     """
+    if settings.hint == "none":
+        return None
     gold, count = sample.question.gold, len(sample.question.options)
     digest = hashlib.sha256(f"hint\0{settings.hint_seed}\0{sample.id}".encode()).digest()
     wrong = settings.hint == "wrong" or (settings.hint == "random" and digest[0] % 2 == 1)
-    if settings.hint == "none" or not count or (wrong and count < 2):
+    if not count or (wrong and count < 2):
         return None
     away = 1 + int.from_bytes(digest[8:16], "big") % (count - 1) if wrong else 0
     return (gold + away) % count

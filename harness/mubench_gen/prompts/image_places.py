@@ -145,5 +145,5 @@ class ImageSigns:
 
 def _unused(texts: Sequence[str]) -> str:
     """The first private-use character that is in none of the texts."""
-    whole = "".join(text for text in texts if not text.isascii())
+    whole = "".join(texts)
     return next(chr(n) for n in range(_FIRST_SIGN, _LAST_SIGN + 1) if chr(n) not in whole)

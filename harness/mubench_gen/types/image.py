@@ -47,6 +47,7 @@ class Image:
         "_checked",
         "_conversion",
         "_data",
+        "_identity",
         "_load",
         "_pixels",
         "_png",
@@ -64,6 +65,7 @@ class Image:
         self._data: bytes | None = None
         self._png: bytes | None = None
         self._sha256: str | None = None
+        self._identity: str | None = None
         self._size: tuple[int, int] | None = None
         self._checked = False
         self._conversion: str | None = None
@@ -138,11 +140,12 @@ class Image:
     def identity(self) -> str:
         """The digest of what is shown, in hexadecimal: `sha256` where the image is neither turned
         nor shown in a way that depends on what its file is."""
-        variant_of = getattr(self._policy, "variant", lambda told: TURNED if self.is_turned else "")
-        variant = variant_of(self.conversion or "")
-        if not variant:
-            return self.sha256
-        return hashlib.sha256(f"{self.sha256} {variant}".encode()).hexdigest()
+        if self._identity is None:
+            by_kind = getattr(self._policy, "variant", lambda _: TURNED if self.is_turned else "")
+            variant = by_kind(self.conversion or "")
+            told = f"{self.sha256} {variant}".encode()
+            self._identity = hashlib.sha256(told).hexdigest() if variant else self.sha256
+        return self._identity
 
     def verify(self) -> None:
         """Look for damage as closely as decoding does, where the file goes elsewhere undecoded."""
