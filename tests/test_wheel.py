@@ -40,7 +40,7 @@ def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("core")
     venv.create(folder)
     installed = subprocess.run(
-        [*_pip(folder, "install", "-q"), str(wheel)], capture_output=True, text=True
+        [*_pip(folder, "install", "-q", "--no-compile"), str(wheel)], capture_output=True, text=True
     )
     if installed.returncode and "No matching distribution" in installed.stderr:
         pytest.skip(f"the core's dependencies can't be installed here: {installed.stderr[-300:]}")
@@ -122,7 +122,9 @@ def test_a_plugin_that_needs_an_extra_says_what_to_type(run: Run) -> None:
 def test_the_example_plugin_works_as_a_distribution_of_its_own(core: Path, run: Run) -> None:
     root = Path(__file__).resolve().parents[1]
     (example,) = [p for p in (root / "example", root / "plugins" / "example") if p.is_dir()]
-    subprocess.run([*_pip(core, "install", "-q"), str(example), "pytest"], check=True)
+    subprocess.run(
+        [*_pip(core, "install", "-q", "--no-compile"), str(example), "pytest"], check=True
+    )
     listed = {p["name"]: p for p in json.loads(run("plugins", "--json").stdout)}
     assert listed["brightness"]["distribution"] == "mubench-gen-brightness"
     assert listed["brightness"]["state"] == "ok"
