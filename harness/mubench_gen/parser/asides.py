@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from mubench_gen.parser.captions import BESIDES, is_beside
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText
 
@@ -117,7 +118,8 @@ _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
-MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
+MAY_BE_ASIDE = BESIDES | _EXEMPLIFIES | LISTS | _WOULDS | TELLS
+MAY_BE_ASIDE |= _COMPARES | _FINDS | _PARTS | _ELSEWHERES
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
@@ -166,6 +168,8 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     if example and not (example[1] and _NUMBER.match(low, start)):
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
+        return True
+    if said & BESIDES and is_beside(low, said, start, end):
         return True
     if said & _COMPARES and _COMPARED.match(low, end):
         return True

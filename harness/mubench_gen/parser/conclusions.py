@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import COMMON, contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
@@ -60,16 +59,22 @@ _NOT_SO = re.compile(
 )
 _NOT_TRUE = re.compile(
     r"\W*(?:no, )?(?:(?:that|this|it|(?:the|this) (?:statement|claim)) is ?n(?:o|')t"
-    r"|(?:that|it)'s not) true(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
+    r"|(?:that|it)'s not) (?:true|the case|so)(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
 )
 _CALLED = re.compile(
-    r"\W*(?:the|this) (?:statement|claim) is (?:(correct|right)|incorrect|wrong)"
+    r"\W*(?:(?:the|this) (?:statement|claim) (?:is (?:(correct|right)|incorrect|wrong|refuted)"
+    r"|(holds)|(?:does not|doesn't) hold)|(?:indeed,? )?(?:that|this|it) is (indeed )?(the case))"
     r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
 )
-TRUTHS = cues("yes no true false so like statement claim", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
+TRUTHS = cues("yes no true false so like statement claim case", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
+_PLAIN_NOT = re.compile(
+    r"(?:\A\W*not|\b(?:this|it|that) ?(?:is|'s|was)"
+    r"(?: (?:clearly|definitely|certainly|obviously|most likely))? ?(?:not|n't)) (?:an? |the )?$"
+)
+_ENDS_PLAINLY = re.compile(_ENDS.pattern + r"| (?:because|since|as|given|but)\b")
 
 
 def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
@@ -144,7 +149,7 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     for key, said in (
         (" no ", _NOT_SO.match(reply.low)),
         (" false ", _NOT_TRUE.match(reply.low)),
-        (" true " if called and called[1] else " false ", called),
+        (" true " if called and any(called.groups()) else " false ", called),
     ):
         option = reply.choices.texts.get(key, -1)
         if said and option >= 0:
@@ -164,7 +169,7 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
     if any(claim.stance == "supposed" for claim in placed):
         return
     for verdict in sole_claim(placed):
-        if not (_in_passing(reply, verdict) or is_generic(reply, verdict)):
+        if not _in_passing(reply, verdict):
             yield verdict
 
 
@@ -220,8 +225,16 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
     rest = set(range(len(reply.choices.options))) - against
-    if len(rest) == 1 and len(against) > 1 and all(c.stance == "denied" for c in placed):
+    if len(rest) != 1 or any(c.stance != "denied" for c in placed):
+        return
+    if len(against) > 1 or all(_is_not(reply, claim) for claim in placed):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)
+
+
+def _is_not(reply: ReplyText, claim: Claim) -> bool:
+    """ "This is not benign.": a plain denial, which leaves the other one of two options."""
+    before = _PLAIN_NOT.search(reply.low, max(0, claim.start - 60), claim.start)
+    return before is not None and _ENDS_PLAINLY.match(reply.low, claim.end) is not None
 
 
 def several_options(reply: ReplyText) -> Iterator[Verdict]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.names import EPITHETS
+from mubench_gen.parser.reply_text import ReplyText
 
 _LONG = 240  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
@@ -22,7 +23,9 @@ _SAYS = re.compile(
     r"(?: (?:stain|cells?|fib(?:er|re)s?|count|size|infections?|lesions?|tumou?rs?|control))?"
     rf" (?:(?:often|usually|also) )?(?:(?:has|have)(?! been\b)|can|could|may|{_SAID}"
     r"|lines|would (?:be called|cure|help)"
-    r"|(?:was|were) (?:derived|named|included)|(?:is|are) the (?:\w+est|\w+ cells?) (?:of|in)"
+    r"|(?:was|were) (?:derived|named|included)|(?:is|are) the \w+ cells? (?:of|in)"
+    r"|(?:is|are) the (?:(?!best|clos|lik|near)\w+est"
+    r"|most (?!likel|plaus|prob|convinc|consist|fit|appropr|suit|compat)\w+)"
     r"|(?:is|are) (?:caused|transmitted|followed|preceded|found|located|recommended|used"
     r"|involved|secreted|transported|produced|made|required|needed|responsible|continuous|important"
     r"|common|rich|derived|named|one of|an? (?:\w+ )?(?:sign|stain|technique|method"
@@ -50,21 +53,20 @@ _OF_THIS = re.compile(
 )
 
 
-def is_generic(reply: ReplyText, found: Verdict) -> bool:
-    """Whether the option's text is only the subject, or the setting, of a general statement."""
+def _is_shown(option: str) -> bool:
+    return _SHOWN.search(option) is not None or option.rpartition(" ")[2] in EPITHETS
+
+
+def is_generic(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether an option's text is only the subject, or the setting, of a general statement."""
     low = reply.low
-    if len(low) > _LONG or reply.choices.labels.token.fullmatch(reply.text, found.start, found.end):
+    if len(low) > _LONG:
         return False
-    before = low[max(0, found.start - 24) : found.start]
-    if _STARTS.search(before):
-        said = _SAYS.match(low, found.end)
-    elif _SETTING.search(before):
-        said = _TOLD.match(low, found.end)
-    else:
+    before = low[max(0, start - 24) : start]
+    begins, says = (_STARTS, _SAYS) if low.startswith(" ", end) else (_SETTING, _TOLD)
+    if begins.search(before) is None or says.match(low, end) is None:
         return False
-    if said is None:
+    if sum(map(_is_shown, reply.choices.options)) < 2:
         return False
-    if sum(_SHOWN.search(option) is not None for option in reply.choices.options) < 2:
-        return False
-    around = f"{low[: found.start]} {low[found.end :]}"
+    around = f"{low[:start]} {low[end:]}"
     return _OF_THIS.search(around) is None

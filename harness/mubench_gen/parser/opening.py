@@ -48,7 +48,9 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
         common and _OFFERS.match(reply.low, found.end)
     ):
         return
-    if is_kind(reply, found.start, found.end, found.option) or is_generic(reply, found):
+    if is_kind(reply, found.start, found.end, found.option) or is_generic(
+        reply, found.start, found.end
+    ):
         return
     others = [c for c in answering_claims(reply) if c.option != found.option and _begins(reply, c)]
     if _ENDS.match(reply.low, found.end):

@@ -22,7 +22,8 @@ _ORDINAL = re.compile(
 )
 # "I'd go with the last one.": behind words that choose.
 _CHOSEN = re.compile(
-    r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is)"
+    r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is"
+    r"|leaves(?: only| us| me)?(?: with)?)"
     rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
     r"(?=[\s.!]*(?:\n|$|because|since|as ))"
 )
@@ -36,7 +37,8 @@ _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
-    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as)|[,:;>-])"
+    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take|prefer)"
+    r"|[,:;>-])"
     r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"

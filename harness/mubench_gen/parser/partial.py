@@ -8,7 +8,7 @@ from itertools import takewhile
 from string import ascii_lowercase
 
 from mubench_gen.parser.choices import LINKS
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, claims
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -80,7 +80,9 @@ def _denied(reply: ReplyText, index: int) -> bool:
     if reply.choices.keys[index].count(" ") > _NAME + 1:
         return False
     said = [c.stance for c in answering_claims(reply) if c.option == index]
-    return "denied" in said or (bool(said) and set(said) == {"contrasted"})
+    if not said:  # Several were named, and then the reply declined to choose.
+        return len({c.option for c in reply.kept(claims) if c.stance == "asserted"}) > 1
+    return "denied" in said or set(said) == {"contrasted"}
 
 
 def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:

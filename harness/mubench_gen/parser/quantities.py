@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import skip_fillers, text_at
 
@@ -34,12 +35,22 @@ _COUNTED = re.compile(
     r"|total of|a count of|shows?|contains?|(?:image|picture|field|micrograph) has)"
     r" (?:exactly |about |only |a total of )?(?=[0-9tfsnez])"
 )
+# "There are no nuclei", "I don't see any cells here": none of what is counted.
+_NO_THINGS = re.compile(
+    r"(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no|(?:do not|don't"
+    r"|can't|cannot|couldn't|could not) (?:see|find|count|identify|detect|spot|make out) any)"
+    r"|(?:\A|[.!?\n] ?)no) (?:\w+ ){0,2}?(?:nucle(?:i|us)|cells?|mitos[ei]s|mitotic figures?"
+    r"|parasites?|bacteria|organelles?|particles?|objects?|vesicles?|granules?|spores?|droplets?"
+    r"|eggs?|embryos?|grains?|neurons?|\w+(?:cyte|phil|blast)s?)"
+    r"(?=\W*$|[.,;]| (?:is|are|at all|here|in (?:this|the)|within|visible|present|to be seen)\b)"
+)
 COUNTS = cues(
-    "total sum gives makes yields adds amounts comes adding altogether all there see count identify"
-    " show shows contain contains has",
+    "no any total sum gives makes yields adds amounts comes adding altogether all there see count"
+    " identify show shows contain contains has",
     _TOTAL,
     _SUMMED,
     _COUNTED,
+    _NO_THINGS,
 )
 EQUALS = cues("=")
 
@@ -56,6 +67,10 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not any(key[1:2].isdigit() for key in reply.choices.keys):
         return
+    none = None if reply.mentions else _NO_THINGS.search(reply.low)
+    if none and " 0 " in reply.choices.texts and _says_no_more(reply, none):
+        yield Verdict.of(reply.choices.texts[" 0 "], *none.span())
+        return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
         yield max(totals, key=lambda number: number.start)
@@ -63,6 +78,11 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
+
+
+def _says_no_more(reply: ReplyText, none: re.Match[str]) -> bool:
+    """Whether the reply does not decline to count."""
+    return all(none.start() <= one.start() < none.end() for one in refusals(reply))
 
 
 def _summed(reply: ReplyText) -> list[Verdict]:

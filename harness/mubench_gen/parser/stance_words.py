@@ -86,7 +86,7 @@ DENIAL = re.compile(
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
     r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
     # PAS is a stain, and Ni an element.
-    r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b|[(l]['\w]))"
+    r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-hj-z])\b|[(l]['\w]))"
     r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
     r"|不|错|非|排除|没有|誤|ない|なく|아니|아닙|틀리|وليس|नहीं"
 )
@@ -135,7 +135,8 @@ ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
 # and what was considered is not said any more.
 GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
-    r"|always|tends? to)\b|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
+    r"|always|tends? to)\b|\s+at first (?:glance|sight|look)\b"
+    r"|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
     r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
     r"|entertained|invented"
@@ -150,7 +151,7 @@ GENERAL = re.compile(
     r"|\s+(?:can|may|might) (?:also )?(?:look (?:very )?(?:similar|alike)|mimic|resemble)\b"
 )
 GENERALISES = cues(
-    "usually typically generally often normally always tend tends use uses employ employs"
+    "first usually typically generally often normally always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
     " entertained invented"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
@@ -257,11 +258,12 @@ DENIED = re.compile(
     r"|n'est pas\b|ist (?:nicht|falsch|ausgeschlossen)\b|est (?:exclue?|fausse|faux)\b"
     r"|no (?:es|puede)\b|não (?:é|pode)\b)"
 )
+INTRODUCES = re.compile(r" -{1,2} (?:an? |the )?[\"'(]?$")
 HEADING = 3
 HEADS = re.compile(
     r"\b(?:exclud\w{1,3}|rul\w{1,3} out|eliminat\w{1,3}|wrong|incorrect|false|not|out|reject\w{0,2}"
     r"|discard\w{0,2}|is|are|was|were|be|options?|answers?|choices?|candidates|of|these|following"
-    r"|between|either|neither|both|ddx|includes?|including)$"
+    r"|between|either|neither|both|ddx|includes?|including|this one|that one|these|those)$"
 )
 REACH = 160
 AHEAD = REACH + 100  # what is said behind an option, and an apposition before that

@@ -1,0 +1,75 @@
+"""Words and numbers of an option that say something else: "Step 2", "90 % sure", "as noted above".
+
+Options that are numbers or places are written like words that any reply may hold.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.reply_text import ReplyText
+
+_SURE = re.compile(r" ?%? ?(?:sure|certain|confiden(?:t|ce))\b")
+_OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
+_OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
+_NUMBERED = re.compile(
+    r"\b(?:fig(?:ure|s|ures)?\.?|steps?|tables?|pages?|chapter|version|ref(?:erence)?\.?|equation"
+    r"|protocol|task|question) $"
+)
+# "a 16-bit camera", "4 frames per second", "2 days after fertilization"
+_MEASURES = re.compile(
+    r"-(?:bit|channel|colou?r|dimensional|fold|well|(?:second|minute|hour|day|week|month|year)s?)\b"
+    r"| (?:frames|\w+s) per \w| (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)"
+    r" (?:after|post|later|old|before|earlier|of age|of incubation)\b"
+)
+# "at 2 time points", "in 3 channels": how it was imaged
+_SERIES_BEFORE = re.compile(r"\b(?:at|in|with|from|by|under|using|across|over) $")
+_SERIES = re.compile(
+    r" (?:\w+ )?(?:time ?points?|channels|magnifications|angles|exposures|replicates|wavelengths"
+    r"|conditions|resolutions|colou?rs|stains|dyes|fluorophores|lasers|cameras|lenses)\b"
+)
+# Words of place, by what stands before and behind them where they tell no place.
+_SAID = (
+    r"\b(?:noted|mentioned|described|stated|said|discussed|explained|outlined|listed|given|as|see"
+    r"|the)"
+)
+_PLACELESS = {
+    "right": (r"\b(?:all|that's|you're|you are) $", r" (?:answer|option|choice|away|now)\b"),
+    "above": (rf"{_SAID} $", r" all\b"),
+    "below": (rf"{_SAID} $", None),
+    "left": (
+        r"\b(?:space|room|nothing|little|much) (?:is |was )?$",
+        r" (?:over|out|behind|aside)\b",
+    ),
+}
+_OF_PLACE = {
+    word: tuple(None if one is None else re.compile(one) for one in both)
+    for word, both in _PLACELESS.items()
+}
+_ROOM = 16
+
+
+def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether the mention of an option's text stands for something else."""
+    low = reply.low
+    said = low[start:end]
+    if not said[-1:].isdigit():
+        if said in _OF_PLACE:
+            return _tells_no_place(low, start, end)
+        return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
+    return bool(
+        _SURE.match(low, end)
+        or _OPERATOR_BEHIND.match(low, end)
+        or _MEASURES.match(low, end)
+        or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
+        or _NUMBERED.search(low, max(0, start - _ROOM), start)
+        or (_SERIES.match(low, end) and _SERIES_BEFORE.search(low, max(0, start - _ROOM), start))
+    )
+
+
+def _tells_no_place(low: str, start: int, end: int) -> bool:
+    before, behind = _OF_PLACE[low[start:end]]
+    return bool(
+        (before and before.search(low, max(0, start - _ROOM), start))
+        or (behind and behind.match(low, end))
+    )
