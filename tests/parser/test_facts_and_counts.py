@@ -177,3 +177,53 @@ def test_what_is_denied_supposed_or_listed_is_no_answer(
     reply: str, options: tuple[str, ...], expected: str | None
 ) -> None:
     assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options"),
+    [
+        ("Doctors worry when an eosinophil count is high.", CELLS),
+        ("Histamine is released by the basophil.", CELLS),
+        ("Colchicine arrests cells in metaphase.", PHASES),
+        ("DNA condensation takes place during prophase.", PHASES),
+        ("Pathologists around the world use H&E every day.", STAINS),
+        ("Every hospital in the world can do a Giemsa stain.", STAINS),
+    ],
+)
+def test_what_no_picture_shows_is_no_answer_whatever_its_subject(
+    reply: str, options: tuple[str, ...]
+) -> None:
+    assert named(reply, options) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("Smear of a patient with worms: eosinophil.", CELLS, "eosinophil"),
+        ("Cells arrested in metaphase.", PHASES, "metaphase"),
+        ("As the chromatids are apart, anaphase.", PHASES, "anaphase"),
+        ("Prophase or metaphase. As they are lined up, metaphase.", PHASES, "metaphase"),
+        ("neutrophil vs. eosinophil: the latter, given the colour.", CELLS, "eosinophil"),
+        ("That's how PAS looks.", STAINS, "PAS"),
+        ("There is only one cell in the field.", COUNTS, "1"),
+        ("2D image with 4 nuclei", COUNTS, "4"),
+    ],
+)
+def test_the_same_is_an_answer_where_a_picture_is_described(
+    reply: str, options: tuple[str, ...], expected: str
+) -> None:
+    assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options"),
+    [
+        ("1. Describe the image.\n2. List the cells.\n3. Give the count.", COUNTS),
+        ("The scale bar is 2 µm.", COUNTS),
+        ("It's the phase that follows metaphase.", PHASES),
+        ("lymphocyte vs. monocyte", CELLS),
+        ("Not lobed as it would be in a neutrophil.", CELLS),
+    ],
+)
+def test_marks_scales_and_comparisons_are_no_answer(reply: str, options: tuple[str, ...]) -> None:
+    assert named(reply, options) is None

@@ -17,6 +17,7 @@ _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
     r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
     r"|\b(?:between|outside(?: of)?|(around|past))|\b(?:check|look|test) for"
+    r"|\bcomes? (?:\w+ )?(?:after|before)|\b(?:that|which) (?:\w+ )?(?:follows|precedes)"
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
     r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
     r"|treatment|therapy|defects?) (?:for|of|against)|\bnobel prize for"
@@ -50,7 +51,7 @@ _EXEMPLIFIES = cues(
     "*such* g example instance including resemble resembles number amount proportion percentage"
     " count next adjacent close distance identify recogni* diagnose diagnosis detect history"
     " suspicion risk vaccin* staging treatment therapy prize defect* avoid between outside around"
-    " past check look test come comes left right edge side vicinity",
+    " past check look test come comes follows precedes left right edge side vicinity",
     _EXAMPLE,
 )
 LISTS = cues(
@@ -80,8 +81,13 @@ _KIND = re.compile(
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
 _IN_ENDS = ("in ", "with ", "for ", " a ", " an ", " the ")  # one ends every match
-_WOULD = re.compile(r"[^.;\n]{0,40}\b(?:would|(?:one|you|we) can|\w+'d)\b")
-_WOULDS = cues("would can 'd", _WOULD)
+_WOULD = re.compile(r"[^.;\n]{0,40}\b(?:(?<!i )would|(?:one|you|we) can|(?!i'd)\w+'d)\b")
+# "not central as they'd be in cardiac muscle"
+_AS_WOULD = re.compile(
+    r"\b(?:as|than|like|what) (?:it|they|one|you|we)(?: would|'d) \w{2,8}"
+    r" (?:in|with|for)(?: an?| the)? $"
+)
+_WOULDS = cues("would can 'd", _WOULD, _AS_WOULD)
 _TELL = re.compile(
     r"\b(?:distinguish(?:ing)?|tell(?:ing)?|differentiate|discriminate)(?: (?:an?|the))? [\"'(]?$"
 )
@@ -104,10 +110,10 @@ _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
     rf"| in (?:the |my |your )?(?:previous|earlier|preceding|last){_IMAGE}"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
-    r"(?! ?[(:]? ?\w)"
+    r"(?! ?[(:]? ?\w)|\s+(?:vs|versus)\b"
 )
 _COMPARES = cues(
-    "comparison reference choice guess best previous earlier preceding last", _COMPARED
+    "comparison reference choice guess best previous earlier preceding last vs versus", _COMPARED
 )
 # "4 nuclei, 2 of them dividing", "after prophase comes …"
 _PART = re.compile(
@@ -181,7 +187,7 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
         return True
     if not said & _WOULDS or not before.endswith(_IN_ENDS) or _IN.search(before) is None:
         return False
-    return _WOULD.match(low, end) is not None
+    return _WOULD.match(low, end) is not None or _AS_WOULD.search(before) is not None
 
 
 def is_example(low: str, start: int) -> bool:

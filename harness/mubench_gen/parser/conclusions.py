@@ -54,8 +54,9 @@ _TRUTH = re.compile(
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
 )
 _NOT_SO = re.compile(
-    r"\W*(?:i (?:don't|do not) (?:think|believe) so|it (?:does not|doesn't) (?:appear|seem|look)"
-    r" (?:so|like it))\b"
+    r"\W*(?:(?:definitely|absolutely|certainly|clearly|surely|probably|most likely|of course) not"
+    r"[.!]?\s*$|i (?:don't|do not) (?:think|believe) so\b"
+    r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b)"
 )
 _NOT_TRUE = re.compile(
     r"\W*(?:no, )?(?:(?:that|this|it|(?:the|this) (?:statement|claim)) is ?n(?:o|')t"
@@ -66,7 +67,9 @@ _CALLED = re.compile(
     r"|(holds)|(?:does not|doesn't) hold)|(?:indeed,? )?(?:that|this|it) is (indeed )?(the case))"
     r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
 )
-TRUTHS = cues("yes no true false so like statement claim case", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
+TRUTHS = cues(
+    "yes no true false so not like statement claim case", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED
+)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")

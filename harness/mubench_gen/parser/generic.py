@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mubench_gen.parser.names import EPITHETS
 from mubench_gen.parser.reply_text import ReplyText
@@ -21,6 +22,7 @@ _SAID = "|".join(
 # What a sentence says of its subject whatever the image: "C. elegans has 959 cells".
 _SAYS = re.compile(
     r"(?: (?:stain|cells?|fib(?:er|re)s?|count|size|infections?|lesions?|tumou?rs?|control))?"
+    r"(?:,? (?:in|of|on|from) [^.,;\n]{2,24}?|, (?:on the other hand|by contrast|in turn),)?"
     rf" (?:(?:often|usually|also) )?(?:(?:has|have)(?! been\b)|can|could|may|{_SAID}"
     r"|lines|would (?:be called|cure|help)"
     r"|(?:was|were) (?:derived|named|included)|(?:is|are) the \w+ cells? (?:of|in)"
@@ -28,14 +30,17 @@ _SAYS = re.compile(
     r"|most (?!likel|plaus|prob|convinc|consist|fit|appropr|suit|compat)\w+)"
     r"|(?:is|are) (?:caused|transmitted|followed|preceded|found|located|recommended|used"
     r"|involved|secreted|transported|produced|made|required|needed|responsible|continuous|important"
-    r"|common|rich|derived|named|one of|an? (?:\w+ )?(?:sign|stain|technique|method"
-    r"|organism|species|disease|part|kind|form|type)))\b"
+    r"|common|rich|derived|named|acquired|spread|treated|endemic|developed|grown|cultured|defined"
+    r"|characteri[sz]ed|(?:well |best |ideally )?suited|part of|one of"
+    r"|an? (?:\w+ )?(?:sign|stain|technique|method|organism|species|disease|part|kind|form|type)"
+    r"))\b"
 )
 # Options of which a question asks what the image shows. Others, as organelles, are as often
 # asked for by what they do, and then the statement is the answer.
 _SHOWN = re.compile(
     r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
-    r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur)"
+    r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur"
+    r"|stain)|oma\b|\b(?:PAS|Gram)\b"
     r"|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
 )
 _STARTS = re.compile(r"(?:\A|[.!?;\n] ?)(?:(?:an?|the|most|every|all|many) )?[\"'(]?$")
@@ -44,17 +49,54 @@ _SETTING = re.compile(r"(?:\A|[.!?\n] ?)(?:in|during|after|before|with|by) (?:an
 _TOLD = re.compile(r", (?!(?:because|since|as|given|judging|due|but|not|and|or|so)\b)")
 # Words that speak of this image, of this answer, or give a reason for it.
 _OF_THIS = re.compile(
-    r"\b(?:th(?:is|at|ese|ose)|here|such|it|it's|its|i|i'd|i'm|my|we|images?|pictures?|micrographs?"
+    r"\b(?:th(?:is|at|ese|ose)|here|such|it|it's|i|i'd|i'm|my|we|images?|pictures?|micrographs?"
     r"|photo\w*|slide|figure|panel|arrow\w*|field|show\w*|visible|see|seen|observed|display\w*"
     r"|depict\w*|appear\w*|looks?|seem\w*|likely|probabl\w+|definite\w+|clear\w*|answer\w*|option"
     r"|correct|choice|fits?|match\w*|consistent|suggest\w*|indicat\w*|because|since|due|given|so"
     r"|thus|hence|therefore|must|rather|not|no|central|center|centre|present|identif\w+|classif\w+"
-    r"|typical|characteristic|diagnos\w+|evident|judging|stained|like)\b|[>✓✔]|n't"
+    r"|typical|characteristic|diagnos\w+|evident|judging|stained|like|reveal\w*|smear|specimen"
+    r"|sample|biopsy)\b|[>✓✔]|n't"
 )
+# Words of medicine and history, which no picture shows.
+_TOPIC = re.compile(
+    r"\b(?:patients|people|humans?|wom[ae]n|men|child(?:ren)?|babies|infants|adults|smok(?:ers|ing)"
+    r"|doctors?|physicians|clinicians|pathologists|scientists?|researchers|biologists|students?"
+    r"|diseases?|syndrome|therap\w+|treatment|drugs?|antibiotics?|chemotherapy|vaccin\w+|risk"
+    r"|symptoms?|fever|allerg\w+|asthma|infections?|immune|immunity|mortality|death|survival"
+    r"|prognosis|incidence|prevalence|endemic|epidemic|pregnan\w+|mutations?|genes?|hormones?"
+    r"|inhal\w+|transmi\w+|mosquito\w*|ticks|fleas|bites?|soil|droppings|tropic\w*|africa|asia"
+    r"|europe|america|world|worldwide|countries|discovered|invented|named|described|introduced"
+    r"|century|1[5-9]\d\d|20[0-2]\d|nobel|latin|greek|\w{3,}(?<!neuro)(?<!lymph)ologist|physicist"
+    r"|chemist|every|often|usually|always|average|annually|checkpoint|source of"
+    r"|(?:before|after|during) (?:mitosis|meiosis|cell division|birth|development))\b"
+)
+_FINITE = re.compile(
+    rf"\b(?:is|are|was|were|has|have|had|can|may|might|should|will|do|does|did|{_SAID}"
+    r"|comes?|go(?:es)?|gets?|learns?|suffers?|inhales?|raises?|worr(?:y|ies)|kills?|increases?"
+    r"|spends?|stud(?:y|ies)|die|affects?|uses?|used|named|invented|discovered|described"
+    r"|developed|introduced)\b"
+)
+# "Colchicine arrests cells in metaphase", "histamine is released by the basophil"
+_DOES = re.compile(
+    r"\b(?:(?:occurs?|happens?|takes? place|begins?|starts?|ends?) (?:during|in|at|with)"
+    r"|(?:arrests?|blocks?|delays?|stops?|triggers?|induces?|inhibits?|promotes?|engulfs?|raises?"
+    r"|affects?|causes?|infects?|activates?|kills?|attracts?|recruits?|stud(?:y|ies)|enters?"
+    r"|gives? rise to|spends?|progress(?:es)?|transmits?|carr(?:y|ies)|spreads?)\b(?: [\w-]+){0,6}?"
+    r"|(?:is|are) (?:released|secreted|produced|made|formed|caused|transmitted|carried|infected"
+    r"|engulfed|attracted|activated) (?:mainly |mostly )?by)(?: (?:an?|the))? $"
+)
+_APART = re.compile(r"[:=>,(-] ?(?:an? |the )?[\"'(]?$")  # "…: eosinophil"
+_BEGINS = re.compile(r"[ \"'(]{0,3}(?:an? |the )?")
+_ENDS = re.compile(r"[)\"']*\s*(?:$|[.!\n])")
+_SENTENCE_END = re.compile(r"[.!?;](?: |$)|\n")
+_STOPS = (". ", "! ", "? ", "; ", "\n")
 
 
-def _is_shown(option: str) -> bool:
-    return _SHOWN.search(option) is not None or option.rpartition(" ")[2] in EPITHETS
+@lru_cache(maxsize=4096)
+def _are_shown(options: tuple[str, ...]) -> bool:
+    """Whether a question that offers them asks what an image shows."""
+    shown = (_SHOWN.search(one) or one.rpartition(" ")[2] in EPITHETS for one in options)
+    return sum(map(bool, shown)) > 1
 
 
 def is_generic(reply: ReplyText, start: int, end: int) -> bool:
@@ -62,11 +104,28 @@ def is_generic(reply: ReplyText, start: int, end: int) -> bool:
     low = reply.low
     if len(low) > _LONG:
         return False
+    if not _are_shown(reply.choices.options):
+        return False
     before = low[max(0, start - 24) : start]
     begins, says = (_STARTS, _SAYS) if low.startswith(" ", end) else (_SETTING, _TOLD)
-    if begins.search(before) is None or says.match(low, end) is None:
-        return False
-    if sum(map(_is_shown, reply.choices.options)) < 2:
+    says_so = begins.search(before) and says.match(low, end)
+    if not (says_so or _is_told(low, start, end)):
         return False
     around = f"{low[:start]} {low[end:]}"
     return _OF_THIS.search(around) is None
+
+
+def _is_told(low: str, start: int, end: int) -> bool:
+    """Whether its sentence tells something that no picture shows: "patients often have X"."""
+    left = max(low.rfind(stop, 0, start) for stop in _STOPS) + 1
+    if _DOES.search(low, left, start):
+        return True
+    if _BEGINS.fullmatch(low, left, start):
+        named = not low.startswith(" ", end)  # "A lymphocyte, which …"
+    else:
+        named = _APART.search(low, left, start) is not None and _ENDS.match(low, end) is not None
+    if named:
+        return False
+    stop = _SENTENCE_END.search(low, end)
+    right = stop.start() if stop else len(low)
+    return bool(_TOPIC.search(low, left, right) and _FINITE.search(low, left, right))

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from mubench_gen.parser.claims import by_sentence, claims
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
+from mubench_gen.parser.reply_text import MANY, Claim, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.words import NUMBERS
@@ -87,15 +87,17 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     if "the former" not in reply.low and "the latter" not in reply.low:
         return
     for match in reversed(list(_OF_TWO.finditer(reply.low))[-MANY:]):
-        two = _two_before(reply, match.start())
-        if two and stance(reply, match.start(1) - 4, match.end(1)) == "asserted":
+        named = [claim for claim in reply.kept(claims) if claim.end <= match.start()]
+        two = _last_two(reply, named)
+        # What is said of the two before ("A vs. B: the latter") says nothing of the choice.
+        floor = named[-1].end if named else 0
+        if two and stance(reply, match.start(1) - 4, match.end(1), floor) == "asserted":
             yield Verdict.of(two[match[1] == "latter"], match.start(1) - 4, match.end(1))
             return
 
 
-def _two_before(reply: ReplyText, at: int) -> list[int]:
-    """The two options that the last sentence with any before a place names, in order."""
-    named = [claim for claim in reply.kept(claims) if claim.end <= at]
+def _last_two(reply: ReplyText, named: list[Claim]) -> list[int]:
+    """The two options that the last sentence with any of these claims names, in order."""
     for group in reversed(by_sentence(reply, named)):
         options = list(dict.fromkeys(claim.option for claim in group))
         if len(options) > 1:

@@ -14,11 +14,13 @@ _OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
 _OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
 _NUMBERED = re.compile(
     r"\b(?:fig(?:ure|s|ures)?\.?|steps?|tables?|pages?|chapter|version|ref(?:erence)?\.?|equation"
-    r"|protocol|task|question) $"
+    r"|protocol|task|question|factor of|scale of|(?:magnification|aperture|thickness)(?: of| is|:)?"
+    r"|bars?(?: (?:is|of|shows|measures|represents|indicates|corresponds to)|:)?) $"
 )
 # "a 16-bit camera", "4 frames per second", "2 days after fertilization"
 _MEASURES = re.compile(
-    r"-(?:bit|channel|colou?r|dimensional|fold|well|(?:second|minute|hour|day|week|month|year)s?)\b"
+    r"[ -]?d\b|x (?:objective|magnification|zoom|lens)|[^.;,\n]{0,24} (?:normally|on average)\b"
+    r"|-(?:bit|channel|colou?r|dimensional|fold|well|(?:second|minute|hour|day|week|month|year)s?)\b"
     r"| (?:frames|\w+s) per \w| (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)"
     r" (?:after|post|later|old|before|earlier|of age|of incubation)\b"
 )
@@ -46,7 +48,8 @@ _OF_PLACE = {
     word: tuple(None if one is None else re.compile(one) for one in both)
     for word, both in _PLACELESS.items()
 }
-_ROOM = 16
+_ROOM = 32
+_DIGITS = 4
 
 
 def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
@@ -59,12 +62,23 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
         return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
     return bool(
         _SURE.match(low, end)
+        or _marks_item(low, start, end)
         or _OPERATOR_BEHIND.match(low, end)
         or _MEASURES.match(low, end)
         or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
         or _NUMBERED.search(low, max(0, start - _ROOM), start)
         or (_SERIES.match(low, end) and _SERIES_BEFORE.search(low, max(0, start - _ROOM), start))
     )
+
+
+def _marks_item(low: str, start: int, end: int) -> bool:
+    """Whether the number marks an item of a list that has another one: "1. Look\\n2. Count"."""
+    mark = low[end : end + 1]
+    if mark not in (".", ")") or low[:start].rstrip(" *#-")[-1:] not in ("", "\n"):
+        return False
+    number = int(low[start:end]) if end - start < _DIGITS else 0
+    lines = f"\n{low}"
+    return f"\n{number + 1}{mark} " in lines or f"\n{number - 1}{mark} " in lines
 
 
 def _tells_no_place(low: str, start: int, end: int) -> bool:

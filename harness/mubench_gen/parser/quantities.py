@@ -44,6 +44,11 @@ _NO_THINGS = re.compile(
     r"|eggs?|embryos?|grains?|neurons?|\w+(?:cyte|phil|blast)s?)"
     r"(?=\W*$|[.,;]| (?:is|are|at all|here|in (?:this|the)|within|visible|present|to be seen)\b)"
 )
+# "There is just one cell": "one" is a pronoun elsewhere.
+_JUST_ONE = re.compile(
+    r"\b(?:there (?:is|seems? to be|appears? to be)|i (?:can )?(?:see|count|identify)|shows?"
+    r"|contains?) (?:(?:just |only |exactly )?a single|(?:just |only |exactly )one)\b(?! of\b)"
+)
 COUNTS = cues(
     "no any total sum gives makes yields adds amounts comes adding altogether all there see count"
     " identify show shows contain contains has",
@@ -51,6 +56,7 @@ COUNTS = cues(
     _SUMMED,
     _COUNTED,
     _NO_THINGS,
+    _JUST_ONE,
 )
 EQUALS = cues("=")
 
@@ -67,10 +73,11 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not any(key[1:2].isdigit() for key in reply.choices.keys):
         return
-    none = None if reply.mentions else _NO_THINGS.search(reply.low)
-    if none and " 0 " in reply.choices.texts and _says_no_more(reply, none):
-        yield Verdict.of(reply.choices.texts[" 0 "], *none.span())
-        return
+    for said, key in ((_NO_THINGS, " 0 "), (_JUST_ONE, " 1 ")):
+        few = None if reply.mentions else said.search(reply.low)
+        if few and key in reply.choices.texts and _says_no_more(reply, few):
+            yield Verdict.of(reply.choices.texts[key], *few.span())
+            return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
         yield max(totals, key=lambda number: number.start)
@@ -80,9 +87,9 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
         yield found[-1]
 
 
-def _says_no_more(reply: ReplyText, none: re.Match[str]) -> bool:
+def _says_no_more(reply: ReplyText, said: re.Match[str]) -> bool:
     """Whether the reply does not decline to count."""
-    return all(none.start() <= one.start() < none.end() for one in refusals(reply))
+    return all(said.start() <= one.start() < said.end() for one in refusals(reply))
 
 
 def _summed(reply: ReplyText) -> list[Verdict]:

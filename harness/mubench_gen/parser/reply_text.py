@@ -86,7 +86,8 @@ class ReplyText:
         self._cut: bool | None = None
         self._apart: bool | None = None
         self.marked = marked
-        self.text = strip_markup(marked)
+        text = strip_markup(marked)
+        self.text = text.replace(" vs. ", " vs  ") if " vs. " in text else text
         self.low = lower(self.text)
         # The groups of cue words that the reply holds words of; a long one holds most of them.
         self.cues = cues_in(self.low) if len(marked) < _LONG else ALL

@@ -33,7 +33,7 @@ STOP = re.compile(r"[;!?\n,.](?!(?<=\.)\d)")  # the boundaries that are no words
 CONTRAST = re.compile(
     r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
-    r"|followed by|other than|apart from|besides|versus|different from|differs? from"
+    r"|followed by|other than|apart from|besides|versus|vs|different from|differs? from"
     r"|in contrast to|(?:mistaken|confused) (?:for|with)|beyond(?: what)?)\b"
     r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
@@ -60,7 +60,7 @@ CONTRAST = re.compile(
     r"|'d(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b|而不是|不同于"
 )
 CONTRASTS = cues(
-    "rather instead unlike than opposed compared except against followed apart besides versus"
+    "rather instead unlike than opposed compared except against followed apart besides versus vs"
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought call"
     " thinking leaning first initial initially originally might may could over would"
@@ -199,8 +199,8 @@ EQUALS = cues("both equally alike similar just also", EQUAL)
 JOINS = ("and ", "or ")
 JOINED = re.compile(r"\w (?:and|or) $")
 SUPPOSED = re.compile(
-    r"\b(?:how $|(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed"
-    r"| anything)"
+    r"\b(?:(?<!'s )(?<!is )how $"
+    r"|(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed| anything)"
     r"|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b)"
     r"|是否|如果"
 )
