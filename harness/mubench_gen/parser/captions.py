@@ -18,28 +18,29 @@ _ASIDE = re.compile(
 )
 # "Nuclei are blue (DAPI), microtubules red", where a signal of another colour is spoken of
 _COUNTERSTAINED = re.compile(
-    r"(?: (?:is|are|was|were))?(?: (?:counter)?(?:stained|shown|labell?ed|colou?red|visuali[sz]ed"
-    r"|marked|seen))?(?: in| with| by)? (?:the )?\(?(?:dapi|hoechst|blue|red)\b"
+    r"(?:nucle|microtub)[a-z]*(?: (?:is|are|was|were))?"
+    r"(?: (?:(?:counter)?stained|shown|labell?ed|colou?red|visuali[sz]ed|marked|seen))?"
+    r"(?: in| with| by)? (?:the )?\(?(?:dapi|hoechst|blue|red)\b"
 )
-_IN_BLUE = re.compile(r"\b(?:blue|red|dapi|hoechst)(?: \(\w+\))? ?[:=] (?:the )?$")
+_IN_BLUE = re.compile(
+    r"\b(?:blue|red|dapi|hoechst)(?: \(\w+\))? ?[:=] (?:the )?(?:nucle|microtub)[a-z]*$"
+)
 _SIGNAL = re.compile(r"\b(?:green|magenta|yellow|cyan)\b")
-_ASIDES = cues(
-    "nearby elsewhere between around edge* periphery corner* background margin* border* side*"
-    " rim* vicinity surrounding*",
-    _ASIDE,
+_FEW = cues(
+    "few some several scattered occasional rare sparse isolated single little bit small", _SOME
 )
-_COUNTERSTAINS = cues("dapi hoechst blue red", _COUNTERSTAINED, _IN_BLUE)
-BESIDES = _ASIDES | _COUNTERSTAINS
-_STRUCTURES = ("nucle", "microtub")
+_COUNTERSTAINS = cues("nucle* microtub*", _COUNTERSTAINED, _IN_BLUE)
+BESIDES = _FEW | _COUNTERSTAINS
 _ROOM = 40
 
 
 def is_beside(low: str, said: int, start: int, end: int) -> bool:
     """Whether the mention is of a few things at the edge, or of a counterstain."""
     before = low[max(0, start - _ROOM) : start]
-    if said & _ASIDES and _SOME.search(before) and _ASIDE.match(low, end):
+    if said & _FEW and _SOME.search(before) and _ASIDE.match(low, end):
         return True
-    if not said & _COUNTERSTAINS or not low.startswith(_STRUCTURES, start):
+    if not said & _COUNTERSTAINS or _SIGNAL.search(low) is None:
         return False
-    counterstained = _COUNTERSTAINED.match(low, end) or _IN_BLUE.search(before)
-    return counterstained is not None and _SIGNAL.search(low) is not None
+    return bool(
+        _COUNTERSTAINED.match(low, start) or _IN_BLUE.search(low, max(0, start - _ROOM), end)
+    )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.names import EPITHETS
 from mubench_gen.parser.reply_text import ReplyText
 
 _LONG = 240  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
-    "act allow bind carry cause conduct consist contract control convert delay detect develop "
-    "digest divide emit filter flow form function generate give grow help implant infect live "
-    "make occur package play produce protect react receive regulate relapse rely secrete serve "
-    "spend store surround synthesize synthesise take transmit transport turn use vary wrap"
+    "act allow arise bind carry cause conduct consist contract control convert delay detect "
+    "develop digest divide emit filter flow form function generate give grow help implant infect "
+    "live make occur package play produce protect react receive regulate relapse rely secrete "
+    "serve spend store surround synthesize synthesise take transmit transport turn use vary wrap"
 )
 _SAID = "|".join(
     f"{verb[:-1]}(?:y|ies)" if verb.endswith("y") and verb[-2] not in "aeo" else f"{verb}(?:s|es)?"
@@ -40,7 +41,7 @@ _SAYS = re.compile(
 _SHOWN = re.compile(
     r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
     r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur"
-    r"|stain)|oma\b|\b(?:PAS|Gram)\b"
+    r"|noise|contrast|artefact|artifact|stain)|oma\b|\b(?:PAS|Gram)\b"
     r"|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
 )
 _STARTS = re.compile(r"(?:\A|[.!?;\n] ?)(?:(?:an?|the|most|every|all|many) )?[\"'(]?$")
@@ -60,15 +61,28 @@ _OF_THIS = re.compile(
 # Words of medicine and history, which no picture shows.
 _TOPIC = re.compile(
     r"\b(?:patients|people|humans?|wom[ae]n|men|child(?:ren)?|babies|infants|adults|smok(?:ers|ing)"
-    r"|doctors?|physicians|clinicians|pathologists|scientists?|researchers|biologists|students?"
+    r"|doctors?|physicians|clinicians|scientists?|researchers|students?|\w+ologists?"
     r"|diseases?|syndrome|therap\w+|treatment|drugs?|antibiotics?|chemotherapy|vaccin\w+|risk"
     r"|symptoms?|fever|allerg\w+|asthma|infections?|immune|immunity|mortality|death|survival"
     r"|prognosis|incidence|prevalence|endemic|epidemic|pregnan\w+|mutations?|genes?|hormones?"
     r"|inhal\w+|transmi\w+|mosquito\w*|ticks|fleas|bites?|soil|droppings|tropic\w*|africa|asia"
     r"|europe|america|world|worldwide|countries|discovered|invented|named|described|introduced"
-    r"|century|1[5-9]\d\d|20[0-2]\d|nobel|latin|greek|\w{3,}(?<!neuro)(?<!lymph)ologist|physicist"
-    r"|chemist|every|often|usually|always|average|annually|checkpoint|source of"
+    r"|century|nobel|latin|greek|physicist|chemist|every|often|usually|always|average|annually"
+    r"|checkpoint|source of"
     r"|(?:before|after|during) (?:mitosis|meiosis|cell division|birth|development))\b"
+)
+_TOPICS = cues(
+    "patients people human humans woman women man men child children babies infants adults smokers"
+    " smoking doctor doctors physicians clinicians scientist scientists researchers student"
+    " students *ologist *ologists disease diseases syndrome therap* treatment drug drugs antibiotic"
+    " antibiotics chemotherapy vaccin* risk symptom symptoms fever allerg* asthma infection"
+    " infections immune immunity mortality death survival prognosis incidence prevalence endemic"
+    " epidemic pregnan* mutation mutations gene genes hormone hormones inhal* transmi* mosquito*"
+    " ticks fleas bite bites soil droppings tropic* africa asia europe america world worldwide"
+    " countries discovered invented named described introduced century nobel latin greek physicist"
+    " chemist every often usually always average annually checkpoint source mitosis meiosis"
+    " division birth development",
+    _TOPIC,
 )
 _FINITE = re.compile(
     rf"\b(?:is|are|was|were|has|have|had|can|may|might|should|will|do|does|did|{_SAID}"
@@ -84,6 +98,14 @@ _DOES = re.compile(
     r"|gives? rise to|spends?|progress(?:es)?|transmits?|carr(?:y|ies)|spreads?)\b(?: [\w-]+){0,6}?"
     r"|(?:is|are) (?:released|secreted|produced|made|formed|caused|transmitted|carried|infected"
     r"|engulfed|attracted|activated) (?:mainly |mostly )?by)(?: (?:an?|the))? $"
+)
+_DOING = cues(
+    "occur occurs happen happens take takes begin begins start starts end ends arrest arrests block"
+    " blocks delay delays stop stops trigger triggers induce induces inhibit inhibits promote"
+    " promotes engulf engulfs raise raises affect affects cause causes infect infects activate"
+    " activates kill kills attract attracts recruit recruits study studies enter enters rise spend"
+    " spends progress progresses transmit transmits carry carries spread spreads by",
+    _DOES,
 )
 _APART = re.compile(r"[:=>,(-] ?(?:an? |the )?[\"'(]?$")  # "…: eosinophil"
 _BEGINS = re.compile(r"[ \"'(]{0,3}(?:an? |the )?")
@@ -104,22 +126,26 @@ def is_generic(reply: ReplyText, start: int, end: int) -> bool:
     low = reply.low
     if len(low) > _LONG:
         return False
-    if not _are_shown(reply.choices.options):
-        return False
     before = low[max(0, start - 24) : start]
     begins, says = (_STARTS, _SAYS) if low.startswith(" ", end) else (_SETTING, _TOLD)
-    says_so = begins.search(before) and says.match(low, end)
-    if not (says_so or _is_told(low, start, end)):
+    if begins.search(before) is None or says.match(low, end) is None:
+        told = reply.cues & (_TOPICS | _DOING) and _is_told(reply, start, end)
+        if not told:
+            return False
+    if not _are_shown(reply.choices.options):
         return False
     around = f"{low[:start]} {low[end:]}"
     return _OF_THIS.search(around) is None
 
 
-def _is_told(low: str, start: int, end: int) -> bool:
+def _is_told(reply: ReplyText, start: int, end: int) -> bool:
     """Whether its sentence tells something that no picture shows: "patients often have X"."""
+    low = reply.low
     left = max(low.rfind(stop, 0, start) for stop in _STOPS) + 1
-    if _DOES.search(low, left, start):
+    if reply.cues & _DOING and _DOES.search(low, left, start):
         return True
+    if not reply.cues & _TOPICS:
+        return False
     if _BEGINS.fullmatch(low, left, start):
         named = not low.startswith(" ", end)  # "A lymphocyte, which …"
     else:

@@ -22,7 +22,7 @@ _FRAME = re.compile(
     r"|with)"
     r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
     r"|(?:must|can only|has to) be)"
-    r"|\bthat would be"
+    r"|\bthat would be|\b(?:you|we)(?:'re| are) (?:looking at|seeing|dealing with)"
     r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
     r"|probable|fitting))(?: [a-z]+)? (?:is|would be)"
     r"|\b(?:acquired|taken|obtained|captured|recorded|imaged|viewed|seen|observed"

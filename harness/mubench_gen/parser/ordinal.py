@@ -17,8 +17,9 @@ _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _NUMBERS = NUMBERS[1:7]
 _PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
 _ORDINAL = re.compile(
-    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer)"
-    rf"|(?:option|choice) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))(?!\w|\.\d)"
+    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer|statement)"
+    rf"|(?:option|choice|statement) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))"
+    r"(?!\w|\.\d)"
 )
 # "I'd go with the last one.": behind words that choose.
 _CHOSEN = re.compile(
@@ -45,11 +46,15 @@ _OF_TWO = re.compile(
 )
 LATTERS = cues("former* latter*", _OF_TWO)
 PLACES = cues(
-    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice",
+    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
+    " statement",
     _ORDINAL,
     _CHOSEN,
 )
-_CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
+_CUES = (
+    "option", "choice", "statement", "answer", "number", " no. ", "the last", "go with",
+    "going with",
+)  # fmt: skip
 
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:

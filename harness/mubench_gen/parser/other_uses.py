@@ -30,6 +30,8 @@ _SERIES = re.compile(
     r" (?:\w+ )?(?:time ?points?|channels|magnifications|angles|exposures|replicates|wavelengths"
     r"|conditions|resolutions|colou?rs|stains|dyes|fluorophores|lasers|cameras|lenses)\b"
 )
+_TO = re.compile(r" ?(?:-{1,2}|to) ?\d")
+_FROM = re.compile(r"\d(?: ?(?:[µn]m|um|mm|%|x))? ?(?:-{1,2}|to) ?$")
 # Words of place, by what stands before and behind them where they tell no place.
 _SAID = (
     r"\b(?:noted|mentioned|described|stated|said|discussed|explained|outlined|listed|given|as|see"
@@ -56,6 +58,8 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     """Whether the mention of an option's text stands for something else."""
     low = reply.low
     said = low[start:end]
+    if said[:1].isdigit() and _is_range(low, start, end):
+        return True
     if not said[-1:].isdigit():
         if said in _OF_PLACE:
             return _tells_no_place(low, start, end)
@@ -69,6 +73,13 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
         or _NUMBERED.search(low, max(0, start - _ROOM), start)
         or (_SERIES.match(low, end) and _SERIES_BEFORE.search(low, max(0, start - _ROOM), start))
     )
+
+
+def _is_range(low: str, start: int, end: int) -> bool:
+    """Whether the number is one end of a range: "50-100 µm", "2 to 3 cells"."""
+    if _TO.match(low, end):
+        return True
+    return _FROM.search(low, max(0, start - _ROOM), start) is not None
 
 
 def _marks_item(low: str, start: int, end: int) -> bool:

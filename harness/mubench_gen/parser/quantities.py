@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import skip_fillers, text_at
+from mubench_gen.parser.words import NUMBERS
 
 _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 # What sums up: a number behind it stands against the numbers before.
@@ -71,7 +73,7 @@ def result(reply: ReplyText) -> Iterator[Verdict]:
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
-    if not any(key[1:2].isdigit() for key in reply.choices.keys):
+    if not any(map(_begins_with_number, reply.choices.options)):
         return
     for said, key in ((_NO_THINGS, " 0 "), (_JUST_ONE, " 1 ")):
         few = None if reply.mentions else said.search(reply.low)
@@ -85,6 +87,12 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
+
+
+def _begins_with_number(option: str) -> bool:
+    """What tells before the options are prepared, which is most of a short reply's time."""
+    first = option.split(maxsplit=1)[0]
+    return first[0].isdigit() or first.lower() in NUMBERS
 
 
 def _says_no_more(reply: ReplyText, said: re.Match[str]) -> bool:
@@ -116,4 +124,6 @@ def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
 
 
 def _is_number(reply: ReplyText, found: Verdict) -> bool:
-    return found.option is not None and reply.choices.keys[found.option][1].isdigit()
+    if found.option is None or not reply.choices.keys[found.option][1].isdigit():
+        return False
+    return not is_other_use(reply, found.start, found.end)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.conclusions import eliminated
 from mubench_gen.parser.identified import identified, is_sentence
 from mubench_gen.parser.keys import species_key
 from mubench_gen.parser.reply_text import ReplyText, Verdict
@@ -127,3 +128,5 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
     ]
     if len({claim.option for claim in alone}) == 1:
         yield Verdict.of(alone[-1].option, alone[-1].start, alone[-1].end)
+        return
+    yield from eliminated(short)

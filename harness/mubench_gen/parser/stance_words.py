@@ -145,6 +145,10 @@ GENERAL = re.compile(
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
     r"|are) (?:one of )?(?:the )?(?:most )?(?:widely|commonly|routinely"
     r"|frequently|popular|common(?= (?:stain|techni|metho|in )))"
+    r"|\s+(?:is|are) (?:also |often |commonly |well )?known (?:as|for)\b"
+    r"|\s+is (?:the|an?) (?:(?:branch|study|science|discipline|building block|component|constituent"
+    r"|member|subtype) of|(?:\w+ )?(?:stage|phase) (?:of|in) (?:mitosis|meiosis|(?:the )?cell"
+    r" (?:cycle|division)))\b"
     r"|\s+is an? \w+ (?:\w+ )?(?:that|which)\b|\s+is (?:one of )?the (?:second "
     r"|third )?(?:commonest"
     r"|most (?:common|frequent|abundant|widespread))\b"
@@ -156,7 +160,8 @@ GENERALISES = cues(
     " entertained invented"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
-    " common* that which most similar alike mimic resemble",
+    " common* that which most similar alike mimic resemble known branch study science discipline"
+    " block component constituent member subtype mitosis meiosis cycle division",
     GENERAL,
 )
 BEGINS = re.compile(

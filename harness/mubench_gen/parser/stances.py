@@ -109,7 +109,8 @@ def _past_colon(low: str, left: int, start: int) -> int:
     The few words of a heading ("excluded: A"), and a verb before the colon, apply to it. A dash
     right before the mention is read alike: "hardly any septa - Mucor".
     """
-    dash = INTRODUCES.search(low, left, start)
+    near = max(left, start - 9)
+    dash = INTRODUCES.search(low, near, start) if low.find("- ", near, start) >= 0 else None
     at = dash.start() if dash else low.rfind(": ", left, start)
     if at < 0:
         return left
