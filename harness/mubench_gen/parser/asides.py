@@ -117,10 +117,13 @@ _COMPARES = cues(
 )
 # "4 nuclei, 2 of them dividing", "after prophase comes …"
 _PART = re.compile(
-    r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up|next|after|before"
+    r",? of (?:them|these|those|which)\b| (?:count|level|percentage|ratio|concentration)s?\b"
+    r"| comes? (?!from|clos|near|to\b|out|up|next|after|before"
     r"|first|last|second|third|then|later|when|right|directly|immediately)"
 )
-_PARTS = cues("them these those which come comes", _PART)
+_PARTS = cues(
+    "count* level* percentage* ratio* concentration* them these those which come comes", _PART
+)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)

@@ -25,6 +25,10 @@ _COUNTERSTAINED = re.compile(
 _IN_BLUE = re.compile(
     r"\b(?:blue|red|dapi|hoechst)(?: \(\w+\))? ?[:=] (?:the )?(?:nucle|microtub)[a-z]*$"
 )
+_OF_A_CELL = re.compile(
+    r"\bcells?(?: \w+){0,2},? (?:with|containing|showing|and) (?:an?|its|the|one|their)(?: \w+)? $"
+)
+_NUCLEUS = re.compile(r"nucle(?:us|i)\b")
 _SIGNAL = re.compile(r"\b(?:green|magenta|yellow|cyan)\b")
 _FEW = cues(
     "few some several scattered occasional rare sparse isolated single little bit small", _SOME
@@ -39,6 +43,8 @@ def is_beside(low: str, said: int, start: int, end: int) -> bool:
     before = low[max(0, start - _ROOM) : start]
     if said & _FEW and _SOME.search(before) and _ASIDE.match(low, end):
         return True
+    if said & _COUNTERSTAINS and _NUCLEUS.match(low, start) and _OF_A_CELL.search(before):
+        return True  # as most cells have
     if not said & _COUNTERSTAINS or _SIGNAL.search(low) is None:
         return False
     return bool(

@@ -46,6 +46,9 @@ _ANSWERED = re.compile(
     r"|does) not"
     r"|it (?:isn't|doesn't))\b"
 )
+_ANSWERED_LATER = re.compile(
+    r"[^?\n]{0,160}[,:;-] ?(?:so |hence |thus )?(?:(yes)|no)(?=[.!]? *(?:$|\n))"
+)
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
 _RANGE = re.compile(r"[)\]]?\s?(?:through|thru|to|bis|-)\s?[(\[]?")  # "options A through D"
@@ -243,7 +246,9 @@ def _answering(reply: ReplyText) -> list[Claim]:
     for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
-            answer = _ANSWERED.match(reply.low, stop.end())
+            answer = _ANSWERED.match(reply.low, stop.end()) or _ANSWERED_LATER.match(
+                reply.low, stop.end()
+            )
             if answer is None or len(group) > 1:
                 continue
             group = [group[0]._replace(stance="asserted" if answer[1] else "denied")]

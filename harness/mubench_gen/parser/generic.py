@@ -33,7 +33,8 @@ _SAYS = re.compile(
     r"|involved|secreted|transported|produced|made|required|needed|responsible|continuous|important"
     r"|common|rich|derived|named|acquired|spread|treated|endemic|developed|grown|cultured|defined"
     r"|characteri[sz]ed|(?:well |best |ideally )?suited|part of|one of"
-    r"|an? (?:\w+ )?(?:sign|stain|technique|method|organism|species|disease|part|kind|form|type)"
+    r"|an? (?:\w+ )?(?:sign|stain|technique|method|organism|species|disease|part|kind|form|type"
+    r"|toxin|protein|dye|drug|molecule|compound|enzyme|fluorophore|marker|antibody)"
     r"))\b"
 )
 # Options of which a question asks what the image shows. Others, as organelles, are as often
@@ -41,9 +42,12 @@ _SAYS = re.compile(
 _SHOWN = re.compile(
     r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
     r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur"
-    r"|noise|contrast|artefact|artifact|stain)|oma\b|\b(?:PAS|Gram)\b"
+    r"|noise|contrast|artefact|artifact|stain|hoechst|dapi|phalloidin|tracker|antibody)|oma\b|\b(?:PAS|Gram)\b"
     r"|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
 )
+# "In contrast to a lymphocyte, a monocyte shows …": what one of a kind shows.
+_ONE = re.compile(r"(?:\A|[.!?;,\n] ?)an? $")
+_SHOWS = re.compile(r" (?:\w+ly )?(?:shows|displays|exhibits|demonstrates|possesses)\b")
 _STARTS = re.compile(r"(?:\A|[.!?;\n] ?)(?:(?:an?|the|most|every|all|many) )?[\"'(]?$")
 # "In fluorescence microscopy, a fluorophore absorbs …": a setting, of which something is told.
 _SETTING = re.compile(r"(?:\A|[.!?\n] ?)(?:in|during|after|before|with|by) (?:an? |the )?$")
@@ -53,11 +57,12 @@ _OF_THIS = re.compile(
     r"\b(?:th(?:is|at|ese|ose)|here|such|it|it's|i|i'd|i'm|my|we|images?|pictures?|micrographs?"
     r"|photo\w*|slide|figure|panel|arrow\w*|field|show\w*|visible|see|seen|observed|display\w*"
     r"|depict\w*|appear\w*|looks?|seem\w*|likely|probabl\w+|definite\w+|clear\w*|answer\w*|option"
-    r"|correct|choice|fits?|match\w*|consistent|suggest\w*|indicat\w*|because|since|due|given|so"
-    r"|thus|hence|therefore|must|rather|not|no|central|center|centre|present|identif\w+|classif\w+"
+    r"|correct|choice|fits?|match\w*|consistent|suggest\w*|indicat\w*|so"
+    r"|thus|hence|therefore|central|center|centre|present|identif\w+|classif\w+"
     r"|typical|characteristic|diagnos\w+|evident|judging|stained|like|reveal\w*|smear|specimen"
-    r"|sample|biopsy)\b|[>✓✔]|n't"
+    r"|sample|biopsy)\b|[>✓✔]"
 )
+_REASON = re.compile(r"\b(?:because|since|due|given|must|rather|not|no)\b|n't")
 # Words of medicine and history, which no picture shows.
 _TOPIC = re.compile(
     r"\b(?:patients|people|humans?|wom[ae]n|men|child(?:ren)?|babies|infants|adults|smok(?:ers|ing)"
@@ -68,7 +73,7 @@ _TOPIC = re.compile(
     r"|inhal\w+|transmi\w+|mosquito\w*|ticks|fleas|bites?|soil|droppings|tropic\w*|africa|asia"
     r"|europe|america|world|worldwide|countries|discovered|invented|named|described|introduced"
     r"|century|nobel|latin|greek|physicist|chemist|every|often|usually|always|average|annually"
-    r"|checkpoint|source of"
+    r"|checkpoint|source of|screening|should be"
     r"|(?:before|after|during) (?:mitosis|meiosis|cell division|birth|development))\b"
 )
 _TOPICS = cues(
@@ -80,8 +85,8 @@ _TOPICS = cues(
     " epidemic pregnan* mutation mutations gene genes hormone hormones inhal* transmi* mosquito*"
     " ticks fleas bite bites soil droppings tropic* africa asia europe america world worldwide"
     " countries discovered invented named described introduced century nobel latin greek physicist"
-    " chemist every often usually always average annually checkpoint source mitosis meiosis"
-    " division birth development",
+    " chemist every often usually always average annually checkpoint source screening should"
+    " mitosis meiosis division birth development",
     _TOPIC,
 )
 _FINITE = re.compile(
@@ -128,14 +133,16 @@ def is_generic(reply: ReplyText, start: int, end: int) -> bool:
         return False
     before = low[max(0, start - 24) : start]
     begins, says = (_STARTS, _SAYS) if low.startswith(" ", end) else (_SETTING, _TOLD)
-    if begins.search(before) is None or says.match(low, end) is None:
-        told = reply.cues & (_TOPICS | _DOING) and _is_told(reply, start, end)
+    shows = _SHOWS.match(low, end) if _ONE.search(before) else None
+    told = False
+    if shows is None and (begins.search(before) is None or says.match(low, end) is None):
+        told = bool(reply.cues & (_TOPICS | _DOING)) and _is_told(reply, start, end)
         if not told:
             return False
     if not _are_shown(reply.choices.options):
         return False
-    around = f"{low[:start]} {low[end:]}"
-    return _OF_THIS.search(around) is None
+    around = f"{low[:start]} {low[shows.end() if shows else end :]}"
+    return _OF_THIS.search(around) is None and (told or _REASON.search(around) is None)
 
 
 def _is_told(reply: ReplyText, start: int, end: int) -> bool:

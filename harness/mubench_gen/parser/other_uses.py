@@ -10,11 +10,13 @@ import re
 from mubench_gen.parser.reply_text import ReplyText
 
 _SURE = re.compile(r" ?%? ?(?:sure|certain|confiden(?:t|ce))\b")
-_OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
+_OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]|\^")
 _OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
 _NUMBERED = re.compile(
     r"\b(?:fig(?:ure|s|ures)?\.?|steps?|tables?|pages?|chapter|version|ref(?:erence)?\.?|equation"
     r"|protocol|task|question|factor of|scale of|(?:magnification|aperture|thickness)(?: of| is|:)?"
+    r"|(?:embryo|image|sample|slide|patient|case|specimen|plate|well|mouse|animal|replicate|batch"
+    r"|passage) (?:no\.?|number|nr\.?)"
     r"|bars?(?: (?:is|of|shows|measures|represents|indicates|corresponds to)|:)?) $"
 )
 # "a 16-bit camera", "4 frames per second", "2 days after fertilization"
@@ -24,6 +26,9 @@ _MEASURES = re.compile(
     r"| (?:frames|\w+s) per \w| (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)"
     r" (?:after|post|later|old|before|earlier|of age|of incubation)\b"
 )
+# "cultured for 8 hours", unless a length of time is all that the reply says
+_LASTS = re.compile(r" (?:seconds?|minutes?|hours?|hrs?|days?|weeks?|months?|years?)\b")
+_FEW_WORDS = 3
 # "at 2 time points", "in 3 channels": how it was imaged
 _SERIES_BEFORE = re.compile(r"\b(?:at|in|with|from|by|under|using|across|over) $")
 _SERIES = re.compile(
@@ -67,6 +72,7 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     return bool(
         _SURE.match(low, end)
         or _marks_item(low, start, end)
+        or (_LASTS.match(low, end) and low.count(" ") > _FEW_WORDS)
         or _OPERATOR_BEHIND.match(low, end)
         or _MEASURES.match(low, end)
         or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.other_uses import is_other_use
@@ -17,7 +18,8 @@ _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 _TOTAL = re.compile(
     r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
     r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
-    r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?)"
+    r"|, (?:giving|making(?: it)?|resulting in)|adding up to|a total of"
+    r"|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
 _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
@@ -50,10 +52,11 @@ _NO_THINGS = re.compile(
 _JUST_ONE = re.compile(
     r"\b(?:there (?:is|seems? to be|appears? to be)|i (?:can )?(?:see|count|identify)|shows?"
     r"|contains?) (?:(?:just |only |exactly )?a single|(?:just |only |exactly )one)\b(?! of\b)"
+    r"|\b(?:just|only) (?:a single|one)\b(?! of\b)"
 )
 COUNTS = cues(
-    "no any total sum gives makes yields adds amounts comes adding altogether all there see count"
-    " identify show shows contain contains has",
+    "no any just only giving making resulting total sum gives makes yields adds amounts comes"
+    " adding altogether all there see count identify show shows contain contains has",
     _TOTAL,
     _SUMMED,
     _COUNTED,
@@ -73,7 +76,7 @@ def result(reply: ReplyText) -> Iterator[Verdict]:
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
-    if not any(map(_begins_with_number, reply.choices.options)):
+    if not _are_numbers(reply.choices.options):
         return
     for said, key in ((_NO_THINGS, " 0 "), (_JUST_ONE, " 1 ")):
         few = None if reply.mentions else said.search(reply.low)
@@ -89,10 +92,11 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
         yield found[-1]
 
 
-def _begins_with_number(option: str) -> bool:
-    """What tells before the options are prepared, which is most of a short reply's time."""
-    first = option.split(maxsplit=1)[0]
-    return first[0].isdigit() or first.lower() in NUMBERS
+@lru_cache(maxsize=4096)
+def _are_numbers(options: tuple[str, ...]) -> bool:
+    """Whether one begins with a number, told before they are prepared."""
+    firsts = [option.split(maxsplit=1)[0].lower() for option in options]
+    return any(first[0].isdigit() or first in NUMBERS for first in firsts)
 
 
 def _says_no_more(reply: ReplyText, said: re.Match[str]) -> bool:

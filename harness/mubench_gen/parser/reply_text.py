@@ -27,8 +27,8 @@ BRACES, TAGS, BOXES = cues(""), cues(""), cues("")
 _MARKED = (("{", BRACES), ("<", TAGS), ("boxed", BOXES))
 # The verb before a name that may end a reply without a full stop.
 _IS = re.compile(
-    r"(?:\b(?:is|it's|that's|are|was|were|must be|has to be)|=)(?: (?:most likely|likely|probably"
-    r"|clearly|thus|therefore))? (?:an? |the )?[\"'(]?$"
+    r"(?:\b(?:is|it's|that's|are|was|were|must be|has to be|rather than|instead of|not)|=)"
+    r"(?: (?:most likely|likely|probably|clearly|thus|therefore))? (?:an? |the )?[\"'(]?$"
 )
 _VERB_ROOM = 32
 _LONG = 600  # characters; of longer replies each stretch is looked at by itself

@@ -175,11 +175,12 @@ NO_BEHIND = re.compile(
 NOS = cues("no nope but", NO_BEHIND)
 QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 NO = re.compile(
-    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none of|i retract|i withdraw|ni)"
+    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none(?: of)?|nothing"
+    r"|i retract|i withdraw|ni)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
     r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
 )
-LACKS = cues("no without absence lack lacks lacking absent none retract withdraw ni", NO)
+LACKS = cues("no nothing without absence lack lacks lacking absent none retract withdraw ni", NO)
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
     r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"
@@ -238,12 +239,16 @@ IF_SO = re.compile(
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"
     r"|call it|choose|pick) |it is |it's |this is |then )?(?:an? |the )?[(\"']?$"
+    # "If dysplasia is present, it is called an adenoma": what would be called so.
+    r"|\b(?:if|when) [^.;\n]{3,80}, (?:(?:it|this|that|the \w{1,20}) (?:is|would be) (?:called"
+    r"|termed|known as|classified as)|(?:we|you|one) (?:calls?|speaks? of|terms?)"
+    r"(?: (?:it|this|that))?) (?:an? |the )?$"
 )
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
     r" (?:were|was|had|\w{3,20}ed)\b"
 )
-IFS = cues("if had were", IF_SO, IF_BEHIND)
+IFS = cues("if had were when", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
@@ -47,7 +48,7 @@ _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 
 def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """What the reply says of a statement: "Incorrect.", "So the statement is false."."""
-    if _TRUE_OR_FALSE.isdisjoint(word.lower().strip(" .") for word in reply.choices.options):
+    if not _ask_for_truth(reply.choices.options):
         return
     yield from _called(reply)
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
@@ -57,6 +58,11 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
         if option >= 0 and stance(reply, *found.span(1)) == "asserted":
             yield Verdict.of(option, found.start(1), found.end(1))
             return
+
+
+@lru_cache(maxsize=4096)
+def _ask_for_truth(options: tuple[str, ...]) -> bool:
+    return not _TRUE_OR_FALSE.isdisjoint(option.lower().strip(" .") for option in options)
 
 
 def _called(reply: ReplyText) -> Iterator[Verdict]:
