@@ -15,8 +15,9 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
-    r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
-    r"|\b(?:between|outside(?: of)?|(around|past))|\b(?:check|look|test) for"
+    r"|\b(?:on top|number|amount|proportion|percentage|count) of"
+    r"|\b(?:next|adjacent|close|distance) to|\b(?:between|outside(?: of)?|(around|past))"
+    r"|\b(?:check|look|test) for"
     r"|\bcomes? (?:\w+ )?(?:after|before)|\b(?:that|which) (?:\w+ )?(?:follows|precedes)"
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
     r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
@@ -48,7 +49,7 @@ _CANDIDATE = re.compile(
 _NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 _SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
-    "*such* g example instance including resemble resembles number amount proportion percentage"
+    "*such* g example instance including resemble resembles number amount top proportion percentage"
     " count next adjacent close distance identify recogni* diagnose diagnosis detect history"
     " suspicion risk vaccin* staging treatment therapy prize defect* avoid between outside around"
     " past check look test come comes follows precedes left right edge side vicinity",

@@ -1,4 +1,4 @@
-"""What a caption says beside its subject: a few cells at the edge, the counterstained nuclei."""
+"""What a caption says beside its subject: the cell next to it, a few at the edge, the nuclei."""
 
 from __future__ import annotations
 
@@ -30,16 +30,24 @@ _OF_A_CELL = re.compile(
 )
 _NUCLEUS = re.compile(r"nucle(?:us|i)\b")
 _SIGNAL = re.compile(r"\b(?:green|magenta|yellow|cyan)\b")
+# "The vein next to it is collapsed."
+_NEIGHBOUR = re.compile(
+    r" (?:is |was )?(?:right |just )?(?:next to|beside|adjacent to|near|around|above|below|behind)"
+    r" (?:it|them|this|that)\b"
+)
+_NEIGHBOURS = cues("next beside adjacent near around above below behind", _NEIGHBOUR)
 _FEW = cues(
     "few some several scattered occasional rare sparse isolated single little bit small", _SOME
 )
 _COUNTERSTAINS = cues("nucle* microtub*", _COUNTERSTAINED, _IN_BLUE)
-BESIDES = _FEW | _COUNTERSTAINS
+BESIDES = _FEW | _NEIGHBOURS | _COUNTERSTAINS
 _ROOM = 40
 
 
 def is_beside(low: str, said: int, start: int, end: int) -> bool:
-    """Whether the mention is of a few things at the edge, or of a counterstain."""
+    """Whether the mention is of a neighbour, of a few things at the edge, or a counterstain."""
+    if said & _NEIGHBOURS and _NEIGHBOUR.match(low, end):
+        return True
     before = low[max(0, start - _ROOM) : start]
     if said & _FEW and _SOME.search(before) and _ASIDE.match(low, end):
         return True

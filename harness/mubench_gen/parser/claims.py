@@ -87,11 +87,12 @@ def claims(reply: ReplyText) -> list[Claim]:
         before = end
         if said == "asserted" and joined_label(reply, end, option):
             said = "open"
-        if said == "asserted" and is_kind(reply, start, end, option):
+        of_kind = said == "asserted" and is_kind(reply, start, end, option)
+        if of_kind:
             of_kinds = _sentence_end(reply, end)
-        of_kind = start < of_kinds and (
-            is_plural(reply, end, option) or reply.low.startswith((" are ", " have "), end)
-        )
+        elif start < of_kinds:
+            verb = reply.low.startswith((" are ", " have ", " ones "), end)
+            of_kind = verb or is_plural(reply, end, option)
         if said == "asserted" and not of_kind and is_generic(reply, start, end):
             of_generic = _sentence_end(reply, end)
         if said == "asserted" and (of_kind or start < of_generic):

@@ -11,7 +11,10 @@ from mubench_gen.parser.reply_text import ReplyText
 
 _LONG = 240  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
-    "act allow arise bind carry cause conduct consist contract control convert delay detect "
+    "act allow arise bind carry cause conduct consist contract control convert delay "
+    "accumulate break depend detect differentiate dissolve employ enable engulf illuminate improve "
+    "increase initiate migrate move need offer originate provide reduce remove require sense "
+    "support survive "
     "develop digest divide emit filter flow form function generate give grow help implant infect "
     "live make occur package play produce protect react receive regulate relapse rely secrete "
     "serve spend store surround synthesize synthesise take transmit transport turn use vary wrap"
@@ -22,7 +25,8 @@ _SAID = "|".join(
 )
 # What a sentence says of its subject whatever the image: "C. elegans has 959 cells".
 _SAYS = re.compile(
-    r"(?: (?:stain|cells?|fib(?:er|re)s?|count|size|infections?|lesions?|tumou?rs?|control))?"
+    r"(?: (?:stain|cells?|fib(?:er|re)s?|count|size|infections?|lesions?|tumou?rs?|control"
+    r"|systems?|microscop\w+|imaging|staining))?"
     r"(?:,? (?:in|of|on|from) [^.,;\n]{2,24}?|, (?:on the other hand|by contrast|in turn),)?"
     rf" (?:(?:often|usually|also) )?(?:(?:has|have)(?! been\b)|can|could|may|{_SAID}"
     r"|lines|would (?:be called|cure|help)"
@@ -33,8 +37,8 @@ _SAYS = re.compile(
     r"|involved|secreted|transported|produced|made|required|needed|responsible|continuous|important"
     r"|common|rich|derived|named|acquired|spread|treated|endemic|developed|grown|cultured|defined"
     r"|characteri[sz]ed|(?:well |best |ideally )?suited|part of|one of"
-    r"|an? (?:\w+ )?(?:sign|stain|technique|method|organism|species|disease|part|kind|form|type"
-    r"|toxin|protein|dye|drug|molecule|compound|enzyme|fluorophore|marker|antibody)"
+    r"|an? (?:[\w-]+ ){0,3}(?:sign|stain|technique|method|organism|species|disease|part|kind"
+    r"|form|type|toxin|protein|dye|drug|molecule|compound|enzyme|fluorophore|marker|antibody)"
     r"))\b"
 )
 # Options of which a question asks what the image shows. Others, as organelles, are as often
@@ -42,7 +46,10 @@ _SAYS = re.compile(
 _SHOWN = re.compile(
     r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
     r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur"
-    r"|noise|contrast|artefact|artifact|stain|hoechst|dapi|phalloidin|tracker|antibody)|oma\b|\b(?:PAS|Gram)\b"
+    r"|noise|contrast|artefact|artifact|stain|hoechst|dapi|phalloidin|tracker|antibody"
+    r"|confocal|widefield|light-?sheet|two-photon|spinning disk|field$|contrast$|(?<=\w )cell$"
+    r"|macrophage|platelet|\bblue$|hematoxylin|immunohisto)"
+    r"|oma\b|\b(?:PAS|Gram|STED|TIRF|SEM|TEM|AFM|DIC|Oil Red O)\b"
     r"|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
 )
 # "In contrast to a lymphocyte, a monocyte shows …": what one of a kind shows.
@@ -51,7 +58,10 @@ _SHOWS = re.compile(r" (?:\w+ly )?(?:shows|displays|exhibits|demonstrates|posses
 _STARTS = re.compile(r"(?:\A|[.!?;\n] ?)(?:(?:an?|the|most|every|all|many) )?[\"'(]?$")
 # "In fluorescence microscopy, a fluorophore absorbs …": a setting, of which something is told.
 _SETTING = re.compile(r"(?:\A|[.!?\n] ?)(?:in|during|after|before|with|by) (?:an? |the )?$")
-_TOLD = re.compile(r", (?!(?:because|since|as|given|judging|due|but|not|and|or|so)\b)")
+_TOLD = re.compile(
+    r",? (?:you|one|we) (?:get|can|obtain|achieve|need)s?\b"
+    r"|, (?!(?:because|since|as|given|judging|due|but|not|and|or|so)\b)"
+)
 # Words that speak of this image, of this answer, or give a reason for it.
 _OF_THIS = re.compile(
     r"\b(?:th(?:is|at|ese|ose)|here|such|it|it's|i|i'd|i'm|my|we|images?|pictures?|micrographs?"
@@ -132,7 +142,9 @@ def is_generic(reply: ReplyText, start: int, end: int) -> bool:
     if len(low) > _LONG:
         return False
     before = low[max(0, start - 24) : start]
-    begins, says = (_STARTS, _SAYS) if low.startswith(" ", end) else (_SETTING, _TOLD)
+    begins, says = _STARTS, _SAYS
+    if _SETTING.search(before):
+        begins, says = _SETTING, _TOLD
     shows = _SHOWS.match(low, end) if _ONE.search(before) else None
     told = False
     if shows is None and (begins.search(before) is None or says.match(low, end) is None):
