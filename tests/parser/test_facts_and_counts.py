@@ -220,6 +220,15 @@ def test_what_no_picture_shows_is_no_answer_whatever_its_subject(
         ("That's how PAS looks.", STAINS, "PAS"),
         ("The monocyte shows an indented nucleus.", CELLS, "monocyte"),
         ("It lies next to a capillary: monocyte.", CELLS, "monocyte"),
+        ("Eosinophil. Its number goes up in allergies.", CELLS, "eosinophil"),
+        ("A monocyte, which develops into a macrophage.", CELLS, "monocyte"),
+        ("The cell has a lobed nucleus and is a neutrophil.", CELLS, "neutrophil"),
+        ("The cell enters anaphase.", PHASES, "anaphase"),
+        ("Metaphase, where the checkpoint acts.", PHASES, "metaphase"),
+        ("H&E. Pathologists use it every day.", STAINS, "H&E"),
+        ("PAS has coloured the glycogen magenta.", STAINS, "PAS"),
+        ("Malignant lesion, treatment is needed.", LESIONS, "malignant"),
+        ("2 on the left and 1 on the right. Total 3.", COUNTS, "3"),
         ("A lesion, malignant, with many mitoses.", LESIONS, "malignant"),
         ("It can't be determined.", (*LESIONS, "Cannot be determined"), "Cannot be determined"),
         ("Is it a monocyte? Indented nucleus, vacuoles, so yes.", CELLS, "monocyte"),
@@ -246,6 +255,12 @@ def test_the_same_is_an_answer_where_a_picture_is_described(
         ("It's the phase that follows metaphase.", PHASES),
         ("lymphocyte vs. monocyte", CELLS),
         ("Not lobed as it would be in a neutrophil.", CELLS),
+        ("Solution of pH 4 was used.", COUNTS),
+        ("Good question! Let me look.", ("good", "poor")),
+        (
+            ">95 % is well and <50 % poorly differentiated.",
+            ("well differentiated", "poorly differentiated"),
+        ),
     ],
 )
 def test_marks_scales_and_comparisons_are_no_answer(reply: str, options: tuple[str, ...]) -> None:

@@ -11,13 +11,13 @@ from mubench_gen.parser.reply_text import ReplyText
 
 _LONG = 240  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
-    "act allow arise bind carry cause conduct consist contract control convert delay "
-    "accumulate break depend detect differentiate dissolve employ enable engulf illuminate improve "
-    "increase initiate migrate move need offer originate provide reduce remove require sense "
-    "support survive "
-    "develop digest divide emit filter flow form function generate give grow help implant infect "
-    "live make occur package play produce protect react receive regulate relapse rely secrete "
-    "serve spend store surround synthesize synthesise take transmit transport turn use vary wrap"
+    "accumulate act allow arise bind break carry cause conduct consist contract control "
+    "convert delay depend detect develop differ differentiate digest dissolve divide emit "
+    "employ enable engulf filter flow form function generate give grow help illuminate "
+    "implant improve increase infect initiate live make migrate move need occur offer "
+    "originate package play produce protect provide react receive reduce regulate relapse "
+    "rely remove require secrete sense serve spend store support surround survive synthesise "
+    "synthesize take transmit transport turn use vary wrap"
 )
 _SAID = "|".join(
     f"{verb[:-1]}(?:y|ies)" if verb.endswith("y") and verb[-2] not in "aeo" else f"{verb}(?:s|es)?"
@@ -28,7 +28,7 @@ _SAYS = re.compile(
     r"(?: (?:stain|cells?|fib(?:er|re)s?|count|size|infections?|lesions?|tumou?rs?|control"
     r"|systems?|microscop\w+|imaging|staining))?"
     r"(?:,? (?:in|of|on|from) [^.,;\n]{2,24}?|, (?:on the other hand|by contrast|in turn),)?"
-    rf" (?:(?:often|usually|also) )?(?:(?:has|have)(?! been\b)|can|could|may|{_SAID}"
+    rf" (?:(?:often|usually|also) )?(?:(?:has|have)(?! been\b| \w+ed\b)|can|could|may|{_SAID}"
     r"|lines|would (?:be called|cure|help)"
     r"|(?:was|were) (?:derived|named|included)|(?:is|are) the \w+ cells? (?:of|in)"
     r"|(?:is|are) the (?:(?!best|clos|lik|near)\w+est"
@@ -109,22 +109,26 @@ _FINITE = re.compile(
 _DOES = re.compile(
     r"\b(?:(?:occurs?|happens?|takes? place|begins?|starts?|ends?) (?:during|in|at|with)"
     r"|(?:arrests?|blocks?|delays?|stops?|triggers?|induces?|inhibits?|promotes?|engulfs?|raises?"
-    r"|affects?|causes?|infects?|activates?|kills?|attracts?|recruits?|stud(?:y|ies)|enters?"
-    r"|gives? rise to|spends?|progress(?:es)?|transmits?|carr(?:y|ies)|spreads?)\b(?: [\w-]+){0,6}?"
+    r"|affects?|causes?|infects?|activates?|kills?|attracts?|recruits?|stud(?:y|ies)"
+    r"|gives? rise to|leads? to|results? in|develops? into|spends?|progress(?:es)?|transmits?"
+    r"|carr(?:y|ies)|spreads?)\b(?: [\w-]+){0,6}?"
     r"|(?:is|are) (?:released|secreted|produced|made|formed|caused|transmitted|carried|infected"
     r"|engulfed|attracted|activated) (?:mainly |mostly )?by)(?: (?:an?|the))? $"
 )
 _DOING = cues(
-    "occur occurs happen happens take takes begin begins start starts end ends arrest arrests block"
-    " blocks delay delays stop stops trigger triggers induce induces inhibit inhibits promote"
-    " promotes engulf engulfs raise raises affect affects cause causes infect infects activate"
-    " activates kill kills attract attracts recruit recruits study studies enter enters rise spend"
-    " spends progress progresses transmit transmits carry carries spread spreads by",
+    "occur occurs happen happens take takes begin begins start starts end ends arrest arrests"
+    " block blocks delay delays stop stops trigger triggers induce induces inhibit inhibits"
+    " promote promotes engulf engulfs raise raises affect affects cause causes infect infects"
+    " activate activates kill kills attract attracts recruit recruits study studies"
+    " rise lead leads result results develop develops spend spends progress progresses"
+    " transmit transmits carry carries spread spreads by",
     _DOES,
 )
 _APART = re.compile(r"[:=>,(-] ?(?:an? |the )?[\"'(]?$")  # "…: eosinophil"
 _BEGINS = re.compile(r"[ \"'(]{0,3}(?:an? |the )?")
-_ENDS = re.compile(r"[)\"']*\s*(?:$|[.!\n])")
+_ENDS = re.compile(
+    r"(?: (?:infection|lesion|tumou?r|stain(?:ing)?|cell|image)\b)?[)\"']*\s*(?:$|[.,;!\n])"
+)
 _SENTENCE_END = re.compile(r"[.!?;](?: |$)|\n")
 _STOPS = (". ", "! ", "? ", "; ", "\n")
 
@@ -166,10 +170,10 @@ def _is_told(reply: ReplyText, start: int, end: int) -> bool:
     if not reply.cues & _TOPICS:
         return False
     if _BEGINS.fullmatch(low, left, start):
-        named = not low.startswith(" ", end)  # "A lymphocyte, which …"
+        named = True  # "A lymphocyte, which …"
     else:
-        named = _APART.search(low, left, start) is not None and _ENDS.match(low, end) is not None
-    if named:
+        named = _APART.search(low, left, start) is not None
+    if named and _ENDS.match(low, end):
         return False
     stop = _SENTENCE_END.search(low, end)
     right = stop.start() if stop else len(low)

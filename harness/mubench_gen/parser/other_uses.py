@@ -14,7 +14,8 @@ _OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]|\^")
 _OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
 _NUMBERED = re.compile(
     r"\b(?:fig(?:ure|s|ures)?\.?|steps?|tables?|pages?|chapter|version|ref(?:erence)?\.?|equation"
-    r"|protocol|task|question|factor of|scale of|(?:magnification|aperture|thickness)(?: of| is|:)?"
+    r"|protocol|task|question|ph|chromosome|passage|exon|lane|factor of|scale of"
+    r"|(?:magnification|aperture|thickness)(?: of| is|:)?"
     r"|(?:embryo|image|sample|slide|patient|case|specimen|plate|well|mouse|animal|replicate|batch"
     r"|passage) (?:no\.?|number|nr\.?)"
     r"|bars?(?: (?:is|of|shows|measures|represents|indicates|corresponds to)|:)?) $"
@@ -37,6 +38,8 @@ _SERIES = re.compile(
 )
 _TO = re.compile(r" ?(?:-{1,2}|to) ?\d")
 _FROM = re.compile(r"\d(?: ?(?:[µn]m|um|mm|%|x))? ?(?:-{1,2}|to) ?$")
+# ">95 % is well, <50 % poorly differentiated" says what the words mean.
+_THRESHOLD = re.compile(r"[<>≤≥] ?\d{1,3} ?%(?: is| are| =|:)? $")
 # Words of place, by what stands before and behind them where they tell no place.
 _SAID = (
     r"\b(?:noted|mentioned|described|stated|said|discussed|explained|outlined|listed|given|as|see"
@@ -44,6 +47,7 @@ _SAID = (
 )
 _PLACELESS = {
     "right": (r"\b(?:all|that's|you're|you are) $", r" (?:answer|option|choice|away|now)\b"),
+    "good": (None, r" (?:question|point|idea|luck|news|morning|afternoon|day)\b"),
     "above": (rf"{_SAID} $", r" all\b"),
     "below": (rf"{_SAID} $", None),
     "left": (
@@ -68,6 +72,8 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     if not said[-1:].isdigit():
         if said in _OF_PLACE:
             return _tells_no_place(low, start, end)
+        if "%" in low and _THRESHOLD.search(low, max(0, start - _ROOM), start):
+            return low.count("%") > 1
         return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
     return bool(
         _SURE.match(low, end)

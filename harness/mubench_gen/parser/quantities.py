@@ -18,8 +18,8 @@ _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 _TOTAL = re.compile(
     r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
     r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
-    r"|, (?:giving|making(?: it)?|resulting in)|adding up to|a total of"
-    r"|(?:in total|altogether),?(?: there are)?)"
+    r"|(?<!in )\btotal(?: is| =|:)?|, (?:giving|making(?: it)?|resulting in)|adding up to"
+    r"|a total of|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
 _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
