@@ -183,7 +183,7 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
     rest = set(range(len(reply.choices.options))) - against
-    if len(rest) != 1 or any(c.stance != "denied" for c in placed):
+    if len(rest) != 1 or not against or any(c.stance != "denied" for c in placed):
         return
     if len(against) > 1 or all(_is_not(reply, claim) for claim in placed):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.other_uses import is_other_use
@@ -92,11 +91,10 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
         yield found[-1]
 
 
-@lru_cache(maxsize=4096)
 def _are_numbers(options: tuple[str, ...]) -> bool:
-    """Whether one begins with a number, told before they are prepared."""
-    firsts = [option.split(maxsplit=1)[0].lower() for option in options]
-    return any(first[0].isdigit() or first in NUMBERS for first in firsts)
+    """Whether one may begin with a number, told before they are prepared."""
+    firsts = (option.lstrip(" (") for option in options)
+    return any(one[:1].isdigit() or one.lower().startswith(NUMBERS) for one in firsts)
 
 
 def _says_no_more(reply: ReplyText, said: re.Match[str]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
@@ -43,6 +42,7 @@ TRUTHS = cues(
     _CALLED,
 )
 _TRUE_OR_FALSE = frozenset(("yes", "no", "true", "false"))
+_SHORT = 8  # characters
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 
 
@@ -60,9 +60,9 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
             return
 
 
-@lru_cache(maxsize=4096)
 def _ask_for_truth(options: tuple[str, ...]) -> bool:
-    return not _TRUE_OR_FALSE.isdisjoint(option.lower().strip(" .") for option in options)
+    short = (option for option in options if len(option) < _SHORT)
+    return any(option.strip(" .").lower() in _TRUE_OR_FALSE for option in short)
 
 
 def _called(reply: ReplyText) -> Iterator[Verdict]:
