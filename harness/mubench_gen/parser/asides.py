@@ -136,7 +136,7 @@ _PLACED = re.compile(
     r"\b(?:outside(?: of)?|between|next to|adjacent to|near|around|beneath|beside|besides"
     r"|surround(?:s|ing|ed by)"
     r"|close to|attached to|connected to|behind|above|below|before|after|prior to|past|beyond"
-    r"|preced\w{2,3}"
+    r"|preced\w{2,3}|(?:origin|base|tip|end|edge|side|middle|part) of"
     r"|following|extend\w* (?:from|to|into|towards?)|with (?:only )?(?:a few|few|some|scattered"
     r"|occasional|rare|sparse|isolated|little))"
     r"(?: (?:an?|the))? [\"'(]?$"

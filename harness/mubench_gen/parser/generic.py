@@ -44,7 +44,7 @@ _SAYS = re.compile(
 # Options of which a question asks what the image shows. Others, as organelles, are as often
 # asked for by what they do, and then the statement is the answer.
 _SHOWN = re.compile(
-    r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
+    r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|clast\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
     r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur"
     r"|noise|contrast|artefact|artifact|stain|hoechst|dapi|phalloidin|tracker|antibody"
     r"|confocal|widefield|light-?sheet|two-photon|spinning disk|field$|contrast$|(?<=\w )cell$"
@@ -111,7 +111,7 @@ _DOES = re.compile(
     r"|(?:arrests?|blocks?|delays?|stops?|triggers?|induces?|inhibits?|promotes?|engulfs?|raises?"
     r"|affects?|causes?|infects?|activates?|kills?|attracts?|recruits?|stud(?:y|ies)"
     r"|gives? rise to|leads? to|results? in|develops? into|spends?|progress(?:es)?|transmits?"
-    r"|carr(?:y|ies)|spreads?)\b(?: [\w-]+){0,6}?"
+    r"|carr(?:y|ies)|spreads?|acts? on|targets?)\b(?: [\w-]+){0,6}?"
     r"|(?:is|are) (?:released|secreted|produced|made|formed|caused|transmitted|carried|infected"
     r"|engulfed|attracted|activated) (?:mainly |mostly )?by)(?: (?:an?|the))? $"
 )
@@ -119,8 +119,8 @@ _DOING = cues(
     "occur occurs happen happens take takes begin begins start starts end ends arrest arrests"
     " block blocks delay delays stop stops trigger triggers induce induces inhibit inhibits"
     " promote promotes engulf engulfs raise raises affect affects cause causes infect infects"
-    " activate activates kill kills attract attracts recruit recruits study studies"
-    " rise lead leads result results develop develops spend spends progress progresses"
+    " activate activates kill kills attract attracts recruit recruits study studies rise act acts"
+    " target targets lead leads result results develop develops spend spends progress progresses"
     " transmit transmits carry carries spread spreads by",
     _DOES,
 )

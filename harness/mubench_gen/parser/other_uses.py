@@ -47,6 +47,8 @@ _SAID = (
 )
 _PLACELESS = {
     "right": (r"\b(?:all|that's|you're|you are) $", r" (?:answer|option|choice|away|now)\b"),
+    "high": (None, r"[ -](?:magnification|power|resolution|quality)\b"),
+    "low": (None, r"[ -](?:magnification|power|resolution|quality)\b"),
     "good": (None, r" (?:question|point|idea|luck|news|morning|afternoon|day)\b"),
     "above": (rf"{_SAID} $", r" all\b"),
     "below": (rf"{_SAID} $", None),
