@@ -29,6 +29,7 @@ def named(reply: str, options: tuple[str, ...]) -> str | None:
         ("Correct.", TRUTHS, "True"),
         ("Correct, all of them are infected.", YES_NO, "Yes"),
         ("Of course not.", YES_NO, "No"),
+        ("Definitely, it is infected.", YES_NO, "Yes"),
         ("The nuclei are small. The statement is therefore wrong.", TRUTHS, "False"),
         ("There is a large one. The claim is thus correct.", TRUTHS, "True"),
         ("The statement doesn't hold.", TRUTHS, "False"),
@@ -61,6 +62,9 @@ def test_words_of_truth_about_something_else_call_nothing(reply: str) -> None:
         ("Bacteria measure 1-10 µm in length.", SIZES),
         ("There are 3-4 nuclei.", COUNTS),
         ("They differ in size. Apoptotic", STATES),
+        ("The cell is healthy. The cell is not healthy.", STATES),
+        ("Certainly, I can help you with that.", YES_NO),
+        ("CellProfiler 4 can count nuclei.", COUNTS),
     ],
 )
 def test_definitions_ranges_and_cut_ends_are_no_answer(
@@ -79,6 +83,7 @@ def test_definitions_ranges_and_cut_ends_are_no_answer(
         ("The second statement describes it.", CLAIMS, CLAIMS[1]),
         ("Cytology is the best answer.", FIELDS, "cytology"),
         ("About 100 µm.", SIZES, "100 µm"),
+        ("It's not healthy. Or is it? It is healthy.", STATES, "healthy"),
     ],
 )
 def test_whole_ends_parts_of_names_and_places_answer(

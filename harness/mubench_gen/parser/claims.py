@@ -204,6 +204,12 @@ def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
         yield Verdict.of(asserted[-1].option, asserted[-1].start, asserted[-1].end)
 
 
+def denied_later(placed: list[Claim], said: Claim | Verdict) -> bool:
+    """Whether a later claim denies the option: "It is A. It is not A."."""
+    later = (c for c in placed if c.start > said.start and c.option == said.option)
+    return any(claim.stance == "denied" for claim in later)
+
+
 def answering_sentences(reply: ReplyText) -> list[list[Claim]]:
     """The claims outside questions and refusals, grouped by sentence."""
     return reply.kept(_answering_sentences)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
+from mubench_gen.parser.claims import (
+    SENTENCE,
+    answering_claims,
+    answering_sentences,
+    denied_later,
+    sole_claim,
+)
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import contradicts
@@ -127,7 +133,7 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
     if any(claim.stance == "supposed" for claim in placed):
         return
     for verdict in sole_claim(placed):
-        if not _in_passing(reply, verdict):
+        if not (denied_later(placed, verdict) or _in_passing(reply, verdict)):
             yield verdict
 
 

@@ -9,7 +9,7 @@ from mubench_gen.parser.cues import cues
 from mubench_gen.parser.names import EPITHETS
 from mubench_gen.parser.reply_text import ReplyText
 
-_LONG = 240  # characters; a longer reply speaks of its image somewhere
+_LONG = 600  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
     "accumulate act allow arise bind break carry cause conduct consist contract control "
     "convert delay depend detect develop differ differentiate digest dissolve divide emit "
@@ -47,10 +47,12 @@ _SHOWN = re.compile(
     r"(?i:cyt(?:e|ic|otic)\b|keratotic|phil\b|clast\b|phase\b|microscop|epitheli|carcinoma|tubul|muscle"
     r"|tissue|pollen|plaque|trichrome|giemsa|h&e|blast|cell stage|benign|malignant|bleach|blur"
     r"|noise|contrast|artefact|artifact|stain|hoechst|dapi|phalloidin|tracker|antibody"
-    r"|confocal|widefield|light-?sheet|two-photon|spinning disk|field$|contrast$|(?<=\w )cell$"
+    r"|confocal|widefield|light-?sheet|two-photon|spinning disk|field$|(?<=\w )cell$"
+    r"|mucosa|adipose|na?evus|keratosis|polyp|(?:dys|hyper|meta)plasia|morula|zygote|blastocyst"
+    r"|gastrula|infected|parasiti[sz]ed|fluorescen|tomograph|amyloid|tangle|jpeg|pixelat|brightness"
     r"|macrophage|platelet|\bblue$|hematoxylin|immunohisto)"
     r"|oma\b|\b(?:PAS|Gram|STED|TIRF|SEM|TEM|AFM|DIC|Oil Red O)\b"
-    r"|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
+    r"|\b[A-Z]\. [a-z]{3,}|\b[A-Z][a-z]{2,} [a-z]{2,}(?:us|is|ae|ens|ans|i)\b"  # a species
 )
 # "In contrast to a lymphocyte, a monocyte shows …": what one of a kind shows.
 _ONE = re.compile(r"(?:\A|[.!?;,\n] ?)an? $")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, denied_later
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.target import target_at
 
@@ -114,7 +114,7 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         for claim in placed
         if claim.stance == "asserted" and claim.start not in listed and _is_framed(reply, claim)
     ]
-    if len({claim.option for claim in framed}) == 1:
+    if len({claim.option for claim in framed}) == 1 and not denied_later(placed, framed[-1]):
         yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
 

@@ -31,7 +31,8 @@ _MEASURES = re.compile(
 _LASTS = re.compile(r" (?:seconds?|minutes?|hours?|hrs?|days?|weeks?|months?|years?)\b")
 _FEW_WORDS = 3
 # "at 2 time points", "in 3 channels": how it was imaged
-_SERIES_BEFORE = re.compile(r"\b(?:at|in|with|from|by|under|using|across|over) $")
+_SERIES_BEFORE = re.compile(r"\b(?:at|in|with|from|by|under|using|across|over|has|have) $")
+_VERSION = re.compile(r"[a-z][A-Z]\w* $")  # "CellProfiler 4"
 _SERIES = re.compile(
     r" (?:\w+ )?(?:time ?points?|channels|magnifications|angles|exposures|replicates|wavelengths"
     r"|conditions|resolutions|colou?rs|stains|dyes|fluorophores|lasers|cameras|lenses)\b"
@@ -85,6 +86,7 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
         or _MEASURES.match(low, end)
         or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
         or _NUMBERED.search(low, max(0, start - _ROOM), start)
+        or _VERSION.search(reply.text, max(0, start - _ROOM), start)
         or (_SERIES.match(low, end) and _SERIES_BEFORE.search(low, max(0, start - _ROOM), start))
     )
 

@@ -24,7 +24,10 @@ _NOT_SO = re.compile(
     r"|(?:no, )?(?:(?:that|this|it) is ?n(?:o|')t|(?:that|it)'s not) (?:true|the case|so)"
     rf"{_ENDS})"
 )
-_SO = re.compile(rf"\W*(?:indeed,? )?(?:that|this|it) is (?:indeed )?the case{_ENDS}")
+_SO = re.compile(
+    rf"\W*(?:(?:indeed,? )?(?:that|this|it) is (?:indeed )?the case{_ENDS}|(?:absolutely|definitely"
+    r"|certainly|of course|indeed)(?=[.!]?\s*$|, (?:there|it|they|the|this|these)\b))"
+)
 # "Incorrect. The cells are round."; "Correct me if …" says nothing.
 _MARKED = re.compile(r"\W*\b(?:(correct)|incorrect|wrong)(?=[.!]|, |\s*$)")
 _CALLED = re.compile(
@@ -34,7 +37,8 @@ _CALLED = re.compile(
     rf"|correct|right|the case))|(holds)|(?:does not|doesn't) hold){_ENDS}"
 )
 TRUTHS = cues(
-    "yes no true false so not like statement claim assertion case correct* incorrect* wrong*",
+    "yes no true false so not like statement claim assertion case correct* incorrect*"
+    " wrong* absolutely definitely certainly course indeed",
     _TRUTH,
     _NOT_SO,
     _SO,
