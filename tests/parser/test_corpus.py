@@ -38,8 +38,9 @@ def test_every_reply_has_a_regime_and_a_failure_mode(half: str) -> None:
     assert all(row.regime and row.failure_mode for row in load_labelled(path(half)))
 
 
-BARS = {"terse": 0.68}  # hard: read without the aliases that tasks have
-LEFT = {"chorus": 0.92}  # facts in general, which are answers where a question asks for one
+BARS = {"terse": 0.68, "without_answer": 0.94}  # hard: read without the aliases that tasks have
+# Facts in general, which are answers where a question asks for one.
+LEFT = {"chorus": 0.92, "without_answer": 0.9}
 
 
 @pytest.mark.parametrize("half", FILES)

@@ -177,3 +177,91 @@ def test_what_is_denied_supposed_or_listed_is_no_answer(
     reply: str, options: tuple[str, ...], expected: str | None
 ) -> None:
     assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options"),
+    [
+        ("Doctors worry when an eosinophil count is high.", CELLS),
+        ("Histamine is released by the basophil.", CELLS),
+        ("Colchicine arrests cells in metaphase.", PHASES),
+        ("DNA condensation takes place during prophase.", PHASES),
+        ("Pathologists around the world use H&E every day.", STAINS),
+        ("Every hospital in the world can do a Giemsa stain.", STAINS),
+        ("In contrast to a lymphocyte, a monocyte shows an indented nucleus.", CELLS),
+        ("The lymphocyte count is raised.", CELLS),
+        ("The monocyte next to it is full of vacuoles.", CELLS),
+        ("The particle sits on top of a monocyte.", CELLS),
+        ("Malignant lesions are more frequent in old age.", LESIONS),
+        ("Dark-field microscopy needs a special condenser.", MODES),
+        ("A mast cell is part of the immune system.", ("mast cell", "goblet cell", "macrophage")),
+        ("When it is lobed, the cell is called a neutrophil.", CELLS),
+        ("DAPI is a dye that binds to DNA.", ("DAPI", "phalloidin", "MitoTracker")),
+        ("Phalloidin binds actin.", ("DAPI", "phalloidin", "MitoTracker")),
+        ("The image shows a cell with a nucleus.", ORGANELLES),
+        ("The cells were cultured for 4 hours.", COUNTS),
+        ("Sample no. 4 of the series.", COUNTS),
+    ],
+)
+def test_what_no_picture_shows_is_no_answer_whatever_its_subject(
+    reply: str, options: tuple[str, ...]
+) -> None:
+    assert named(reply, options) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("Smear of a patient with worms: eosinophil.", CELLS, "eosinophil"),
+        ("Cells arrested in metaphase.", PHASES, "metaphase"),
+        ("As the chromatids are apart, anaphase.", PHASES, "anaphase"),
+        ("Prophase or metaphase. As they are lined up, metaphase.", PHASES, "metaphase"),
+        ("neutrophil vs. eosinophil: the latter, given the colour.", CELLS, "eosinophil"),
+        ("That's how PAS looks.", STAINS, "PAS"),
+        ("The monocyte shows an indented nucleus.", CELLS, "monocyte"),
+        ("It lies next to a capillary: monocyte.", CELLS, "monocyte"),
+        ("Eosinophil. Its number goes up in allergies.", CELLS, "eosinophil"),
+        ("A monocyte, which develops into a macrophage.", CELLS, "monocyte"),
+        ("The cell has a lobed nucleus and is a neutrophil.", CELLS, "neutrophil"),
+        ("The cell enters anaphase.", PHASES, "anaphase"),
+        ("Metaphase, where the checkpoint acts.", PHASES, "metaphase"),
+        ("H&E. Pathologists use it every day.", STAINS, "H&E"),
+        ("PAS has coloured the glycogen magenta.", STAINS, "PAS"),
+        ("Malignant lesion, treatment is needed.", LESIONS, "malignant"),
+        ("2 on the left and 1 on the right. Total 3.", COUNTS, "3"),
+        ("A lesion, malignant, with many mitoses.", LESIONS, "malignant"),
+        ("It can't be determined.", (*LESIONS, "Cannot be determined"), "Cannot be determined"),
+        ("Is it a monocyte? Indented nucleus, vacuoles, so yes.", CELLS, "monocyte"),
+        ("It is lobed. This one is a neutrophil rather than a monocyte", CELLS, "neutrophil"),
+        ("Stress fibres, hence phalloidin", ("DAPI", "phalloidin"), "phalloidin"),
+        ("The arrow points to the nucleus in the center of the cell.", ORGANELLES, "nucleus"),
+        ("It divided twice, giving four cells.", COUNTS, "4"),
+        ("Just a single cell is visible", COUNTS, "1"),
+        ("There is only one cell in the field.", COUNTS, "1"),
+        ("2D image with 4 nuclei", COUNTS, "4"),
+    ],
+)
+def test_the_same_is_an_answer_where_a_picture_is_described(
+    reply: str, options: tuple[str, ...], expected: str
+) -> None:
+    assert named(reply, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "options"),
+    [
+        ("1. Describe the image.\n2. List the cells.\n3. Give the count.", COUNTS),
+        ("The scale bar is 2 µm.", COUNTS),
+        ("It's the phase that follows metaphase.", PHASES),
+        ("lymphocyte vs. monocyte", CELLS),
+        ("Not lobed as it would be in a neutrophil.", CELLS),
+        ("Solution of pH 4 was used.", COUNTS),
+        ("Good question! Let me look.", ("good", "poor")),
+        (
+            ">95 % is well and <50 % poorly differentiated.",
+            ("well differentiated", "poorly differentiated"),
+        ),
+    ],
+)
+def test_marks_scales_and_comparisons_are_no_answer(reply: str, options: tuple[str, ...]) -> None:
+    assert named(reply, options) is None

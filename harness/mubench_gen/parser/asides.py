@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from mubench_gen.parser.captions import BESIDES, is_beside
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
-    r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
-    r"|\b(?:between|outside(?: of)?|(around|past))|\b(?:check|look|test) for"
+    r"|\b(?:on top|number|amount|proportion|percentage|count) of"
+    r"|\b(?:next|adjacent|close|distance) to|\b(?:between|outside(?: of)?|(around|past))"
+    r"|\b(?:check|look|test) for"
+    r"|\bcomes? (?:\w+ )?(?:after|before)|\b(?:that|which) (?:\w+ )?(?:follows|precedes)"
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
     r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
     r"|treatment|therapy|defects?) (?:for|of|against)|\bnobel prize for"
@@ -46,10 +49,10 @@ _CANDIDATE = re.compile(
 _NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 _SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
-    "*such* g example instance including resemble resembles number amount proportion percentage"
+    "*such* g example instance including resemble resembles number amount top proportion percentage"
     " count next adjacent close distance identify recogni* diagnose diagnosis detect history"
     " suspicion risk vaccin* staging treatment therapy prize defect* avoid between outside around"
-    " past check look test come comes left right edge side vicinity",
+    " past check look test come comes follows precedes left right edge side vicinity",
     _EXAMPLE,
 )
 LISTS = cues(
@@ -79,8 +82,13 @@ _KIND = re.compile(
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
 _IN_ENDS = ("in ", "with ", "for ", " a ", " an ", " the ")  # one ends every match
-_WOULD = re.compile(r"[^.;\n]{0,40}\b(?:would|(?:one|you|we) can|\w+'d)\b")
-_WOULDS = cues("would can 'd", _WOULD)
+_WOULD = re.compile(r"[^.;\n]{0,40}\b(?:(?<!i )would|(?:one|you|we) can|(?!i'd)\w+'d)\b")
+# "not central as they'd be in cardiac muscle"
+_AS_WOULD = re.compile(
+    r"\b(?:as|than|like|what) (?:it|they|one|you|we)(?: would|'d) \w{2,8}"
+    r" (?:in|with|for)(?: an?| the)? $"
+)
+_WOULDS = cues("would can 'd", _WOULD, _AS_WOULD)
 _TELL = re.compile(
     r"\b(?:distinguish(?:ing)?|tell(?:ing)?|differentiate|discriminate)(?: (?:an?|the))? [\"'(]?$"
 )
@@ -103,28 +111,32 @@ _COMPARED = re.compile(
     r"[^.;\n]{0,20}\bfor (?:comparison|reference)\b"
     rf"| in (?:the |my |your )?(?:previous|earlier|preceding|last){_IMAGE}"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
-    r"(?! ?[(:]? ?\w)"
+    r"(?! ?[(:]? ?\w)|\s+(?:vs|versus)\b"
 )
 _COMPARES = cues(
-    "comparison reference choice guess best previous earlier preceding last", _COMPARED
+    "comparison reference choice guess best previous earlier preceding last vs versus", _COMPARED
 )
 # "4 nuclei, 2 of them dividing", "after prophase comes …"
 _PART = re.compile(
-    r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up|next|after|before"
+    r",? of (?:them|these|those|which)\b| (?:count|level|percentage|ratio|concentration)s?\b"
+    r"| comes? (?!from|clos|near|to\b|out|up|next|after|before"
     r"|first|last|second|third|then|later|when|right|directly|immediately)"
 )
-_PARTS = cues("them these those which come comes", _PART)
+_PARTS = cues(
+    "count* level* percentage* ratio* concentration* them these those which come comes", _PART
+)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
-MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
+MAY_BE_ASIDE = BESIDES | _EXEMPLIFIES | LISTS | _WOULDS | TELLS
+MAY_BE_ASIDE |= _COMPARES | _FINDS | _PARTS | _ELSEWHERES
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
     r"\b(?:outside(?: of)?|between|next to|adjacent to|near|around|beneath|beside|besides"
     r"|surround(?:s|ing|ed by)"
     r"|close to|attached to|connected to|behind|above|below|before|after|prior to|past|beyond"
-    r"|preced\w{2,3}"
+    r"|preced\w{2,3}|(?:origin|base|tip|end|edge|side|middle|part) of"
     r"|following|extend\w* (?:from|to|into|towards?)|with (?:only )?(?:a few|few|some|scattered"
     r"|occasional|rare|sparse|isolated|little))"
     r"(?: (?:an?|the))? [\"'(]?$"
@@ -167,6 +179,8 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True
+    if said & BESIDES and is_beside(low, said, start, end):
+        return True
     if said & _COMPARES and _COMPARED.match(low, end):
         return True
     if said & _PARTS and _PART.match(low, end) and before.strip():
@@ -177,7 +191,7 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
         return True
     if not said & _WOULDS or not before.endswith(_IN_ENDS) or _IN.search(before) is None:
         return False
-    return _WOULD.match(low, end) is not None
+    return _WOULD.match(low, end) is not None or _AS_WOULD.search(before) is not None
 
 
 def is_example(low: str, start: int) -> bool:

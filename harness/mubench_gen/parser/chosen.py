@@ -36,8 +36,9 @@ CHOICE_WORDS = cues(
 )
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
-    ("go with", "going with", "opt for", "settle on", "settle for", "lean to", "leaning to",
-     "lean towards", "vote for", "leaning towards", "lean toward", "decide on", "decide for",
+    ("go with", "going with", "go for", "opt for", "settle on", "settle for", "lean to",
+     "leaning to", "lean towards", "vote for", "leaning towards", "lean toward", "decide on",
+     "decide for",
      "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
      "i'd say", "would say",
      "i favour", "i favor", "my call is", "my pick is", "my vote is")

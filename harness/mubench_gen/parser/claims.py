@@ -17,9 +17,11 @@ from mubench_gen.parser.asides import (
     is_plural,
     withdrawn_until,
 )
+from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
+from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
@@ -44,11 +46,11 @@ _ANSWERED = re.compile(
     r"|does) not"
     r"|it (?:isn't|doesn't))\b"
 )
+_ANSWERED_LATER = re.compile(
+    r"[^?\n]{0,160}[,:;-] ?(?:so |hence |thus )?(?:(yes)|no)(?=[.!]? *(?:$|\n))"
+)
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
-_SURE = re.compile(r" ?%? ?(?:sure|certain|confiden(?:t|ce))\b")
-_OPERATOR_BEHIND = re.compile(r" ?[+*×÷] ?[\d(x]| [-/] [\d(]")
-_OPERATOR_BEFORE = re.compile(r"[\d)] ?[+*×÷] ?$|[\d)] [-/] $")
 _RANGE = re.compile(r"[)\]]?\s?(?:through|thru|to|bis|-)\s?[(\[]?")  # "options A through D"
 _NONE_OF = re.compile(
     r"\bn(?:one|either) of (?:the )?(options?|choices?|answers?|labels?)?[ (\[\"']{0,3}$"
@@ -77,7 +79,7 @@ def claims(reply: ReplyText) -> list[Claim]:
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
     spans = [(start, end) for start, end, _ in texts]
     found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
-    before, of_kinds = -1, 0  # the end of a sentence about kinds
+    before, of_kinds, of_generic = -1, 0, 0  # the end of a sentence about kinds, of a general one
     for start, end, option in texts:
         # "not X: Y": what denies the one before the colon says nothing of the one behind it.
         colon = before >= 0 and _COLON.match(reply.low, before, start)
@@ -85,12 +87,15 @@ def claims(reply: ReplyText) -> list[Claim]:
         before = end
         if said == "asserted" and joined_label(reply, end, option):
             said = "open"
-        if said == "asserted" and is_kind(reply, start, end, option):
+        of_kind = said == "asserted" and is_kind(reply, start, end, option)
+        if of_kind:
             of_kinds = _sentence_end(reply, end)
-        of_kind = start < of_kinds and (
-            is_plural(reply, end, option) or reply.low.startswith((" are ", " have "), end)
-        )
-        if said == "asserted" and of_kind:
+        elif start < of_kinds:
+            verb = reply.low.startswith((" are ", " have ", " ones "), end)
+            of_kind = verb or is_plural(reply, end, option)
+        if said == "asserted" and not of_kind and is_generic(reply, start, end):
+            of_generic = _sentence_end(reply, end)
+        if said == "asserted" and (of_kind or start < of_generic):
             said = "contrasted"
         if said == "denied" and (opposite := reply.choices.opposite(option)) is not None:
             option, said = opposite, "asserted"
@@ -179,22 +184,10 @@ def _uncovered(reply: ReplyText, covered: list[tuple[int, int]]) -> Iterator[tup
             continue
         if reply.choices.keys[index] == " a " and ARTICLE_A.match(reply.low, start):
             continue
-        if is_name(reply, start, end) or _is_operand(reply, start, end):
+        if is_name(reply, start, end) or is_other_use(reply, start, end):
             continue
         if not _inside(covered, start, end):
             yield start, end, index
-
-
-def _is_operand(reply: ReplyText, start: int, end: int) -> bool:
-    """Whether the mention is a number in a calculation, "2 + 3", or "90 % sure"."""
-    low = reply.low
-    if not low[end - 1 : end].isdigit():
-        return low[end - 1 : end] in ("%", "t") and _SURE.match(low, end) is not None
-    return bool(
-        _SURE.match(low, end)
-        or _OPERATOR_BEHIND.match(low, end)
-        or _OPERATOR_BEFORE.search(low, max(0, start - 4), start)
-    )
 
 
 def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
@@ -209,6 +202,12 @@ def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
     asserted = [claim for claim in named if claim.stance == "asserted"]
     if asserted and len({claim.option for claim in named}) == 1:
         yield Verdict.of(asserted[-1].option, asserted[-1].start, asserted[-1].end)
+
+
+def denied_later(placed: list[Claim], said: Claim | Verdict) -> bool:
+    """Whether a later claim denies the option: "It is A. It is not A."."""
+    later = (c for c in placed if c.start > said.start and c.option == said.option)
+    return any(claim.stance == "denied" for claim in later)
 
 
 def answering_sentences(reply: ReplyText) -> list[list[Claim]]:
@@ -254,7 +253,9 @@ def _answering(reply: ReplyText) -> list[Claim]:
     for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
-            answer = _ANSWERED.match(reply.low, stop.end())
+            answer = _ANSWERED.match(reply.low, stop.end()) or _ANSWERED_LATER.match(
+                reply.low, stop.end()
+            )
             if answer is None or len(group) > 1:
                 continue
             group = [group[0]._replace(stance="asserted" if answer[1] else "denied")]

@@ -23,6 +23,7 @@ _NAME = 40  # characters of a name at the end
 _STOPS = ".,;:>\n"
 _SUBJECTS = ("it ", "they ", "this ", "these ", "that ", "those ")  # begin no name
 _LONG_LINE = 80
+_SMALL = 160
 _REACH = 400
 
 
@@ -70,4 +71,4 @@ def _next_item(text: str) -> bool:
 def _is_small(reply: str, line: str) -> bool:
     """Whether a short reply goes on in small letters behind its last stop."""
     last = _STOP.split(line)[-1]
-    return len(reply) < _LONG_LINE and last[:1].islower()
+    return len(reply) < _SMALL and last[:1].islower()

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
+from mubench_gen.parser.claims import (
+    SENTENCE,
+    answering_claims,
+    answering_sentences,
+    denied_later,
+    sole_claim,
+)
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
-from mubench_gen.parser.option_text import COMMON, contradicts
+from mubench_gen.parser.option_text import contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -49,27 +54,13 @@ _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _IFS = cues("if", _IF)
-_TRUTH = re.compile(
-    r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
-    r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
-    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
-)
-_NOT_SO = re.compile(
-    r"\W*(?:i (?:don't|do not) (?:think|believe) so|it (?:does not|doesn't) (?:appear|seem|look)"
-    r" (?:so|like it))\b"
-)
-_NOT_TRUE = re.compile(
-    r"\W*(?:no, )?(?:(?:that|this|it|(?:the|this) (?:statement|claim)) is ?n(?:o|')t"
-    r"|(?:that|it)'s not) true(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
-)
-_CALLED = re.compile(
-    r"\W*(?:the|this) (?:statement|claim) is (?:(correct|right)|incorrect|wrong)"
-    r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
-)
-TRUTHS = cues("yes no true false so like statement claim", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
-_PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
+_PLAIN_NOT = re.compile(
+    r"(?:\A\W*not|\b(?:this|it|that) ?(?:is|'s|was)"
+    r"(?: (?:clearly|definitely|certainly|obviously|most likely))? ?(?:not|n't)) (?:an? |the )?$"
+)
+_ENDS_PLAINLY = re.compile(_ENDS.pattern + r"| (?:because|since|as|given|but)\b")
 
 
 def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
@@ -136,35 +127,13 @@ def _contradicted(reply: ReplyText, label: Label) -> bool:
     )
 
 
-def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
-    """An everyday word that is an option ends a sentence: "So the statement is false."."""
-    if COMMON.isdisjoint(reply.choices.texts):
-        return
-    called = _CALLED.match(reply.low)
-    for key, said in (
-        (" no ", _NOT_SO.match(reply.low)),
-        (" false ", _NOT_TRUE.match(reply.low)),
-        (" true " if called and called[1] else " false ", called),
-    ):
-        option = reply.choices.texts.get(key, -1)
-        if said and option >= 0:
-            yield Verdict.of(option, *said.span())
-    for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
-        if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
-            return
-        option = reply.choices.texts.get(f" {found[1]} ", -1)
-        if option >= 0 and stance(reply, *found.span(1)) == "asserted":
-            yield Verdict.of(option, found.start(1), found.end(1))
-            return
-
-
 def only_option(reply: ReplyText) -> Iterator[Verdict]:
     """One option is mentioned and not denied, and no other is mentioned."""
     placed = answering_claims(reply)
     if any(claim.stance == "supposed" for claim in placed):
         return
     for verdict in sole_claim(placed):
-        if not (_in_passing(reply, verdict) or is_generic(reply, verdict)):
+        if not (denied_later(placed, verdict) or _in_passing(reply, verdict)):
             yield verdict
 
 
@@ -220,8 +189,16 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
     rest = set(range(len(reply.choices.options))) - against
-    if len(rest) == 1 and len(against) > 1 and all(c.stance == "denied" for c in placed):
+    if len(rest) != 1 or not against or any(c.stance != "denied" for c in placed):
+        return
+    if len(against) > 1 or all(_is_not(reply, claim) for claim in placed):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)
+
+
+def _is_not(reply: ReplyText, claim: Claim) -> bool:
+    """ "This is not benign.": a plain denial, which leaves the other one of two options."""
+    before = _PLAIN_NOT.search(reply.low, max(0, claim.start - 60), claim.start)
+    return before is not None and _ENDS_PLAINLY.match(reply.low, claim.end) is not None
 
 
 def several_options(reply: ReplyText) -> Iterator[Verdict]:

@@ -93,7 +93,7 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
 
 _AGAINST = (
     "incorrect", "wrong", "false", "not", "no", "错", "不", "✗", "✘", "❌", "falsch", "faux",
-    "✓", "✔", "✅",
+    "✓", "✔", "✅", "ruled out", "excluded", "eliminated",
 )  # fmt: skip
 _RIGHT = re.compile(
     r"[)\]\"'.: -]*(?:\([^()\n]{0,80}\)\s*)?(?:this (?:is|option is|statement is)\s+)?(?:the\s+)?"
@@ -117,7 +117,9 @@ _MARK_AT_END = re.compile(
 
 
 MARKED_CORRECT = cues(
-    "correct right true yes likely best richtig vrai verdadero", _RIGHT, _NAMED_CORRECT
+    "correct right true yes likely matches fits possible plausible best richtig vrai verdadero",
+    _RIGHT,
+    _NAMED_CORRECT,
 )
 
 
@@ -146,12 +148,15 @@ _LONG = 1200  # characters; a longer reply is no list of names
 _LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(
     r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
-    r"(?:(yes|true|right|correct|likely)|(?:no|false|wrong|incorrect|unlikely|not correct))"
+    r"(?:(yes|true|right|correct|likely|matches|fits|possible|plausible)"
+    r"|(?:no|false|wrong|incorrect|unlikely|not correct|ruled out|excluded|eliminated|no match))"
     r"(?=[.,;|]|[ ]?(?:\n|$)|[ ][A-Z] (?:yes|no)\b)",
     re.IGNORECASE,
 )
 _RIGHT_IN_LINE = re.compile(  # is in every match that marks an item right, and found faster
-    r"[:=>-][ ]?(?:yes|true|right|correct|likely)(?=[.,;|]|[ ]?(?:\n|$))", re.IGNORECASE
+    r"[:=>-][ ]?(?:yes|true|right|correct|likely|matches|fits|possible|plausible)"
+    r"(?=[.,;|]|[ ]?(?:\n|$))",
+    re.IGNORECASE,
 )
 _BARE_YES = re.compile(r"[A-Z]\)? yes(?=[.,;|]|[ ]?(?:\n|$)|[ ][A-Z] no\b)")  # "A no; B yes"
 
@@ -205,14 +210,14 @@ def _marked_in_line(reply: ReplyText) -> Iterator[Verdict]:
     if not (bare or _RIGHT_IN_LINE.search(reply.text)):
         return
     right: list[Verdict] = []
-    items = 0
+    marked: set[int] = set()
     for item in islice(_ITEM_IN_LINE.finditer(reply.text), MANY):
         option = reply.choices.labels.index_of.get(item[1].lower())
         if option is not None:
-            items += 1
+            marked.add(option)
             if item[2]:
                 right.append(Verdict.of(option, *item.span(1)))
-    if items > 1 and right and len(labels_named(reply)) > 1:
+    if len(marked) > 1 and right:
         if len(right) == 1:
             yield right[0]
         elif len({one.option for one in right}) > 1:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, denied_later
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.target import target_at
 
@@ -22,7 +22,7 @@ _FRAME = re.compile(
     r"|with)"
     r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
     r"|(?:must|can only|has to) be)"
-    r"|\bthat would be"
+    r"|\bthat would be|\b(?:you|we)(?:'re| are) (?:looking at|seeing|dealing with)"
     r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
     r"|probable|fitting))(?: [a-z]+)? (?:is|would be)"
     r"|\b(?:acquired|taken|obtained|captured|recorded|imaged|viewed|seen|observed"
@@ -69,6 +69,11 @@ _SUBJECT = re.compile(
     r"|asterisk|pointer|star)\b"
     r"[^.;,:\n]{0,60} (?:is|marks|shows|indicates|denotes) (?:an? |the )?[\"'(]?$"
 )
+# "As the chromatids are apart, anaphase."
+_REASONED = re.compile(
+    r"(?:\A|[.!?;\n] ?)(?:as|since|given|because|considering|judging|due to|with|based on)\b"
+    r"[^.;\n]*, (?:an? |the )?[\"'(]?$"
+)
 _ANOTHER = re.compile(
     r",? (?:and |while |but )?(?:the|an?) (?:other|one|second|cell|small(?:er)?|larger?|left|right"
     r"|upper|lower|top|bottom|rest|remaining|third|next)\b"
@@ -89,6 +94,7 @@ _NOUN = re.compile(
     r"|tissue|type|slide|stage|phase)\b)?"
 )
 _ROOM = 72
+_COMMA = 7  # characters from a comma to a name, with an article
 
 
 def identified(reply: ReplyText) -> Iterator[Verdict]:
@@ -108,7 +114,7 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         for claim in placed
         if claim.stance == "asserted" and claim.start not in listed and _is_framed(reply, claim)
     ]
-    if len({claim.option for claim in framed}) == 1:
+    if len({claim.option for claim in framed}) == 1 and not denied_later(placed, framed[-1]):
         yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
 
@@ -145,5 +151,10 @@ def _says_what_is_shown(low: str, start: int, end: int) -> bool:
         return _OPENS.match(low, end) is not None
     if _ENDS.match(low, noun_end) is None or _ANOTHER.match(low, noun_end):
         return False
-    framed = _FRAME.search(low, max(0, start - _ROOM), start)
-    return framed is not None or _SUBJECT.search(low, max(0, start - 2 * _ROOM), start) is not None
+    if _FRAME.search(low, max(0, start - _ROOM), start):
+        return True
+    left = max(0, start - 2 * _ROOM)
+    if _SUBJECT.search(low, left, start):
+        return True
+    reasoned = low.find(", ", start - _COMMA, start) >= 0 and _REASONED.search(low, left, start)
+    return bool(reasoned) and _ALONE_BEHIND.match(low, noun_end) is not None

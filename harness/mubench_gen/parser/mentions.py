@@ -9,7 +9,7 @@ from itertools import accumulate
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.tokens import Tokens, pieces, squeezed
 
-_STAINED = ("stain", "label", "positive")  # "DAPI-stained" speaks of DAPI
+_STAINED = ("stain", "label", "positive")  # "DAPI-stained" speaks of DAPI, "8-cell" of 8
 TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
 
 
@@ -87,4 +87,5 @@ def _hyphened(lowered: str, start: int, end: int) -> bool:
         and after[0] == "-"
         and after[1].isalpha()
         and not lowered.startswith(_STAINED, end + 1)
+        and not (lowered.startswith("cell", end + 1) and lowered[end - 1].isdigit())
     )

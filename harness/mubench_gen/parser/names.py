@@ -48,7 +48,7 @@ _KNOWN_EPITHETS = (
     "simulans subtilis tabacum thaliana trachomatis tropicalis tuberculosis typhimurium "
     "virilis vivax vulgaris"
 )
-_EPITHETS = frozenset(_KNOWN_EPITHETS.split())
+EPITHETS = frozenset(_KNOWN_EPITHETS.split())
 # Of an epithet that is not in the list, where a small letter follows: "A. alba leaves".
 _LATIN = re.compile(r"[a-z]{3,}(?:us|ae|ii|ens|ans|ensis|oides|osa|ata|ica|alis|aris|aster)")
 _LATIN_WORDS = (
@@ -136,7 +136,7 @@ def is_panel(reply: ReplyText, start: int) -> bool:
 def may_be_epithet(text: str) -> bool:
     """Whether the text begins with a word that may be a species' second one."""
     word = _SMALL_WORD.match(text)
-    return word is not None and (word[0] in _EPITHETS or _LATIN.fullmatch(word[0]) is not None)
+    return word is not None and (word[0] in EPITHETS or _LATIN.fullmatch(word[0]) is not None)
 
 
 def _is_species(reply: ReplyText, start: int, end: int) -> bool:
@@ -146,7 +146,7 @@ def _is_species(reply: ReplyText, start: int, end: int) -> bool:
     if found is None or not text[start].isupper():
         return False
     word = found[1]
-    if word in _EPITHETS:
+    if word in EPITHETS:
         return True
     known = any(word in option.lower() for option in reply.choices.options)
     goes_on = text[found.end() : found.end() + 2].strip(" ").islower()

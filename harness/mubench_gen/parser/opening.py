@@ -10,6 +10,7 @@ from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sent
 from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.option_text import COMMON
+from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import skip_fillers, text_at
@@ -48,7 +49,11 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
         common and _OFFERS.match(reply.low, found.end)
     ):
         return
-    if is_kind(reply, found.start, found.end, found.option) or is_generic(reply, found):
+    if is_other_use(reply, found.start, found.end):
+        return
+    if is_kind(reply, found.start, found.end, found.option) or is_generic(
+        reply, found.start, found.end
+    ):
         return
     others = [c for c in answering_claims(reply) if c.option != found.option and _begins(reply, c)]
     if _ENDS.match(reply.low, found.end):

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from mubench_gen.parser.claims import by_sentence, claims
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
+from mubench_gen.parser.reply_text import MANY, Claim, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.words import NUMBERS
@@ -17,12 +17,14 @@ _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _NUMBERS = NUMBERS[1:7]
 _PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
 _ORDINAL = re.compile(
-    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer)"
-    rf"|(?:option|choice) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))(?!\w|\.\d)"
+    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer|statement)"
+    rf"|(?:option|choice|statement) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))"
+    r"(?!\w|\.\d)"
 )
 # "I'd go with the last one.": behind words that choose.
 _CHOSEN = re.compile(
-    r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is)"
+    r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is"
+    r"|leaves(?: only| us| me)?(?: with)?)"
     rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
     r"(?=[\s.!]*(?:\n|$|because|since|as ))"
 )
@@ -36,18 +38,23 @@ _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
-    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as)|[,:;>-])"
+    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take|prefer)"
+    r"|[,:;>-])"
     r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
 LATTERS = cues("former* latter*", _OF_TWO)
 PLACES = cues(
-    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice",
+    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
+    " statement",
     _ORDINAL,
     _CHOSEN,
 )
-_CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
+_CUES = (
+    "option", "choice", "statement", "answer", "number", " no. ", "the last", "go with",
+    "going with",
+)  # fmt: skip
 
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:
@@ -85,15 +92,17 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     if "the former" not in reply.low and "the latter" not in reply.low:
         return
     for match in reversed(list(_OF_TWO.finditer(reply.low))[-MANY:]):
-        two = _two_before(reply, match.start())
-        if two and stance(reply, match.start(1) - 4, match.end(1)) == "asserted":
+        named = [claim for claim in reply.kept(claims) if claim.end <= match.start()]
+        two = _last_two(reply, named)
+        # What is said of the two before ("A vs. B: the latter") says nothing of the choice.
+        floor = named[-1].end if named else 0
+        if two and stance(reply, match.start(1) - 4, match.end(1), floor) == "asserted":
             yield Verdict.of(two[match[1] == "latter"], match.start(1) - 4, match.end(1))
             return
 
 
-def _two_before(reply: ReplyText, at: int) -> list[int]:
-    """The two options that the last sentence with any before a place names, in order."""
-    named = [claim for claim in reply.kept(claims) if claim.end <= at]
+def _last_two(reply: ReplyText, named: list[Claim]) -> list[int]:
+    """The two options that the last sentence with any of these claims names, in order."""
     for group in reversed(by_sentence(reply, named)):
         options = list(dict.fromkeys(claim.option for claim in group))
         if len(options) > 1:

@@ -8,8 +8,9 @@ from itertools import takewhile
 from string import ascii_lowercase
 
 from mubench_gen.parser.choices import LINKS
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, claims
 from mubench_gen.parser.option_text import COMMON
+from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import label_at, skip_fillers
@@ -62,6 +63,8 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     if len(set(tokens.words)) > 2 * max(key.count(" ") for key in reply.choices.keys):
         return  # a sentence about something else that happens to hold the words
     start, end = tokens.spans[0][0], tokens.spans[-1][1]
+    if is_other_use(reply, start, end):
+        return
     index = _quoted(reply, tokens.joined, reply.low[start:end])
     if index is None:
         index = _overlapping(reply, tokens.joined)
@@ -80,7 +83,9 @@ def _denied(reply: ReplyText, index: int) -> bool:
     if reply.choices.keys[index].count(" ") > _NAME + 1:
         return False
     said = [c.stance for c in answering_claims(reply) if c.option == index]
-    return "denied" in said or (bool(said) and set(said) == {"contrasted"})
+    if not said:  # Several were named, and then the reply declined to choose.
+        return len({c.option for c in reply.kept(claims) if c.stance == "asserted"}) > 1
+    return "denied" in said or set(said) == {"contrasted"}
 
 
 def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:

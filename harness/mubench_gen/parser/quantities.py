@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.other_uses import is_other_use
+from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import skip_fillers, text_at
+from mubench_gen.parser.words import NUMBERS
 
 _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 # What sums up: a number behind it stands against the numbers before.
 _TOTAL = re.compile(
     r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
     r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
-    r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?)"
+    r"|(?<!in )\btotal(?: is| =|:)?|, (?:giving|making(?: it)?|resulting in)|adding up to"
+    r"|a total of|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
 _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
@@ -34,12 +38,29 @@ _COUNTED = re.compile(
     r"|total of|a count of|shows?|contains?|(?:image|picture|field|micrograph) has)"
     r" (?:exactly |about |only |a total of )?(?=[0-9tfsnez])"
 )
+# "There are no nuclei", "I don't see any cells here": none of what is counted.
+_NO_THINGS = re.compile(
+    r"(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no|(?:do not|don't"
+    r"|can't|cannot|couldn't|could not) (?:see|find|count|identify|detect|spot|make out) any)"
+    r"|(?:\A|[.!?\n] ?)no) (?:\w+ ){0,2}?(?:nucle(?:i|us)|cells?|mitos[ei]s|mitotic figures?"
+    r"|parasites?|bacteria|organelles?|particles?|objects?|vesicles?|granules?|spores?|droplets?"
+    r"|eggs?|embryos?|grains?|neurons?|\w+(?:cyte|phil|blast)s?)"
+    r"(?=\W*$|[.,;]| (?:is|are|at all|here|in (?:this|the)|within|visible|present|to be seen)\b)"
+)
+# "There is just one cell": "one" is a pronoun elsewhere.
+_JUST_ONE = re.compile(
+    r"\b(?:there (?:is|seems? to be|appears? to be)|i (?:can )?(?:see|count|identify)|shows?"
+    r"|contains?) (?:(?:just |only |exactly )?a single|(?:just |only |exactly )one)\b(?! of\b)"
+    r"|\b(?:just|only) (?:a single|one)\b(?! of\b)"
+)
 COUNTS = cues(
-    "total sum gives makes yields adds amounts comes adding altogether all there see count identify"
-    " show shows contain contains has",
+    "no any just only giving making resulting total sum gives makes yields adds amounts comes"
+    " adding altogether all there see count identify show shows contain contains has",
     _TOTAL,
     _SUMMED,
     _COUNTED,
+    _NO_THINGS,
+    _JUST_ONE,
 )
 EQUALS = cues("=")
 
@@ -54,8 +75,13 @@ def result(reply: ReplyText) -> Iterator[Verdict]:
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
-    if not any(key[1:2].isdigit() for key in reply.choices.keys):
+    if not _are_numbers(reply.choices.options):
         return
+    for said, key in ((_NO_THINGS, " 0 "), (_JUST_ONE, " 1 ")):
+        few = None if reply.mentions else said.search(reply.low)
+        if few and key in reply.choices.texts and _says_no_more(reply, few):
+            yield Verdict.of(reply.choices.texts[key], *few.span())
+            return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
         yield max(totals, key=lambda number: number.start)
@@ -63,6 +89,17 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
+
+
+def _are_numbers(options: tuple[str, ...]) -> bool:
+    """Whether one may begin with a number, told before they are prepared."""
+    firsts = (option.lstrip(" (") for option in options)
+    return any(one[:1].isdigit() or one.lower().startswith(NUMBERS) for one in firsts)
+
+
+def _says_no_more(reply: ReplyText, said: re.Match[str]) -> bool:
+    """Whether the reply does not decline to count."""
+    return all(said.start() <= one.start() < said.end() for one in refusals(reply))
 
 
 def _summed(reply: ReplyText) -> list[Verdict]:
@@ -89,4 +126,6 @@ def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
 
 
 def _is_number(reply: ReplyText, found: Verdict) -> bool:
-    return found.option is not None and reply.choices.keys[found.option][1].isdigit()
+    if found.option is None or not reply.choices.keys[found.option][1].isdigit():
+        return False
+    return not is_other_use(reply, found.start, found.end)

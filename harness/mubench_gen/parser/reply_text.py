@@ -25,6 +25,13 @@ _AROUND = 240  # characters on either side that words around a mention are looke
 # Signs of the reply with its markup, which no scan of its words finds.
 BRACES, TAGS, BOXES = cues(""), cues(""), cues("")
 _MARKED = (("{", BRACES), ("<", TAGS), ("boxed", BOXES))
+# The verb before a name that may end a reply without a full stop.
+_IS = re.compile(
+    r"(?:\b(?:is|it's|that's|are|was|were|must be|has to be|rather than|instead of|not"
+    r"|go(?:ing)? (?:for|with)|choose|pick|say|guess|suggests?|indicates?|so|hence|thus)|=)"
+    r"(?: (?:most likely|likely|probably|clearly|thus|therefore))? (?:an? |the )?[\"'(]?$"
+)
+_VERB_ROOM = 32
 _LONG = 600  # characters; of longer replies each stretch is looked at by itself
 MANY = 256  # matches of one kind to examine; only a reply that loops has more
 
@@ -86,7 +93,8 @@ class ReplyText:
         self._cut: bool | None = None
         self._apart: bool | None = None
         self.marked = marked
-        self.text = strip_markup(marked)
+        text = strip_markup(marked)
+        self.text = text.replace(" vs. ", " vs  ") if " vs. " in text else text
         self.low = lower(self.text)
         # The groups of cue words that the reply holds words of; a long one holds most of them.
         self.cues = cues_in(self.low) if len(marked) < _LONG else ALL
@@ -138,8 +146,17 @@ class ReplyText:
     def cut(self) -> bool:
         """Whether the reply ends before it was finished."""
         if self._cut is None:
-            self._cut = looks_cut(self.marked) if self.complete is None else not self.complete
+            self._cut = not self.complete
+            if self.complete is None:
+                self._cut = looks_cut(self.marked) and not self._names_at_end()
         return self._cut
+
+    def _names_at_end(self) -> bool:
+        """Whether the reply ends with an option behind a verb: "Blebs. The cell is apoptotic"."""
+        if not self.mentions or self.mentions[-1][1] < len(self.low.rstrip(" \n*_`")):
+            return False
+        start = self.mentions[-1][0]
+        return _IS.search(self.low, max(0, start - _VERB_ROOM), start) is not None
 
     @property
     def tokens(self) -> Tokens:

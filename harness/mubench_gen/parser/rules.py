@@ -10,7 +10,6 @@ from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, co
 from mubench_gen.parser.conclusions import (
     CONCLUDES,
     THEREFORES,
-    TRUTHS,
     concluded,
     eliminated,
     only_marked_label,
@@ -19,7 +18,6 @@ from mubench_gen.parser.conclusions import (
     several_options,
     text_then_label,
     therefore,
-    true_or_false,
 )
 from mubench_gen.parser.correct import (
     MARKED_CORRECT,
@@ -47,6 +45,7 @@ from mubench_gen.parser.quantities import COUNTS, EQUALS, counted, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
+from mubench_gen.parser.truths import TRUTHS, true_or_false
 from mubench_gen.parser.weights import (
     CHECKED_SIGNS,
     ORDERS,

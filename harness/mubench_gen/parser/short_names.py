@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.conclusions import eliminated
 from mubench_gen.parser.identified import identified, is_sentence
 from mubench_gen.parser.keys import species_key
 from mubench_gen.parser.reply_text import ReplyText, Verdict
@@ -51,21 +52,25 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     capitals = set(_CAPITALS.findall(reply.text)) if any(map(_has_initials, keys)) else set()
     if not own and not capitals:
         return None
+    told = frozenset(own)
     # "Smooth." where all options are muscles: any word tells them apart.
     noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
     if not noun:
         own -= _PLAIN
     pairs = zip(reply.choices.options, keys, strict=True)
-    found = tuple(tuple(_parts(option, key, own, capitals)) for option, key in pairs)
+    found = tuple(tuple(_parts(option, key, own, told, capitals)) for option, key in pairs)
     return found if any(found) else None
 
 
-def _parts(option: str, key: list[str], own: set[str], capitals: set[str]) -> Iterator[str]:
+def _parts(
+    option: str, key: list[str], own: set[str], told: frozenset[str], capitals: set[str]
+) -> Iterator[str]:
+    """The names of an option: of `own` words alone, and beginnings that hold one of `told`."""
     if not 1 < len(key) <= _WORDS or key[0] in _META or _DIGIT.search(option):
         return
-    if not own.isdisjoint(key):
+    if not told.isdisjoint(key):
         for length in range(len(key) - 1, 1, -1):
-            if key[length - 1] not in LINKS and not own.isdisjoint(key[:length]):
+            if key[length - 1] not in LINKS and not told.isdisjoint(key[:length]):
                 yield " ".join(key[:length])
         last = len(key) - 1
         for at, word in enumerate(key):
@@ -123,3 +128,5 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
     ]
     if len({claim.option for claim in alone}) == 1:
         yield Verdict.of(alone[-1].option, alone[-1].start, alone[-1].end)
+        return
+    yield from eliminated(short)

@@ -33,7 +33,7 @@ STOP = re.compile(r"[;!?\n,.](?!(?<=\.)\d)")  # the boundaries that are no words
 CONTRAST = re.compile(
     r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
-    r"|followed by|other than|apart from|besides|versus|different from|differs? from"
+    r"|followed by|other than|apart from|besides|versus|vs|different from|differs? from"
     r"|in contrast to|(?:mistaken|confused) (?:for|with)|beyond(?: what)?)\b"
     r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
@@ -60,7 +60,7 @@ CONTRAST = re.compile(
     r"|'d(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b|而不是|不同于"
 )
 CONTRASTS = cues(
-    "rather instead unlike than opposed compared except against followed apart besides versus"
+    "rather instead unlike than opposed compared except against followed apart besides versus vs"
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought call"
     " thinking leaning first initial initially originally might may could over would"
@@ -86,7 +86,7 @@ DENIAL = re.compile(
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
     r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
     # PAS is a stain, and Ni an element.
-    r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b|[(l]['\w]))"
+    r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-hj-z])\b|[(l]['\w]))"
     r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
     r"|不|错|非|排除|没有|誤|ない|なく|아니|아닙|틀리|وليس|नहीं"
 )
@@ -135,7 +135,8 @@ ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
 # and what was considered is not said any more.
 GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
-    r"|always|tends? to)\b|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
+    r"|always|tends? to)\b|\s+at first (?:glance|sight|look)\b"
+    r"|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
     r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
     r"|entertained|invented"
@@ -144,18 +145,23 @@ GENERAL = re.compile(
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
     r"|are) (?:one of )?(?:the )?(?:most )?(?:widely|commonly|routinely"
     r"|frequently|popular|common(?= (?:stain|techni|metho|in )))"
+    r"|\s+(?:is|are) (?:also |often |commonly |well )?known (?:as|for)\b"
+    r"|\s+is (?:the|an?) (?:(?:branch|study|science|discipline|building block|component|constituent"
+    r"|member|subtype) of|(?:\w+ )?(?:stage|phase) (?:of|in) (?:mitosis|meiosis|(?:the )?cell"
+    r" (?:cycle|division)))\b"
     r"|\s+is an? \w+ (?:\w+ )?(?:that|which)\b|\s+is (?:one of )?the (?:second "
     r"|third )?(?:commonest"
     r"|most (?:common|frequent|abundant|widespread))\b"
     r"|\s+(?:can|may|might) (?:also )?(?:look (?:very )?(?:similar|alike)|mimic|resemble)\b"
 )
 GENERALISES = cues(
-    "usually typically generally often normally always tend tends use uses employ employs"
+    "first usually typically generally often normally always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
     " entertained invented"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
-    " common* that which most similar alike mimic resemble",
+    " common* that which most similar alike mimic resemble known branch study science discipline"
+    " block component constituent member subtype mitosis meiosis cycle division",
     GENERAL,
 )
 BEGINS = re.compile(
@@ -169,11 +175,12 @@ NO_BEHIND = re.compile(
 NOS = cues("no nope but", NO_BEHIND)
 QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 NO = re.compile(
-    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none of|i retract|i withdraw|ni)"
+    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none(?: of)?|nothing"
+    r"|i retract|i withdraw|ni)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
     r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
 )
-LACKS = cues("no without absence lack lacks lacking absent none retract withdraw ni", NO)
+LACKS = cues("no nothing without absence lack lacks lacking absent none retract withdraw ni", NO)
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
     r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"
@@ -198,8 +205,8 @@ EQUALS = cues("both equally alike similar just also", EQUAL)
 JOINS = ("and ", "or ")
 JOINED = re.compile(r"\w (?:and|or) $")
 SUPPOSED = re.compile(
-    r"\b(?:how $|(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed"
-    r"| anything)"
+    r"\b(?:(?<!'s )(?<!is )how $"
+    r"|(?:whether|if(?! (?:i|we) (?:had|have|must|were)| forced| pressed| pushed| anything)"
     r"|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b)"
     r"|是否|如果"
 )
@@ -232,12 +239,16 @@ IF_SO = re.compile(
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"
     r"|call it|choose|pick) |it is |it's |this is |then )?(?:an? |the )?[(\"']?$"
+    # "If dysplasia is present, it is called an adenoma": what would be called so.
+    r"|\b(?:if|when) [^.;\n]{3,80}, (?:(?:it|this|that|the \w{1,20}) (?:is|would be) (?:called"
+    r"|termed|known as|classified as)|(?:we|you|one) (?:calls?|speaks? of|terms?)"
+    r"(?: (?:it|this|that))?) (?:an? |the )?$"
 )
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
     r" (?:were|was|had|\w{3,20}ed)\b"
 )
-IFS = cues("if had were", IF_SO, IF_BEHIND)
+IFS = cues("if had were when", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
@@ -257,11 +268,12 @@ DENIED = re.compile(
     r"|n'est pas\b|ist (?:nicht|falsch|ausgeschlossen)\b|est (?:exclue?|fausse|faux)\b"
     r"|no (?:es|puede)\b|não (?:é|pode)\b)"
 )
+INTRODUCES = re.compile(r" -{1,2} (?:an? |the )?[\"'(]?$")
 HEADING = 3
 HEADS = re.compile(
     r"\b(?:exclud\w{1,3}|rul\w{1,3} out|eliminat\w{1,3}|wrong|incorrect|false|not|out|reject\w{0,2}"
     r"|discard\w{0,2}|is|are|was|were|be|options?|answers?|choices?|candidates|of|these|following"
-    r"|between|either|neither|both|ddx|includes?|including)$"
+    r"|between|either|neither|both|ddx|includes?|including|this one|that one|these|those)$"
 )
 REACH = 160
 AHEAD = REACH + 100  # what is said behind an option, and an apposition before that

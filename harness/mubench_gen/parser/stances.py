@@ -31,6 +31,7 @@ from mubench_gen.parser.stance_words import (
     IF_BEHIND,
     IF_SO,
     IFS,
+    INTRODUCES,
     JOINED,
     JOINS,
     LACKS,
@@ -105,15 +106,18 @@ def _is_open(low: str, said: int, left: int, start: int, end: int) -> bool:
 def _past_colon(low: str, left: int, start: int) -> int:
     """Where what a colon introduces begins: "not yet aligned: prometaphase" denies no prometaphase.
 
-    The few words of a heading ("excluded: A"), and a verb before the colon, apply to it.
+    The few words of a heading ("excluded: A"), and a verb before the colon, apply to it. A dash
+    right before the mention is read alike: "hardly any septa - Mucor".
     """
-    colon = low.rfind(": ", left, start)
-    if colon < 0:
+    near = max(left, start - 9)
+    dash = INTRODUCES.search(low, near, start) if low.find("- ", near, start) >= 0 else None
+    at = dash.start() if dash else low.rfind(": ", left, start)
+    if at < 0:
         return left
-    said = low[left:colon]
+    said = low[left:at]
     if said.count(" ") < HEADING or HEADS.search(said):
         return left
-    return colon + 1
+    return dash.end() if dash else at + 1
 
 
 def _past_dash(low: str, left: int, start: int) -> int:
