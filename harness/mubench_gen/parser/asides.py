@@ -14,7 +14,7 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
-    r"|\b(?:number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
+    r"|\b(number|amount|proportion|percentage|count) of|\b(?:next|adjacent|close|distance) to"
     r"|\b(?:between|outside(?: of)?|(around|past))|\b(?:check|look|test) for"
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
     r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
@@ -108,11 +108,12 @@ _COMPARED = re.compile(
 _COMPARES = cues(
     "comparison reference choice guess best previous earlier preceding last", _COMPARED
 )
-# "4 nuclei, 2 of them dividing", "after prophase comes …"
+# "4 nuclei, 2 of them dividing", but not "I count 2 of them"; "after prophase comes …"
 _PART = re.compile(
     r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up|next|after|before"
     r"|first|last|second|third|then|later|when|right|directly|immediately)"
 )
+_COUNTING = ("count ", "see ", "are ")
 _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
@@ -163,13 +164,14 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     """
     before = low[max(0, start - _EXAMPLE_ROOM) : start]
     example = _EXAMPLE.search(before) if said & _EXEMPLIFIES else None
-    if example and not (example[1] and _NUMBER.match(low, start)):
+    if example and not (example.lastindex and _NUMBER.match(low, start)):
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True
     if said & _COMPARES and _COMPARED.match(low, end):
         return True
-    if said & _PARTS and _PART.match(low, end) and before.strip():
+    part = said & _PARTS and before.strip() and not before.endswith(_COUNTING)
+    if part and _PART.match(low, end):
         return True
     if said & _ELSEWHERES and _ELSEWHERE.search(low[max(0, start - _APART_ROOM) : start]):
         return True

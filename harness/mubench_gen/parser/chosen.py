@@ -209,6 +209,8 @@ def _label_after(reply: ReplyText, end: int) -> Verdict | None:
     found = target_at(reply, end, texts=False)
     if found is None or found.status == "out_of_range" or listed(reply, found):
         return None
+    if found.status == "contradiction":
+        return found
     between = reply.low[end : found.start]
     if "\n" in between and ":" not in between:
         return None

@@ -20,6 +20,7 @@ from mubench_gen.parser.asides import (
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
+from mubench_gen.parser.quantities import unmeasured
 from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
@@ -71,7 +72,7 @@ def claims(reply: ReplyText) -> list[Claim]:
     if len(labels) > 2 * MANY:
         labels = labels[:MANY] + labels[-MANY:]
     found, covered = _label_claims(reply, labels)
-    texts = list(_uncovered(reply, covered)) if reply.mentions else []
+    texts = unmeasured(reply, list(_uncovered(reply, covered))) if reply.mentions else []
     if not texts:
         return _deny_lists(reply, sorted(found)) if len(found) > 1 else found
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.

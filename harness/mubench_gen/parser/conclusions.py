@@ -67,6 +67,11 @@ _CALLED = re.compile(
     r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
 )
 TRUTHS = cues("yes no true false so like statement claim", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
+_PLAINLY_NOT = re.compile(r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't) (?:an? |the )?[(\"']?$")
+_UNSURE = re.compile(
+    r"\b(?:say|said|sure|certain|know|think|mean|whether|if|can|could|may|might|would|why|no"
+    r"|neither|nor|only)\b|(?:not|n't)\b.*(?:not|n't)\b"
+)
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
@@ -216,12 +221,20 @@ def _last_drawn(reply: ReplyText, cue: re.Pattern[str]) -> Iterator[Verdict]:
 
 
 def eliminated(reply: ReplyText) -> Iterator[Verdict]:
-    """All options but one are denied."""
+    """All options but one are denied; of two, one in so many words: "not abnormal"."""
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
     rest = set(range(len(reply.choices.options))) - against
-    if len(rest) == 1 and len(against) > 1 and all(c.stance == "denied" for c in placed):
+    if len(rest) != 1 or any(claim.stance != "denied" for claim in placed):
+        return
+    if len(against) > 1 or (against and _is_plainly_denied(reply, placed[-1])):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)
+
+
+def _is_plainly_denied(reply: ReplyText, claim: Claim) -> bool:
+    """Whether "not" stands right before an option, and the sentence has no hedge before that."""
+    plain = _PLAINLY_NOT.search(reply.low, max(0, claim.start - _SENTENCE_BACK), claim.start)
+    return plain is not None and _UNSURE.search(plain[0]) is None
 
 
 def several_options(reply: ReplyText) -> Iterator[Verdict]:

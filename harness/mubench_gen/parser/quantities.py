@@ -13,8 +13,10 @@ _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 # What sums up: a number behind it stands against the numbers before.
 _TOTAL = re.compile(
     r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
-    r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
-    r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?)"
+    r"|(?:that|this|which|counting) (?:gives|makes|yields|comes to)"
+    r"|plus [^.;\n]{1,40} (?:gives|makes|equals)|count comes to"
+    r"|add(?:s|ing)? up to|amounts? to|totals?|totall?ing|a total of"
+    r"|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
 _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
@@ -35,13 +37,19 @@ _COUNTED = re.compile(
     r" (?:exactly |about |only |a total of )?(?=[0-9tfsnez])"
 )
 COUNTS = cues(
-    "total sum gives makes yields adds amounts comes adding altogether all there see count identify"
+    "total totals totaling totalling sum gives makes yields equals add adds amount amounts comes"
+    " adding altogether all there see count identify"
     " show shows contain contains has",
     _TOTAL,
     _SUMMED,
     _COUNTED,
 )
 EQUALS = cues("=")
+# "a 5 µm bar": a measure, where other numbers are counts.
+_UNIT = re.compile(
+    r"[ -]?(?:[µnmc]m²?|[km]v|kev|ms|ml|mg|min|h|px|°c?|x|×|-?fold|hours?|days?|minutes?|seconds?"
+    r"|pixels?)(?![^\W_])"
+)
 
 
 def result(reply: ReplyText) -> Iterator[Verdict]:
@@ -90,3 +98,13 @@ def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
 
 def _is_number(reply: ReplyText, found: Verdict) -> bool:
     return found.option is not None and reply.choices.keys[found.option][1].isdigit()
+
+
+def unmeasured(reply: ReplyText, texts: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The options' texts in a reply, less numbers with a unit if others have none."""
+    keys = reply.choices.keys
+    numbers = [text for text in texts if keys[text[2]][1].isdigit()]
+    measures = [text for text in numbers if _UNIT.match(reply.low, text[1])]
+    if not measures or len(measures) == len(numbers):
+        return texts
+    return [text for text in texts if text not in measures]

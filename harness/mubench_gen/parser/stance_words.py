@@ -82,7 +82,8 @@ DENIAL = re.compile(
     r"|fails?|(?<!\ba )(?<!\bbut the )(?<!, the )lacks?|lacking|unrelated|inappropriate|unsuitable"
     r"|distractors?|less"
     r"|nicht|kein\w{0,2}|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
-    r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
+    r"|écartée?s?|éliminée?s?|à (?:écarter|éliminer|exclure|rejeter)|auszuschlie(?:ß|ss)en"
+    r"|incorrect[oa]|falso|descart(?:ad[oa]s?|ar|an?|o|amos)|excluid[oa]s?|da escludere|n[aã]o|nem"
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
     r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
     # PAS is a stain, and Ni an element.
@@ -97,7 +98,8 @@ DENIES = cues(
     " absent impossible implausible improbable hardly anything far means crossed dismiss*"
     " disqualif* inconsistent incompatible contradict* odds poor too fail fails lack lacks lacking"
     " unrelated inappropriate unsuitable distractor* less nicht kein* falsch weder noch scheide*"
-    " ausgeschlossen faux fausse falso descartad* nao nem nie niet errad* esclus* inte ikke ei"
+    " ausgeschlossen auszuschlie* faux fausse falso descart* escludere nao nem nie niet errad*"
+    " esclus* inte ikke ei"
     " bukan salah sbagliat* fout pas ni 't",
     DENIAL,
 )
@@ -126,11 +128,17 @@ NO_OTHER = re.compile(
     r"\bif (?:this|that|it) (?:isn't|weren't|wasn't|ain't) (?:an? |the )?[\"'(]?$"
 )
 NO_OTHERS = cues("'t", NO_OTHER)
+# "Only D cannot be excluded", "D is the only one that can't be ruled out".
+ONLY_BEFORE = re.compile(r"\bonly (?:option |an? |the )?[\"'(]?$")
+ONLY_LEFT = re.compile(
+    r"(?P<only>[^.;\n]{1,20}\bonly (?:one|option) (?:that|which))?[^.;\n]{0,60}\b(?:can(?:no|')t"
+    r"|could(?: not|n't)) be (?:excluded|ruled out|eliminated|dismissed|discarded|rejected)\b"
+)
 RULES_OUT = re.compile(r"\b(?:rul\w{1,3} out|exclud\w{1,3}|eliminat\w{1,3}) (?:all|every|any)")
 LESS_THAN = re.compile(
     r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
 )
-ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
+ALL_BUT_ONE = cues("but than except only", ONLY, ALL_BUT, LESS_THAN, ONLY_BEFORE)
 # What is said of a kind of cell, stain or microscopy in general is not said of the image,
 # and what was considered is not said any more.
 GENERAL = re.compile(
@@ -226,8 +234,8 @@ WOULDS = cues("would serait aurait seria teria sarebbe avrebbe", WOULD, WOULD_BE
 LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[.;,]) $")  # "…; Mucor would be broad"
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
 IF_SO = re.compile(
-    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:were|had|was|is|are|has"
-    r"|have)\b"
+    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:(?:were|had|was)(?:n't)?"
+    r"|is|are|has|have)\b"
     r"|(?:had|were) (?:it|they|there|the \w{1,20}) )[^.;,\n]{1,80},"
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"
@@ -235,9 +243,11 @@ IF_SO = re.compile(
 )
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
-    r" (?:were|was|had|\w{3,20}ed)\b"
+    r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
+    r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown)"
+    r"|but for (?:the|its|this))\b"
 )
-IFS = cues("if had were", IF_SO, IF_BEHIND)
+IFS = cues("if had were for", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS

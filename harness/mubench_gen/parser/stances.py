@@ -43,6 +43,8 @@ from mubench_gen.parser.stance_words import (
     NOS,
     NOT_BUT,
     ONLY,
+    ONLY_BEFORE,
+    ONLY_LEFT,
     OPEN,
     OPENS,
     QUOTE_END,
@@ -129,6 +131,9 @@ def _all_but(low: str, said: int, start: int, end: int) -> Stance | None:
     if said & NO_OTHERS and NO_OTHER.search(before):
         return "asserted"
     if LESS_THAN.search(before) or ONLY.search(before):
+        return "asserted"
+    left = ONLY_LEFT.match(low, end)
+    if left and (left["only"] or ONLY_BEFORE.search(before)):
         return "asserted"
     if ALL_BUT.search(before):
         excluded = RULES_OUT.search(before) or DENIAL.search(low, end, end + BACK)
