@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.generic import BACKDROPS, is_backdrop
 from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
@@ -19,6 +20,8 @@ _EXAMPLE = re.compile(
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
     r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
     r"|treatment|therapy|defects?) (?:for|of|against)|\bnobel prize for"
+    r"|(?:\A|[.;\n] ?)in (?:patients|individuals|people|cases|subjects) (?:with|of)"
+    r"|\b(?:hearts?|brains?|tissues?) of (?:patients|individuals|people|subjects) with"
     r"|\bto (?:identify|recogni[sz]e|diagnose|detect|avoid)|\b(?:history|suspicion|risk) of"
     r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
     r"(?: (?:an?|the))? [\"'(]?$"
@@ -46,7 +49,8 @@ _CANDIDATE = re.compile(
 _NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 _SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
-    "*such* g example instance including resemble resembles number amount proportion percentage"
+    "patients individuals people cases subjects *such* g example instance including resemble"
+    " resembles number amount proportion percentage"
     " count next adjacent close distance identify recogni* diagnose diagnosis detect history"
     " suspicion risk vaccin* staging treatment therapy prize defect* avoid between outside around"
     " past check look test come comes left right edge side vicinity",
@@ -118,7 +122,9 @@ _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
-MAY_BE_ASIDE = _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
+MAY_BE_ASIDE = (
+    BACKDROPS | _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
+)
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
 _PLACED = re.compile(
@@ -147,7 +153,9 @@ _PREFERS = re.compile(r"[^.;,\n]{0,40}\b(?:more|better|best|likelier|likely|clos
 _WITHDRAWN = re.compile(
     r"\bi (?:(take (?:that|it|this) back|(?:retract|withdraw) (?:that|it|my))|stand corrected"
     r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
-    r"|\b(?:scratch|strike|ignore|disregard|forget) that\b|\bon (?:second|closer) thoughts?\b"
+    r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
+    r"|my (?:\w+ )?(?:answer|statement|reply|guess|claim)\b[^.:;\n]*)"
+    r"|\bon (?:second|closer) thoughts?\b"
     r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
 )
 _WITHDRAWS = cues(
@@ -165,6 +173,8 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     before = low[max(0, start - _EXAMPLE_ROOM) : start]
     example = _EXAMPLE.search(before) if said & _EXEMPLIFIES else None
     if example and not (example.lastindex and _NUMBER.match(low, start)):
+        return True
+    if said & BACKDROPS and is_backdrop(low, start, end):
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True
@@ -285,4 +295,4 @@ def withdrawn_until(reply: ReplyText) -> tuple[int, bool]:
     if not reply.cues & _WITHDRAWS:
         return 0, False
     found = list(_WITHDRAWN.finditer(reply.low))
-    return (found[-1].start(), found[-1][1] is not None) if found else (0, False)
+    return (found[-1].end(), found[-1][1] is not None) if found else (0, False)

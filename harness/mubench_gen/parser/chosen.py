@@ -219,6 +219,7 @@ def _label_after(reply: ReplyText, end: int) -> Verdict | None:
         return None
     wrapped = reply.text[found.start - 1 : found.start] in ("(", "[")
     named = reply.text[found.start : found.end] in reply.choices.labels.labels
+    named = named or between.endswith(("option ", "choice "))
     return found if wrapped or (named and _ends_there(reply, found)) else None
 
 

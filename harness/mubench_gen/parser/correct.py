@@ -149,7 +149,9 @@ _MARKED_LINE = re.compile(
 _LONG = 1200  # characters; a longer reply is no list of names
 _LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(
-    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
+    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?"
+    r"(?:[ ]\([^()\n]{1,60}\)|(?<=[)\]])[ ][^.,;:()\n]{1,40}?)?"
+    r"(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
     r"(?:(yes|true|right|correct|likely)|(?:no|false|wrong|incorrect|unlikely|not correct))"
     r"(?=[.,;|]|[ ]?(?:\n|$)|[ ][A-Z] (?:yes|no)\b)",
     re.IGNORECASE,

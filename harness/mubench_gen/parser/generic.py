@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 
 _LONG = 240  # characters; a longer reply speaks of its image somewhere
@@ -48,6 +49,26 @@ _OF_THIS = re.compile(
     r"|thus|hence|therefore|must|rather|not|no|central|center|centre|present|identif\w+|classif\w+"
     r"|typical|characteristic|diagnos\w+|evident|judging|stained|like)\b|[>✓✔]|n't"
 )
+
+# "On a white background", "the background appears pink".
+_BACKDROP = re.compile(
+    r"\b(?:(?:on|against|in|over)(?: (?:an?|the|its|their))?(?: [\w-]+){0,2}"
+    r"|(?:with|has|have|having)(?: (?:an?|the|its|their))?(?: [\w-]+){1,2}) $"
+)
+_COLOURED = re.compile(
+    r" (?:is|appears|looks|seems|remains) (?!(?:the|an?|all|only|mostly|correct|right|best|shown"
+    r"|visible|what|most)\b)\w"
+)
+BACKDROPS = cues("background")
+
+
+def is_backdrop(low: str, start: int, end: int) -> bool:
+    """Whether a mention of an option "background" says what is behind the things shown."""
+    if low[start:end] != "background":
+        return False
+    if low.endswith("the ", 0, start) and _COLOURED.match(low, end):
+        return True
+    return _BACKDROP.search(low, max(0, start - 40), start) is not None
 
 
 def is_generic(reply: ReplyText, found: Verdict) -> bool:

@@ -148,8 +148,10 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
 
 def _is_article(reply: ReplyText, label: Verdict) -> bool:
     """Whether the first option's text follows an "A" without a mark: "A neuron transmits …"."""
-    article = reply.text[label.start : label.end + 1] == "A "
-    return article and label.start == 0 and _own_text(reply, label)
+    article = reply.text[label.start : label.end + 1]
+    if article != "a " and (article != "A " or label.start):
+        return False
+    return _own_text(reply, label)
 
 
 def _is_asked(reply: ReplyText, end: int) -> bool:

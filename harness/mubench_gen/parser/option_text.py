@@ -33,9 +33,10 @@ IDENTIFIES = re.compile(
 )
 _LINES = re.compile(r"[)\]\"'*. :]{0,4}\n[ \n(\[\"'*-]{0,6}")
 _TEXT_IS_OVER = re.compile(
-    r"\)|[)\]\"'*]{0,3}[ ]{0,2}(?:[.:;!?)<\n]|-[ ]|$|です|, (?:is|was|fits|matches|seems|must be"
+    r"\)|[)\]\"'*]{0,3}[ ]{0,4}(?:[.:;!?)<\n]|-[ ]|$|です|, (?:is|was|fits|matches|seems|must be"
     r"|would be)\b"
-    r"|,? ?(?:because|since|due to|as (?:it|the|this|shown|indicated|seen)|given|based on|\())"
+    r"|,? ?(?:because|since|due to|as (?:it|the|this|shown|indicated|seen)|given|based on"
+    r"|\((?![a-z0-9]{1,2}\) [a-z])))"
 )
 _LINE_IS_OVER = re.compile(r"[)\]\"'*.!]{0,3}[ ]*(?:\n|$)")
 

@@ -77,7 +77,8 @@ DENIAL = re.compile(
     r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly"
     r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
-    r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
+    r"|(?:mistake|error) to (?:call|classify|label|say|think|take|read)|at odds"
+    r"|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
     # "…, but the lack of branches makes it A" denies no A.
     r"|fails?|(?<!\ba )(?<!\bbut the )(?<!, the )lacks?|lacking|unrelated|inappropriate|unsuitable"
     r"|distractors?|less"
@@ -89,14 +90,15 @@ DENIAL = re.compile(
     # PAS is a stain, and Ni an element.
     r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b|[(l]['\w]))"
     r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
-    r"|不|错|非|排除|没有|誤|ない|なく|아니|아닙|틀리|وليس|नहीं"
+    r"|不|错|非|排除|没有|誤|ない|なく|ありませ|違|아니|아닙|틀리|وليس|नहीं"
 )
 DENIES = cues(
     "not incorrect* wrong false no r schlie* neither nor never cannot non inaccurate irrelevant"
     " unlikely invalid elimin* rule ruled rules ruling doubt exclu* discard* reject rejected"
     " rejects out off"
     " absent impossible implausible improbable hardly anything far means crossed dismiss*"
-    " disqualif* inconsistent incompatible contradict* odds poor too fail fails lack lacks lacking"
+    " disqualif* inconsistent incompatible contradict* mistake error odds poor too fail fails lack"
+    " lacks lacking"
     " unrelated inappropriate unsuitable distractor* less nicht kein* falsch weder noch scheide*"
     " ausgeschlossen auszuschlie* faux fausse falso descart* escludere nao nem nie niet errad*"
     " esclus* inte ikke ei"
@@ -134,11 +136,19 @@ ONLY_LEFT = re.compile(
     r"(?P<only>[^.;\n]{1,20}\bonly (?:one|option) (?:that|which))?[^.;\n]{0,60}\b(?:can(?:no|')t"
     r"|could(?: not|n't)) be (?:excluded|ruled out|eliminated|dismissed|discarded|rejected)\b"
 )
+# "Apart from B, no option fits."
+APART_FROM = re.compile(
+    r"\b(?:apart from|aside from|except(?: for)?|other than|besides) (?:option |an? |the )?[\"'(]?$"
+)
+NONE_ELSE = re.compile(r"[)\]\"']{0,2}, (?:no|none|nothing)\b")
 RULES_OUT = re.compile(r"\b(?:rul\w{1,3} out|exclud\w{1,3}|eliminat\w{1,3}) (?:all|every|any)")
 LESS_THAN = re.compile(
     r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
 )
-ALL_BUT_ONE = cues("but than except only", ONLY, ALL_BUT, LESS_THAN, ONLY_BEFORE)
+ALL_BUT_ONE = cues(
+    "but than except only apart aside besides",
+    *(ONLY, ALL_BUT, LESS_THAN, ONLY_BEFORE, APART_FROM),
+)
 # What is said of a kind of cell, stain or microscopy in general is not said of the image,
 # and what was considered is not said any more.
 GENERAL = re.compile(
@@ -171,7 +181,7 @@ BEGINS = re.compile(
 )
 # "Lymphocyte: no.", "looks like a neuron, but it isn't."
 NO_BEHIND = re.compile(
-    r"\s?[:-]{1,2}\s?(?:no|nope)\b"
+    r"[)\]\"']{0,2}\s?[:-]{1,2}\s?(?:no|nope)\b"
     r"|,? but (?:it|this|that)(?: is| does|'s)? ?n(?:o|')t(?: one)?(?=\W*(?:[.;!\n]|$))"
 )
 NOS = cues("no nope but", NO_BEHIND)

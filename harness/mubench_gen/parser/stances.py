@@ -10,6 +10,7 @@ from mubench_gen.parser.stance_words import (
     AHEAD,
     ALL_BUT,
     ALL_BUT_ONE,
+    APART_FROM,
     APPOSITION,
     BACK,
     BEGINS,
@@ -40,6 +41,7 @@ from mubench_gen.parser.stance_words import (
     NO_BEHIND,
     NO_OTHER,
     NO_OTHERS,
+    NONE_ELSE,
     NOS,
     NOT_BUT,
     ONLY,
@@ -131,6 +133,8 @@ def _all_but(low: str, said: int, start: int, end: int) -> Stance | None:
     if said & NO_OTHERS and NO_OTHER.search(before):
         return "asserted"
     if LESS_THAN.search(before) or ONLY.search(before):
+        return "asserted"
+    if NONE_ELSE.match(low, end) and APART_FROM.search(before):
         return "asserted"
     left = ONLY_LEFT.match(low, end)
     if left and (left["only"] or ONLY_BEFORE.search(before)):
