@@ -117,7 +117,7 @@ _PART = re.compile(
     r",? of (?:them|these|those|which)\b| comes? (?!from|clos|near|to\b|out|up|next|after|before"
     r"|first|last|second|third|then|later|when|right|directly|immediately)"
 )
-_COUNTING = ("count ", "see ", "are ")
+_COUNTING = ("count ", "see ", "are ", "or ")
 _PARTS = cues("them these those which come comes", _PART)
 _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")

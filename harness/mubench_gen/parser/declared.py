@@ -101,7 +101,9 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             found = _after_noun(reply, noun, end)
             if found is not None and _ONCE.match(low, found.end):
                 continue
-            if found is not None and not listed(reply, found):
+            if found is not None and (
+                not listed(reply, found) or _is_list_of_two(reply, end, found)
+            ):
                 if _goes_on(reply, end, found) or _numbered(reply, noun, start, end, found):
                     found = Verdict("ambiguous", None, found.start, found.end)
                 yield found
@@ -141,6 +143,12 @@ def _goes_on(reply: ReplyText, end: int, found: Verdict) -> bool:
         return False
     own = own_text_end(reply, option, label.end()) if option is not None else None
     return own is not None and not denied_on_line(reply, own)
+
+
+def _is_list_of_two(reply: ReplyText, end: int, found: Verdict) -> bool:
+    """Whether two of several options are given as the answer, a line each."""
+    items = list(islice(reply.choices.labels.item.finditer(reply.text, end), 3))
+    return len(reply.choices.options) > len(items) == 2 and _goes_on(reply, end, found)
 
 
 def _numbered(reply: ReplyText, noun: str, start: int, end: int, found: Verdict) -> bool:

@@ -26,6 +26,7 @@ _AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnez])")
 _FOR_EACH = re.compile(
     r"(?: \w{2,20}){0,3} (?:in|of|per|for) (?:each|every)\b|(?: \w{2,20}){0,3} per "
 )
+_RANGE = re.compile(r" ?(?:-|to|or) ?\d")  # "7-8 nuclei"
 _COUNT = re.compile(r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _APART = re.compile(  # a count for each side
     r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
@@ -93,7 +94,13 @@ def _adds(reply: ReplyText, found: Verdict) -> bool:
 def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
     """The options that are numbers and stand behind a cue."""
     found = [text_at(reply, match.end()) for match in cue.finditer(reply.low)]
-    return [number for number in found if number is not None and _is_number(reply, number)]
+    return [
+        number
+        for number in found
+        if number is not None
+        and _is_number(reply, number)
+        and not _RANGE.match(reply.low, number.end)
+    ]
 
 
 def _is_number(reply: ReplyText, found: Verdict) -> bool:

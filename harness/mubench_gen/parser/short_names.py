@@ -41,7 +41,8 @@ _PLAIN = frozenset(
 _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as)\b)")
 # "The mitochondria look abnormal" of normal and abnormal ones.
 _PREDICATE = re.compile(
-    r"(?:\A|[.!?;\n] ?)(?:the|these|its|all) ([^.!?;,\n]{1,40}?) (?:is|are|looks?|appears?|seems?)"
+    r"(?:\A|[.!?;\n] ?)(?:the|these|its|all) ([^.!?;,\n]{1,40}?) (?:is|are|looks?|appears?|seems?"
+    r"|(?:has|have) been|was|were)"
     r"(?: \w+ly)? $"
 )
 _META = ("none", "all", "no", "not", "cannot")

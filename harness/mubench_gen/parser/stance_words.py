@@ -49,7 +49,7 @@ CONTRAST = re.compile(
     r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
     r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
     r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
-    r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)"
+    r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)|(?:first|initial) impression:"
     r"|i (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
     r"|assumed|believed|guessed|took|saw|favou?red|leaned)"
     r"|(?:at first|initially|originally),? (?:i|it|this|that) \w+"
@@ -78,6 +78,8 @@ DENIAL = re.compile(
     r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
     r"|(?:mistake|error) to (?:call|classify|label|say|think|take|read)|at odds"
+    r"|no (?:evidence|indication|proof|reason|signs?|hints?) (?:that|to(?! doubt))"
+    r"|no (?:[a-z-]+ ){1,3}as in"
     r"|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
     # "…, but the lack of branches makes it A" denies no A.
     r"|fails?|(?<!\ba )(?<!\bbut the )(?<!, the )lacks?|lacking|unrelated|inappropriate|unsuitable"
@@ -250,6 +252,9 @@ IF_SO = re.compile(
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"
     r"|call it|choose|pick) |it is |it's |this is |then )?(?:an? |the )?[(\"']?$"
+    # "Is there a tail? If so, it's a phage."
+    r"|\bif (?:so|yes|not|present|absent),? (?:then )?"
+    r"(?:(?:it|this|that)(?:'s| is| would be| must be) )?(?:an? |the )?$"
 )
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
@@ -257,7 +262,7 @@ IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown)"
     r"|but for (?:the|its|this))\b"
 )
-IFS = cues("if had were for", IF_SO, IF_BEHIND)
+IFS = cues("if had were but", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
