@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.generic import BACKDROPS, is_backdrop
+from mubench_gen.parser.generic import SIDELONG, is_sidelong
 from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
@@ -123,7 +123,7 @@ _REQUIRES = re.compile(r"\s+(?:requires?|needs?|depends?|relies|is based)\b")
 _FINDING = re.compile(r"\b(?:identification|recognition|detection|diagnosis) of (?:an? |the )?$")
 _FINDS = cues("identification recognition detection diagnosis", _FINDING)
 MAY_BE_ASIDE = (
-    BACKDROPS | _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
+    SIDELONG | _EXEMPLIFIES | LISTS | _WOULDS | TELLS | _COMPARES | _FINDS | _PARTS | _ELSEWHERES
 )
 _EXAMPLE_ROOM = 40
 # Where something is: "the layer outside of the plasma membrane is the cell wall".
@@ -174,7 +174,7 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     example = _EXAMPLE.search(before) if said & _EXEMPLIFIES else None
     if example and not (example.lastindex and _NUMBER.match(low, start)):
         return True
-    if said & BACKDROPS and is_backdrop(low, start, end):
+    if said & SIDELONG and is_sidelong(low, left, start, end):
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True

@@ -59,13 +59,35 @@ _COLOURED = re.compile(
     r" (?:is|appears|looks|seems|remains) (?!(?:the|an?|all|only|mostly|correct|right|best|shown"
     r"|visible|what|most)\b)\w"
 )
-BACKDROPS = cues("background")
+# What somebody might do, or ask: "I'd recommend asking an expert in electron microscopy".
+_ADVISED = re.compile(
+    r"\b(?:recommend|suggest|advise|propose)(?:ed|s|ing)? (?:to |(?:that )?you )?(?:ask|consult"
+    r"|perform|do|us|add|repeat|order|run|try|obtain)(?:ing|e|ed)?\b"
+    r"|\b(?:the|a) next step(?:s)?\b|\b(?:experts?|specialists?) (?:in|on|for)\b"
+    r"|\bsome of (?:them|which)(?: are| being)? $"
+)
+_TO_BE_DONE = re.compile(
+    r"[)\"']?(?: [a-z]+){0,2} (?:(?:is|are|would be|should be|needs? to be|could be) (?:also )?"
+    r"(?:recommended|advised|advisable|performed|ordered|warranted|repeated|done)"
+    r"|would be (?:useful|helpful))\b"
+)
+SIDELONG = cues(
+    "background recommend* suggest* advis* propos* step steps expert experts"
+    " specialist specialists some performed ordered warranted repeated done useful helpful",
+    _ADVISED,
+    _TO_BE_DONE,
+)
 
 
-def is_backdrop(low: str, start: int, end: int) -> bool:
-    """Whether a mention of an option "background" says what is behind the things shown."""
-    if low[start:end] != "background":
-        return False
+def is_sidelong(low: str, left: int, start: int, end: int) -> bool:
+    """Whether a mention is one of what might be done, or of what is behind the things shown."""
+    if _ADVISED.search(low, left, start) or _TO_BE_DONE.match(low, end):
+        return True
+    return low[start:end] == "background" and _is_backdrop(low, start, end)
+
+
+def _is_backdrop(low: str, start: int, end: int) -> bool:
+    """Whether the word "background" is no class here."""
     if low.endswith("the ", 0, start) and _COLOURED.match(low, end):
         return True
     return _BACKDROP.search(low, max(0, start - 40), start) is not None
