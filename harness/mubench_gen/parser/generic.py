@@ -67,7 +67,7 @@ _ADVISED = re.compile(
     r"|\bsome of (?:them|which)(?: are| being)? $"
 )
 _TO_BE_DONE = re.compile(
-    r"[)\"']?(?: [a-z]+){0,2} (?:(?:is|are|would be|should be|needs? to be|could be) (?:also )?"
+    r"(?: [a-z]+){0,2} (?:(?:is|are|would be|should be|needs? to be|could be) (?:also )?"
     r"(?:recommended|advised|advisable|performed|ordered|warranted|repeated|done)"
     r"|would be (?:useful|helpful))\b"
 )
