@@ -65,6 +65,7 @@ _ADVISED = re.compile(
     r"|perform|do|us|add|repeat|order|run|try|obtain)(?:ing|e|ed)?\b"
     r"|\b(?:the|a) next step(?:s)?\b|\b(?:experts?|specialists?) (?:in|on|for)\b"
     r"|\bsome of (?:them|which)(?: are| being)? $"
+    r"|\b(?:a few|scattered|occasional|rare|sparse) (?:[a-z]+ )?$"
 )
 _TO_BE_DONE = re.compile(
     r"(?: [a-z]+){0,2} (?:(?:is|are|would be|should be|needs? to be|could be) (?:also )?"
@@ -73,7 +74,8 @@ _TO_BE_DONE = re.compile(
 )
 SIDELONG = cues(
     "background recommend* suggest* advis* propos* step steps expert experts"
-    " specialist specialists some performed ordered warranted repeated done useful helpful",
+    " specialist specialists some few scattered occasional rare sparse"
+    " performed ordered warranted repeated done useful helpful",
     _ADVISED,
     _TO_BE_DONE,
 )
