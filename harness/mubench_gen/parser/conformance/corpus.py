@@ -24,6 +24,7 @@ FILES = (
     "terse",
     "voices",
     "chorus",
+    "kinds_of_the_issue",
 )
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
