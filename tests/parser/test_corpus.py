@@ -55,8 +55,7 @@ def test_the_parser_keeps_to_its_bar(half: str) -> None:
 def test_statuses_are_as_labelled() -> None:
     for row in (row for name in FILES for row in shipped(name) if row.status):
         answer = parse_answer(row.reply, row.options, row.labels, complete=row.complete)
-        if row.reply != "The correct answers are:\nA) nucleus\nB) mitochondrion":
-            assert answer.status == row.status, row.reply
+        assert answer.status == row.status, row.reply
 
 
 def test_the_card_and_the_runner_count_alike() -> None:

@@ -1,7 +1,7 @@
-"""What a sentence says beside its answer: examples, candidates, concessions, what was withdrawn.
+"""What a sentence says beside its answer: examples, candidates, concessions.
 
 Such a mention is no claim about the image: "cells such as neutrophils", "DDx: smooth muscle",
-"a nucleus would be larger", "fits, though the lysosome looks similar", "I take that back".
+"a nucleus would be larger", "fits, though the lysosome looks similar".
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
     r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
-    r"|\b(?:on top|number|amount|proportion|percentage|count) of"
+    r"|\bon top of|\b(number|amount|proportion|percentage|count) of"
     r"|\b(?:next|adjacent|close|distance) to|\b(?:between|outside(?: of)?|(around|past))"
     r"|\b(?:check|look|test) for"
     r"|\bcomes? (?:\w+ )?(?:after|before)|\b(?:that|which) (?:\w+ )?(?:follows|precedes)"
     r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
     r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
     r"|treatment|therapy|defects?) (?:for|of|against)|\bnobel prize for"
+    r"|(?:\A|[.;\n] ?)in (?:patients|individuals|people|cases|subjects) (?:with|of)"
+    r"|\b(?:hearts?|brains?|tissues?) of (?:patients|individuals|people|subjects) with"
     r"|\bto (?:identify|recogni[sz]e|diagnose|detect|avoid)|\b(?:history|suspicion|risk) of"
     r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
     r"(?: (?:an?|the))? [\"'(]?$"
@@ -49,7 +51,8 @@ _CANDIDATE = re.compile(
 _NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 _SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
-    "*such* g example instance including resemble resembles number amount top proportion percentage"
+    "patients individuals people cases subjects *such* g example instance including resemble"
+    " resembles number amount top proportion percentage"
     " count next adjacent close distance identify recogni* diagnose diagnosis detect history"
     " suspicion risk vaccin* staging treatment therapy prize defect* avoid between outside around"
     " past check look test come comes follows precedes left right edge side vicinity",
@@ -116,12 +119,13 @@ _COMPARED = re.compile(
 _COMPARES = cues(
     "comparison reference choice guess best previous earlier preceding last vs versus", _COMPARED
 )
-# "4 nuclei, 2 of them dividing", "after prophase comes …"
+# "4 nuclei, 2 of them dividing", but not "I count 2 of them"; "after prophase comes …"
 _PART = re.compile(
     r",? of (?:them|these|those|which)\b| (?:count|level|percentage|ratio|concentration)s?\b"
     r"| comes? (?!from|clos|near|to\b|out|up|next|after|before"
     r"|first|last|second|third|then|later|when|right|directly|immediately)"
 )
+_COUNTING = ("count ", "see ", "are ", "or ")
 _PARTS = cues(
     "count* level* percentage* ratio* concentration* them these those which come comes", _PART
 )
@@ -154,18 +158,6 @@ _IDENTIFIES = re.compile(
     r"|diagnosis|impression|conclusion|therefore|so|hence|thus)\b[^.;,\n]{0,24}$"
 )
 _PREFERS = re.compile(r"[^.;,\n]{0,40}\b(?:more|better|best|likelier|likely|closer|closest)\b")
-# "I take that back": what was said before counts no more.
-_WITHDRAWN = re.compile(
-    r"\bi (?:(take (?:that|it|this) back|(?:retract|withdraw) (?:that|it|my))|stand corrected"
-    r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
-    r"|\b(?:scratch|strike|ignore|disregard|forget) that\b|\bon (?:second|closer) thoughts?\b"
-    r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
-)
-_WITHDRAWS = cues(
-    "take stand wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
-    " second closer mistake bad wait correct",
-    _WITHDRAWN,
-)
 
 
 def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
@@ -175,15 +167,16 @@ def is_aside(low: str, said: int, left: int, start: int, end: int) -> bool:
     """
     before = low[max(0, start - _EXAMPLE_ROOM) : start]
     example = _EXAMPLE.search(before) if said & _EXEMPLIFIES else None
-    if example and not (example[1] and _NUMBER.match(low, start)):
+    if example and not (example.lastindex and _NUMBER.match(low, start)):
         return True
     if said & LISTS and _CANDIDATE.search(low[left:start]):
         return True
-    if said & BESIDES and is_beside(low, said, start, end):
+    if said & BESIDES and is_beside(low, said, left, start, end):
         return True
     if said & _COMPARES and _COMPARED.match(low, end):
         return True
-    if said & _PARTS and _PART.match(low, end) and before.strip():
+    part = said & _PARTS and before.strip() and not before.endswith(_COUNTING)
+    if part and _PART.match(low, end):
         return True
     if said & _ELSEWHERES and _ELSEWHERE.search(low[max(0, start - _APART_ROOM) : start]):
         return True
@@ -288,13 +281,3 @@ def _is_hedged(reply: ReplyText, claim: Claim) -> bool:
     if claim.stance != "asserted":
         return claim.stance == "open"
     return _HEDGE.search(reply.low, max(0, claim.start - 60), claim.start) is not None
-
-
-def withdrawn_until(reply: ReplyText) -> tuple[int, bool]:
-    """The place up to which a reply has taken back what it said, 0 if nothing; whether nothing
-    need replace it.
-    """
-    if not reply.cues & _WITHDRAWS:
-        return 0, False
-    found = list(_WITHDRAWN.finditer(reply.low))
-    return (found[-1].start(), found[-1][1] is not None) if found else (0, False)

@@ -1,4 +1,6 @@
-"""What a caption says beside its subject: the cell next to it, a few at the edge, the nuclei."""
+"""What a text says beside its subject: the cell next to it, a few at the edge, the background,
+the counterstained nuclei, what might be done.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,13 @@ import re
 
 from mubench_gen.parser.cues import cues
 
-# "A few lymphocytes can be seen at the edge of the field"
+_SPARSE = re.compile(
+    r"\b(?:some of (?:them|which)(?: are| being)?"
+    r"|(?:a few|scattered|occasional|rare|sparse)(?: [a-z]+)?) $"
+)
+# "Some lymphocytes can be seen at the edge of the field"
 _SOME = re.compile(
-    r"\b(?:few|some|several|scattered|occasional|rare|sparse|isolated|single|(?:a (?:little|bit of"
-    r"|small amount of))) (?:\w+ )?$"
+    r"\b(?:few|some|several|isolated|single|a (?:little|bit of|small amount of)) (?:\w+ )?$"
 )
 _ASIDE = re.compile(
     r"[^.;\n]{0,40}\b(?:(?:at|in|near|along|around|towards?|on) (?:the |its )?(?:\w+ )?(?:edges?"
@@ -36,24 +41,65 @@ _NEIGHBOUR = re.compile(
     r" (?:it|them|this|that)\b"
 )
 _NEIGHBOURS = cues("next beside adjacent near around above below behind", _NEIGHBOUR)
-_FEW = cues(
-    "few some several scattered occasional rare sparse isolated single little bit small", _SOME
+# "On a white background", "the background appears pink".
+_BACKDROP = re.compile(
+    r"\b(?:(?:on|against|in|over)(?: (?:an?|the|its|their))?(?: [\w-]+){0,2}"
+    r"|(?:with|has|have|having)(?: (?:an?|the|its|their))?(?: [\w-]+){1,2}) $"
 )
+_COLOURED = re.compile(
+    r" (?:is|appears|looks|seems|remains) (?!(?:the|an?|all|only|mostly|correct|right|best|shown"
+    r"|visible|what|most)\b)\w"
+)
+# What somebody might do, or ask: "I'd recommend asking an expert in electron microscopy".
+_ADVISED = re.compile(
+    r"\b(?:recommend|suggest|advise|propose)(?:ed|s|ing)? (?:to |(?:that )?you )?(?:ask|consult"
+    r"|perform|do|us|add|repeat|order|run|try|obtain)(?:ing|e|ed)?\b"
+    r"|\b(?:the|a) next step(?:s)?\b|\b(?:experts?|specialists?) (?:in|on|for)\b"
+)
+_TO_BE_DONE = re.compile(
+    r"(?: [a-z]+){0,2} (?:(?:is|are|would be|should be|needs? to be|could be) (?:also )?"
+    r"(?:recommended|advised|advisable|performed|ordered|warranted|repeated|done)"
+    r"|would be (?:useful|helpful))\b"
+)
+_FEW = cues(
+    "few some several scattered occasional rare sparse isolated single little bit small",
+    _SPARSE,
+    _SOME,
+)
+_ADVICE = cues(
+    "recommend* suggest* advis* propos* step steps expert experts specialist specialists"
+    " performed ordered warranted repeated done useful helpful",
+    _ADVISED,
+    _TO_BE_DONE,
+)
+_BACKGROUND = cues("background")
 _COUNTERSTAINS = cues("nucle* microtub*", _COUNTERSTAINED, _IN_BLUE)
-BESIDES = _FEW | _NEIGHBOURS | _COUNTERSTAINS
+BESIDES = _FEW | _NEIGHBOURS | _COUNTERSTAINS | _ADVICE | _BACKGROUND
 _ROOM = 40
 
 
-def is_beside(low: str, said: int, start: int, end: int) -> bool:
-    """Whether the mention is of a neighbour, of a few things at the edge, or a counterstain."""
+def is_beside(low: str, said: int, left: int, start: int, end: int) -> bool:
+    """Whether the mention, in a clause from `left` on, is of something beside what is shown."""
     if said & _NEIGHBOURS and _NEIGHBOUR.match(low, end):
         return True
+    if said & _ADVICE and (_ADVISED.search(low, left, start) or _TO_BE_DONE.match(low, end)):
+        return True
     before = low[max(0, start - _ROOM) : start]
+    if said & _FEW and _SPARSE.search(before):
+        return True
     if said & _FEW and _SOME.search(before) and _ASIDE.match(low, end):
         return True
-    if said & _COUNTERSTAINS and _NUCLEUS.match(low, start) and _OF_A_CELL.search(before):
-        return True  # as most cells have
-    if not said & _COUNTERSTAINS or _SIGNAL.search(low) is None:
+    if said & _BACKGROUND and low[start:end] == "background":
+        painted = before.endswith("the ") and _COLOURED.match(low, end)
+        return bool(painted or _BACKDROP.search(before))
+    return bool(said & _COUNTERSTAINS) and _is_counterstain(low, start, end, before)
+
+
+def _is_counterstain(low: str, start: int, end: int, before: str) -> bool:
+    """Whether it is a nucleus, as most cells have, or of another colour than the signal."""
+    if _NUCLEUS.match(low, start) and _OF_A_CELL.search(before):
+        return True
+    if _SIGNAL.search(low) is None:
         return False
     return bool(
         _COUNTERSTAINED.match(low, start) or _IN_BLUE.search(low, max(0, start - _ROOM), end)

@@ -210,6 +210,8 @@ def _label_after(reply: ReplyText, end: int) -> Verdict | None:
     found = target_at(reply, end, texts=False)
     if found is None or found.status == "out_of_range" or listed(reply, found):
         return None
+    if found.status == "contradiction":
+        return found
     between = reply.low[end : found.start]
     if "\n" in between and ":" not in between:
         return None
@@ -218,6 +220,7 @@ def _label_after(reply: ReplyText, end: int) -> Verdict | None:
         return None
     wrapped = reply.text[found.start - 1 : found.start] in ("(", "[")
     named = reply.text[found.start : found.end] in reply.choices.labels.labels
+    named = named or between.endswith(("option ", "choice "))
     return found if wrapped or (named and _ends_there(reply, found)) else None
 
 

@@ -15,18 +15,18 @@ from mubench_gen.parser.asides import (
     is_example,
     is_kind,
     is_plural,
-    withdrawn_until,
 )
 from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
-from mubench_gen.parser.other_uses import is_other_use
+from mubench_gen.parser.other_uses import is_other_use, unmeasured
 from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import joined_label
+from mubench_gen.parser.withdrawn import left_standing
 
 # "isn't a neutrophil, a basophil or a monocyte": what joins the items, and the last of them.
 _LISTED = re.compile(r"[\"')]?,? ?(?:(or|nor) |(and) )?(?:an? |the )?[\"'(]?")
@@ -73,7 +73,7 @@ def claims(reply: ReplyText) -> list[Claim]:
     if len(labels) > 2 * MANY:
         labels = labels[:MANY] + labels[-MANY:]
     found, covered = _label_claims(reply, labels)
-    texts = list(_uncovered(reply, covered)) if reply.mentions else []
+    texts = unmeasured(reply, list(_uncovered(reply, covered))) if reply.mentions else []
     if not texts:
         return _deny_lists(reply, sorted(found)) if len(found) > 1 else found
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
@@ -264,7 +264,7 @@ def _answering(reply: ReplyText) -> list[Claim]:
         against = {claim.option for claim in group if claim.stance == "denied"}
         group = [c._replace(stance="denied") if c.option in against else c for c in group]
         kept += conceded(reply, group)
-    return _left_standing(reply, kept)
+    return left_standing(reply, kept)
 
 
 def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: list[Claim]) -> bool:
@@ -290,11 +290,3 @@ def _advice_until(reply: ReplyText, refused: list[re.Match[str]]) -> int:
             return 0
         end = stop.end()
     return end
-
-
-def _left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
-    """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
-    until, wholly = withdrawn_until(reply)
-    if until and (wholly or any(c.stance == "asserted" for c in kept if c.start > until)):
-        return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
-    return kept

@@ -54,13 +54,13 @@ _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _IFS = cues("if", _IF)
+_PLAINLY_NOT = re.compile(r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't) (?:an? |the )?[(\"']?$")
+_UNSURE = re.compile(
+    r"\b(?:say|said|sure|certain|know|think|mean|whether|if|can|could|may|might|would|why|no"
+    r"|neither|nor|only)\b|(?:not|n't)\b.*(?:not|n't)\b"
+)
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
-_PLAIN_NOT = re.compile(
-    r"(?:\A\W*not|\b(?:this|it|that) ?(?:is|'s|was)"
-    r"(?: (?:clearly|definitely|certainly|obviously|most likely))? ?(?:not|n't)) (?:an? |the )?$"
-)
-_ENDS_PLAINLY = re.compile(_ENDS.pattern + r"| (?:because|since|as|given|but)\b")
 
 
 def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
@@ -185,20 +185,20 @@ def _last_drawn(reply: ReplyText, cue: re.Pattern[str]) -> Iterator[Verdict]:
 
 
 def eliminated(reply: ReplyText) -> Iterator[Verdict]:
-    """All options but one are denied."""
+    """All options but one are denied; of two, one in so many words: "not abnormal"."""
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
     rest = set(range(len(reply.choices.options))) - against
-    if len(rest) != 1 or not against or any(c.stance != "denied" for c in placed):
+    if len(rest) != 1 or any(claim.stance != "denied" for claim in placed):
         return
-    if len(against) > 1 or all(_is_not(reply, claim) for claim in placed):
+    if len(against) > 1 or (against and _is_plainly_denied(reply, placed[-1])):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)
 
 
-def _is_not(reply: ReplyText, claim: Claim) -> bool:
-    """ "This is not benign.": a plain denial, which leaves the other one of two options."""
-    before = _PLAIN_NOT.search(reply.low, max(0, claim.start - 60), claim.start)
-    return before is not None and _ENDS_PLAINLY.match(reply.low, claim.end) is not None
+def _is_plainly_denied(reply: ReplyText, claim: Claim) -> bool:
+    """Whether "not" stands right before an option, and the sentence has no hedge before that."""
+    plain = _PLAINLY_NOT.search(reply.low, max(0, claim.start - _SENTENCE_BACK), claim.start)
+    return plain is not None and _UNSURE.search(plain[0]) is None
 
 
 def several_options(reply: ReplyText) -> Iterator[Verdict]:

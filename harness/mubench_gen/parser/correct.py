@@ -8,7 +8,7 @@ from itertools import islice
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
-from mubench_gen.parser.option_text import any_text_at
+from mubench_gen.parser.option_text import any_text_at, contradicts
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.text import any_in
@@ -52,7 +52,8 @@ _UNLESS = re.compile(
 
 # A remark on what an option is right for: "is correct for lipids", "is right only if …".
 _LIMITED = re.compile(
-    r"(?: (?:answer|option|choice|one))?,? (?:only\b|to (?:question \d|the (?:previous|last|other"
+    r"(?: (?:answer|option|choice|one))?,? (?:only\b|were it not|had (?:it|the)\b|but for the\b"
+    r"|to (?:question \d|the (?:previous|last|other"
     r"|next))|(?:for|if|when|where|with respect to"
     r"|in the (?:case|context|sense) of|as far as)\b(?! (?:this|the (?:image|question|picture"
     r"|micrograph|following|given|above|reasons?)|these|that reason|several|two|three|it\b)))"
@@ -87,7 +88,10 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
         if floor and not _RETURNS.search(low, max(0, label.start - 80), label.start):
             continue
         if not _UNLESS.search(reply.low, max(0, label.start - 30), label.start):
-            yield Verdict.of(label.option, label.start, own or label.end)
+            if contradicts(reply, label.option, label.end):
+                yield Verdict("contradiction", None, label.start, label.end)
+            else:
+                yield Verdict.of(label.option, label.start, own or label.end)
             return
 
 
@@ -147,7 +151,9 @@ _MARKED_LINE = re.compile(
 _LONG = 1200  # characters; a longer reply is no list of names
 _LINE = re.compile(r"(?:\A|\n)(?:[\s>(\[*-]|\d{1,2}[.)](?=\s)){0,12}")
 _ITEM_IN_LINE = re.compile(
-    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
+    r"(?<![^\W_])([A-Za-z0-9]{1,2})[)\]]?"
+    r"(?:[ ]\([^()\n]{1,60}\)|(?<=[)\]])[ ][^.,;:()\n]{1,40}?)?"
+    r"(?:[ ]?(?:[:=]|->?)[ ]?|[ ](?=yes|no\b))"
     r"(?:(yes|true|right|correct|likely|matches|fits|possible|plausible)"
     r"|(?:no|false|wrong|incorrect|unlikely|not correct|ruled out|excluded|eliminated|no match))"
     r"(?=[.,;|]|[ ]?(?:\n|$)|[ ][A-Z] (?:yes|no)\b)",

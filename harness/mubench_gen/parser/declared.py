@@ -35,6 +35,7 @@ BEYOND_ASCII = cues("")
 _CJK_LINK = re.compile(
     r"(?:的?选项|选择)?\s*(?:应该|应当|应|就|可能|最终|最后)?\s*(?:选择?|是|为|為|は|:|=|\]|\)|\"|\s)+"
 )
+_CJK_NOT = re.compile(r"[)\]\"']?\s?(?:では|じゃ)(?:な|ありませ)")
 # Each alternative begins with another letter, behind which stands that none is before it: so
 # places that cannot begin a match are passed over at once. "is" may begin a longer word.
 _COPULA = re.compile(
@@ -64,10 +65,13 @@ _KEYED = re.compile(
 _ELSEWHERE = re.compile(
     r" (?:to|of|for) (?:the |my )?(?:previous|last|other|next|earlier|preceding)\b"
 )
-_WOULD = re.compile(r"s?(?: (?:choice|option))? would (?:be|have been)\b")
+_WOULD = re.compile(
+    r"s?(?: (?:choice|option))?(?P<other> for an? (?!\w+ like)[^.;,\n]{1,40})?"
+    r" would (?:be|have been)\b"
+)
 _IF = re.compile(
     r"\bif (?!(?:i|we|you) (?:had|have|must|were|need)|forced|pressed|pushed"
-    r"|anything)[^.;\n]{1,160}$"
+    r"|anything)[^.;\n]{1,160}$|(?:\A|[.;\n] ?)for an? (?!\w+ like)[^.;\n]{1,120}$"
 )
 _ONCE = re.compile(r"[)\]\"']* (?:before|until|at first|initially|originally)\b")
 _NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,;])")
@@ -97,7 +101,9 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             found = _after_noun(reply, noun, end)
             if found is not None and _ONCE.match(low, found.end):
                 continue
-            if found is not None and not listed(reply, found):
+            if found is not None and (
+                not listed(reply, found) or _is_list_of_two(reply, end, found)
+            ):
                 if _goes_on(reply, end, found) or _numbered(reply, noun, start, end, found):
                     found = Verdict("ambiguous", None, found.start, found.end)
                 yield found
@@ -108,7 +114,9 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
 def _is_imagined(low: str, start: int, end: int) -> bool:
     """Whether the answer is one for another picture: "if it had a tail, the answer would be B"."""
     would = _WOULD.match(low, end)
-    return would is not None and _IF.search(low, max(0, start - _REACH), start) is not None
+    if would is None:
+        return False
+    return bool(would["other"] or _IF.search(low, max(0, start - _REACH), start))
 
 
 def _is_doubtful(before: str) -> bool:
@@ -135,6 +143,12 @@ def _goes_on(reply: ReplyText, end: int, found: Verdict) -> bool:
         return False
     own = own_text_end(reply, option, label.end()) if option is not None else None
     return own is not None and not denied_on_line(reply, own)
+
+
+def _is_list_of_two(reply: ReplyText, end: int, found: Verdict) -> bool:
+    """Whether two of several options are given as the answer, a line each."""
+    items = list(islice(reply.choices.labels.item.finditer(reply.text, end), 3))
+    return len(reply.choices.options) > len(items) == 2 and _goes_on(reply, end, found)
 
 
 def _numbered(reply: ReplyText, noun: str, start: int, end: int, found: Verdict) -> bool:
@@ -197,6 +211,6 @@ def declared_cjk(reply: ReplyText) -> Iterator[Verdict]:
         for _, end in occurrences(reply, cue):
             link = _CJK_LINK.match(reply.low, end)
             found = target_at(reply, link.end()) if link else None
-            if found is not None:
+            if found is not None and not _CJK_NOT.match(reply.low, found.end):
                 yield found
                 break

@@ -91,7 +91,7 @@ _ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".
 _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
-    r"|tissue|type|slide|stage|phase)\b)?"
+    r"|tissue|type|slide|stage|phase|one)\b)?"
 )
 _ROOM = 72
 _COMMA = 7  # characters from a comma to a name, with an article

@@ -148,8 +148,10 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
 
 def _is_article(reply: ReplyText, label: Verdict) -> bool:
     """Whether the first option's text follows an "A" without a mark: "A neuron transmits …"."""
-    article = reply.text[label.start : label.end + 1] == "A "
-    return article and label.start == 0 and _own_text(reply, label)
+    article = reply.text[label.start : label.end + 1]
+    if article != "a " and (article != "A " or label.start):
+        return False
+    return _own_text(reply, label)
 
 
 def _is_asked(reply: ReplyText, end: int) -> bool:
@@ -164,12 +166,16 @@ def _end(reply: ReplyText, label: Verdict) -> int:
 
 
 def _next_line_is_another(reply: ReplyText, label: Verdict) -> bool:
-    """ "A\nB\nC": bare labels, line by line."""
-    line = _BARE_LINES.match(reply.text, label.end)
+    """ "A\nB\nC", "D. mucus\nB. debris": labels, bare or with their texts, line by line."""
+    assert label.option is not None
+    own = own_text_end(reply, label.option, label.end)
+    line = _BARE_LINES.match(reply.text, own or label.end)
     token = reply.choices.labels.token.match(reply.text, line.end()) if line else None
-    if token is None or not _BARE_END.match(reply.text, token.end()):
+    option = reply.choices.labels.index_of.get(token[0].lower()) if token else None
+    if token is None or option in (None, label.option):
         return False
-    return reply.choices.labels.index_of.get(token[0].lower(), label.option) != label.option
+    end = own_text_end(reply, option, token.end()) if own else token.end()
+    return end is not None and _BARE_END.match(reply.text, end) is not None
 
 
 def _second_item(reply: ReplyText, label: Verdict) -> bool:

@@ -46,7 +46,11 @@ _KNOWN_EPITHETS = (
     "mansoni mays melanogaster musculus neoformans nidulans niger norvegicus officinalis "
     "oryzae pneumoniae pombe purpuratus pylori pyogenes reinhardtii rerio sapiens sativa "
     "simulans subtilis tabacum thaliana trachomatis tropicalis tuberculosis typhimurium "
-    "virilis vivax vulgaris"
+    "virilis vivax vulgaris agalactiae baumannii benthamiana botulinum braziliensis canis "
+    "capsulatum carinii castellanii dermatitidis divergens donovani enterica fowleri "
+    "gonorrhoeae granulosus haematobium hepatica hominis immitis japonicum jirovecii knowlesi "
+    "lumbricoides malariae meningitidis microti monocytogenes mutans ovale parvum perfringens "
+    "pertussis pestis rubrum saginata solium sonnei tetani vaginalis vermicularis viridans"
 )
 EPITHETS = frozenset(_KNOWN_EPITHETS.split())
 # Of an epithet that is not in the list, where a small letter follows: "A. alba leaves".
@@ -149,7 +153,7 @@ def _is_species(reply: ReplyText, start: int, end: int) -> bool:
     if word in EPITHETS:
         return True
     known = any(word in option.lower() for option in reply.choices.options)
-    goes_on = text[found.end() : found.end() + 2].strip(" ").islower()
+    goes_on = text[found.end() : found.end() + 3].lstrip(" :,")[:1].islower()
     return bool(_LATIN.fullmatch(word)) and goes_on and not known and word not in _LATIN_WORDS
 
 

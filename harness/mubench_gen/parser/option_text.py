@@ -26,11 +26,17 @@ _GAP = re.compile(
     r"[)\]\"'>*]{0,3}[ ]{0,3}[.:,;)\]|>=-]{0,2}[ ]{0,3}[(\[\"'*]{0,2}[ ]{0,2}"
     r"(?:(?:the|an?|i\.e\.,?|namely|which is|meaning)[ ]+)?"
 )
+# "B. This is a nucleus", "B. The cell shown is a monocyte": what the label is said to be.
+IDENTIFIES = re.compile(
+    r"[)\]\"'*]{0,3}[.:,;]?[\s*]{0,4}(?:this|it|that|the (?:cell|image|picture|micrograph|structure"
+    r"|organelle|tissue|stain|stage)(?: shown| here)?)(?:'s| is| shows) (?=\w)"
+)
 _LINES = re.compile(r"[)\]\"'*. :]{0,4}\n[ \n(\[\"'*-]{0,6}")
 _TEXT_IS_OVER = re.compile(
-    r"[)\]\"'*]{0,3}[ ]{0,2}(?:[.:;!?)<\n]|-[ ]|$|, (?:is|was|fits|matches|seems|must be"
+    r"\)|[)\]\"'*]{0,3}[ ]{0,4}(?:[.:;!?)<\n]|-[ ]|$|です|, (?:is|was|fits|matches|seems|must be"
     r"|would be)\b"
-    r"|,? ?(?:because|since|due to|as (?:it|the|this|shown|indicated|seen)|given|based on|\())"
+    r"|,? ?(?:because|since|due to|as (?:it|the|this|shown|indicated|seen)|given|based on"
+    r"|\((?![a-z0-9]{1,2}\) [a-z])))"
 )
 _LINE_IS_OVER = re.compile(r"[)\]\"'*.!]{0,3}[ ]*(?:\n|$)")
 
@@ -79,15 +85,17 @@ def _word(low: str, at: int) -> int:
 def contradicts(reply: ReplyText, index: int, end: int) -> bool:
     """Whether the label of `index` that ends at `end` is given another option's text.
 
-    "B. nucleus", where the nucleus is A. A sentence about another option contradicts nothing:
-    "B. The nucleus is visible, too".
+    "B. nucleus", or "B. This is a nucleus", where the nucleus is A. Any other sentence about
+    another option contradicts nothing: "B. The nucleus is visible, too".
     """
     if own_text_end(reply, index, end) is not None:
         return False
     gap = _GAP.match(reply.low, end)
     over, at = _TEXT_IS_OVER, gap.end() if gap else end
-    lines = _LINES.match(reply.low, end)
-    if lines:
+    lines, shown = _LINES.match(reply.low, end), IDENTIFIES.match(reply.low, end)
+    if shown:
+        at = shown.end()
+    elif lines:
         over, at = _LINE_IS_OVER, lines.end()
     named = any_text_at(reply, at) if end < at < len(reply.low) else None
     if named is None or named.option in (index, None):

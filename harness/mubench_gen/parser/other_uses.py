@@ -62,6 +62,11 @@ _OF_PLACE = {
     word: tuple(None if one is None else re.compile(one) for one in both)
     for word, both in _PLACELESS.items()
 }
+# "a 5 µm bar": a measure, where other numbers are counts.
+_UNIT = re.compile(
+    r"[ -]?(?:[µnmc]m²?|[km]v|kev|ms|ml|mg|min|h|px|°c?|x|×|-?fold|hours?|days?|minutes?|seconds?"
+    r"|pixels?)(?![^\W_])"
+)
 _ROOM = 32
 _DIGITS = 4
 
@@ -114,3 +119,13 @@ def _tells_no_place(low: str, start: int, end: int) -> bool:
         (before and before.search(low, max(0, start - _ROOM), start))
         or (behind and behind.match(low, end))
     )
+
+
+def unmeasured(reply: ReplyText, texts: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The options' texts in a reply, less numbers with a unit if others have none."""
+    keys = reply.choices.keys
+    numbers = [text for text in texts if keys[text[2]][1].isdigit()]
+    measures = [text for text in numbers if _UNIT.match(reply.low, text[1])]
+    if not measures or len(measures) == len(numbers):
+        return texts
+    return [text for text in texts if text not in measures]

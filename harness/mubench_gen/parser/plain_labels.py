@@ -22,6 +22,7 @@ from mubench_gen.parser.declared import DECLARES, NOUNS
 from mubench_gen.parser.declared_abroad import ASCII_NOUNS, DECLARES_ABROAD
 from mubench_gen.parser.keys import ARTICLES, SPECIES, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.names import SIZE, may_be_epithet
+from mubench_gen.parser.option_text import IDENTIFIES
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
 from mubench_gen.parser.tokens import first_tokens, join, squeezed, words_of
@@ -143,7 +144,10 @@ def _text_stands(rest: str, low: str, index: int, choices: Choices, *, leads: bo
         if _SINGLE.search(low, len(option)) or _CAPITAL.search(rest, len(option)):
             return False
         return not (leads and over.end() == len(rest)) and not _says(low, over.end())
-    return not _says(low, 0) and not _is_option(low, choices)
+    if _says(low, 0) or _is_option(low, choices):
+        return False
+    said = IDENTIFIES.match(low)
+    return said is None or not _is_option(low[said.end() :], choices)
 
 
 def _says(low: str, at: int) -> bool:

@@ -16,9 +16,10 @@ _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 # What sums up: a number behind it stands against the numbers before.
 _TOTAL = re.compile(
     r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
-    r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
-    r"|(?<!in )\btotal(?: is| =|:)?|, (?:giving|making(?: it)?|resulting in)|adding up to"
-    r"|a total of|(?:in total|altogether),?(?: there are)?)"
+    r"|(?:that|this|which|counting) (?:gives|makes|yields|comes to)"
+    r"|plus [^.;\n]{1,40} (?:gives|makes|equals)|count comes to"
+    r"|add(?:s|ing)? up to|amounts? to|(?<!in )\btotal(?:s| is| =|:)?|totall?ing|a total of"
+    r"|, (?:giving|making(?: it)?|resulting in)|(?:in total|altogether),?(?: there are)?)"
     r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
 )
 _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
@@ -28,6 +29,7 @@ _AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnez])")
 _FOR_EACH = re.compile(
     r"(?: \w{2,20}){0,3} (?:in|of|per|for) (?:each|every)\b|(?: \w{2,20}){0,3} per "
 )
+_RANGE = re.compile(r" ?(?:-|to|or) ?\d")  # "7-8 nuclei"
 _COUNT = re.compile(r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _APART = re.compile(  # a count for each side
     r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
@@ -54,8 +56,9 @@ _JUST_ONE = re.compile(
     r"|\b(?:just|only) (?:a single|one)\b(?! of\b)"
 )
 COUNTS = cues(
-    "no any just only giving making resulting total sum gives makes yields adds amounts comes"
-    " adding altogether all there see count identify show shows contain contains has",
+    "no any just only giving making resulting total totals totaling totalling sum gives makes"
+    " yields equals add adds amount amounts comes adding altogether all there see count identify"
+    " show shows contain contains has",
     _TOTAL,
     _SUMMED,
     _COUNTED,
@@ -122,7 +125,13 @@ def _adds(reply: ReplyText, found: Verdict) -> bool:
 def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
     """The options that are numbers and stand behind a cue."""
     found = [text_at(reply, match.end()) for match in cue.finditer(reply.low)]
-    return [number for number in found if number is not None and _is_number(reply, number)]
+    return [
+        number
+        for number in found
+        if number is not None
+        and _is_number(reply, number)
+        and not _RANGE.match(reply.low, number.end)
+    ]
 
 
 def _is_number(reply: ReplyText, found: Verdict) -> bool:

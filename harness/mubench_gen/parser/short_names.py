@@ -11,10 +11,11 @@ from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.conclusions import eliminated
 from mubench_gen.parser.identified import identified, is_sentence
 from mubench_gen.parser.keys import species_key
-from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
 
+_SUBJECT_ROOM = 80
 _WORDS = 5  # a longer option is a statement, and has no name
 _BRACKETS = re.compile(r"[()\[\]]")
 _DIGIT = re.compile("[0-9]")
@@ -39,6 +40,12 @@ _PLAIN = frozenset(
     for word in line.split()
 )
 _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as)\b)")
+# "The mitochondria look abnormal" of normal and abnormal ones.
+_PREDICATE = re.compile(
+    r"(?:\A|[.!?;\n] ?)(?:the|these|its|all) ([^.!?;,\n]{1,40}?) (?:is|are|looks?|appears?|seems?"
+    r"|(?:has|have) been|was|were)"
+    r"(?: \w+ly)? $"
+)
 _META = ("none", "all", "no", "not", "cannot")
 
 
@@ -109,6 +116,15 @@ def _is_plain(reply: ReplyText, found: Verdict) -> bool:
     return said in _PLAIN and not _ENDED.match(reply.low, found.end)
 
 
+def _is_predicate(reply: ReplyText, claim: Claim) -> bool:
+    """Whether a sentence says the word of the option's noun, and nothing else."""
+    subject = _PREDICATE.search(reply.low, max(0, claim.start - _SUBJECT_ROOM), claim.start)
+    if subject is None or not _ENDED.match(reply.low, claim.end):
+        return False
+    noun = reply.choices.keys[claim.option].split()[-1]
+    return f" {noun} " in tokenize(subject[1]).joined
+
+
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
     named = short_names(reply) if any_in(reply.choices.beginnings, reply.low) else None
@@ -124,7 +140,7 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
         for claim in answering_claims(short)
         if claim.stance == "asserted"
         and reply.choices.read(tokenize(reply.low, claim.start, claim.end)) is None
-        and is_sentence(short, claim)
+        and (is_sentence(short, claim) or _is_predicate(short, claim))
     ]
     if len({claim.option for claim in alone}) == 1:
         yield Verdict.of(alone[-1].option, alone[-1].start, alone[-1].end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.asides import LISTS, MAY_BE_ASIDE
+from mubench_gen.parser.asides import LISTS
 from mubench_gen.parser.cues import cues
 
 BOUNDARY = re.compile(
@@ -49,7 +49,7 @@ CONTRAST = re.compile(
     r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
     r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
     r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
-    r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)"
+    r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)|(?:first|initial) impression:"
     r"|i (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
     r"|assumed|believed|guessed|took|saw|favou?red|leaned)"
     r"|(?:at first|initially|originally),? (?:i|it|this|that) \w+"
@@ -77,27 +77,33 @@ DENIAL = re.compile(
     r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly"
     r"|anything but|far from|by no means"
     r"|crossed (?:off|out)|dismiss(?:ed)?|disqualif\w{1,5}|inconsistent|incompatible|contradicts?"
-    r"|at odds|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
+    r"|(?:mistake|error) to (?:call|classify|label|say|think|take|read)|at odds"
+    r"|no (?:evidence|indication|proof|reason|signs?|hints?) (?:that|to(?! doubt))"
+    r"|no (?:[a-z-]+ ){1,3}as in"
+    r"|poor (?:fit|match|choice|candidate)|too \w{3,12} (?:to be|for)"
     # "…, but the lack of branches makes it A" denies no A.
     r"|fails?|(?<!\ba )(?<!\bbut the )(?<!, the )lacks?|lacking|unrelated|inappropriate|unsuitable"
     r"|distractors?|less"
     r"|nicht|kein\w{0,2}|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
-    r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
+    r"|écartée?s?|éliminée?s?|à (?:écarter|éliminer|exclure|rejeter)|auszuschlie(?:ß|ss)en"
+    r"|incorrect[oa]|falso|descart(?:ad[oa]s?|ar|an?|o|amos)|excluid[oa]s?|da escludere|n[aã]o|nem"
     r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è|inte|ikke|ei|nem|bukan|salah"
     r"|không phải|değil|sbagliat[oaie]|fout|błędn[aye]|неверн\w{1,2}|ليست?)\b"
     # PAS is a stain, and Ni an element.
     r"|(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-hj-z])\b|[(l]['\w]))"
     r"|n(?:'t\b(?! (?:wrong|incorrect|false)\b)|(?:'\w+|e \w+) pas\b)"
-    r"|不|错|非|排除|没有|誤|ない|なく|아니|아닙|틀리|وليس|नहीं"
+    r"|不|错|非|排除|没有|誤|ない|なく|ありませ|違|아니|아닙|틀리|وليس|नहीं"
 )
 DENIES = cues(
     "not incorrect* wrong false no r schlie* neither nor never cannot non inaccurate irrelevant"
     " unlikely invalid elimin* rule ruled rules ruling doubt exclu* discard* reject rejected"
     " rejects out off"
     " absent impossible implausible improbable hardly anything far means crossed dismiss*"
-    " disqualif* inconsistent incompatible contradict* odds poor too fail fails lack lacks lacking"
+    " disqualif* inconsistent incompatible contradict* mistake error odds poor too fail fails lack"
+    " lacks lacking"
     " unrelated inappropriate unsuitable distractor* less nicht kein* falsch weder noch scheide*"
-    " ausgeschlossen faux fausse falso descartad* nao nem nie niet errad* esclus* inte ikke ei"
+    " ausgeschlossen auszuschlie* faux fausse falso descart* escludere nao nem nie niet errad*"
+    " esclus* inte ikke ei"
     " bukan salah sbagliat* fout pas ni 't",
     DENIAL,
 )
@@ -109,28 +115,6 @@ APPOSITION = re.compile(
     r"|might|fails?|lacks?|fits?|match(?:es)?|seems?|appears?|looks?|ist|sind|est|sont|es|son|é)"
     r"(?:n't)?\b)"
 )
-# What denies all others asserts: "can't be anything other than the nucleus".
-ONLY = re.compile(
-    r"(?:(?:n't|not|nothing|none|unlikely|hardly|never) (?:[\w']+ ){0,5}(?:other than|but"
-    r"|else (?:than|but))"
-    r"|\bno (?:\w+ ){0,4}(?:than|but|except))"
-    r"(?: (?:the|an?))? [\"'(]?$"
-)
-# "Everything except C is excluded" asserts C; "all but C fit" denies it.
-ALL_BUT = re.compile(
-    r"\b(?:all|every\w*|any(?:thing)?)(?: \w+){0,4} (?:but|except(?: for)?)"
-    r"(?: (?:option|the|an?))? [\"'(]?$"
-)
-# "I'd be surprised if this weren't H&E", "if that isn't a phage, I don't know what is".
-NO_OTHER = re.compile(
-    r"\bif (?:this|that|it) (?:isn't|weren't|wasn't|ain't) (?:an? |the )?[\"'(]?$"
-)
-NO_OTHERS = cues("'t", NO_OTHER)
-RULES_OUT = re.compile(r"\b(?:rul\w{1,3} out|exclud\w{1,3}|eliminat\w{1,3}) (?:all|every|any)")
-LESS_THAN = re.compile(
-    r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
-)
-ALL_BUT_ONE = cues("but than except", ONLY, ALL_BUT, LESS_THAN)
 # What is said of a kind of cell, stain or microscopy in general is not said of the image,
 # and what was considered is not said any more.
 GENERAL = re.compile(
@@ -169,7 +153,7 @@ BEGINS = re.compile(
 )
 # "Lymphocyte: no.", "looks like a neuron, but it isn't."
 NO_BEHIND = re.compile(
-    r"\s?[:-]{1,2}\s?(?:no|nope)\b"
+    r"[)\]\"']{0,2}\s?[:-]{1,2}\s?(?:no|nope)\b"
     r"|,? but (?:it|this|that)(?: is| does|'s)? ?n(?:o|')t(?: one)?(?=\W*(?:[.;!\n]|$))"
 )
 NOS = cues("no nope but", NO_BEHIND)
@@ -233,8 +217,8 @@ WOULDS = cues("would serait aurait seria teria sarebbe avrebbe", WOULD, WOULD_BE
 LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[.;,]) $")  # "…; Mucor would be broad"
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
 IF_SO = re.compile(
-    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:were|had|was|is|are|has"
-    r"|have)\b"
+    r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:(?:were|had|was)(?:n't)?"
+    r"|is|are|has|have)\b"
     r"|(?:had|were) (?:it|they|there|the \w{1,20}) )[^.;,\n]{1,80},"
     r" (?:(?:it|this|that|i|they|the \w{1,20})(?:'d| would| might| could) (?:be|say|have been"
     r"|go with"
@@ -243,17 +227,21 @@ IF_SO = re.compile(
     r"|\b(?:if|when) [^.;\n]{3,80}, (?:(?:it|this|that|the \w{1,20}) (?:is|would be) (?:called"
     r"|termed|known as|classified as)|(?:we|you|one) (?:calls?|speaks? of|terms?)"
     r"(?: (?:it|this|that))?) (?:an? |the )?$"
+    # "Is there a tail? If so, it's a phage."
+    r"|\bif (?:so|yes|not|present|absent),? (?:then )?"
+    r"(?:(?:it|this|that)(?:'s| is| would be| must be) )?(?:an? |the )?$"
 )
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
-    r" (?:were|was|had|\w{3,20}ed)\b"
+    r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
+    r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown)"
+    r"|but for (?:the|its|this))\b"
 )
-IFS = cues("if had were when", IF_SO, IF_BEHIND)
+IFS = cues("if had were when but", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
 TELLING_BEHIND = EQUALS | DENIES | GENERALISES | NOS | WOULDS
-TELLING = NO_OTHERS | TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
 SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
 # "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
 DENIED = re.compile(

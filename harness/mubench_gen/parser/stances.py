@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.all_but_one import ALL_BUT_ONE, all_but
 from mubench_gen.parser.asides import MAY_BE_ASIDE, TELLS, is_aside, is_told_apart
 from mubench_gen.parser.reply_text import ReplyText, Stance
 from mubench_gen.parser.stance_words import (
     AHEAD,
-    ALL_BUT,
-    ALL_BUT_ONE,
     APPOSITION,
-    BACK,
     BEGINS,
     BOUNDARY,
     BOUNDS,
@@ -35,25 +33,19 @@ from mubench_gen.parser.stance_words import (
     JOINED,
     JOINS,
     LACKS,
-    LESS_THAN,
     LIKENED,
     NO,
     NO_BEHIND,
-    NO_OTHER,
-    NO_OTHERS,
     NOS,
     NOT_BUT,
-    ONLY,
     OPEN,
     OPENS,
     QUOTE_END,
     REACH,
-    RULES_OUT,
     SENTENCE_START,
     STOP,
     SUPPOSED,
     SUPPOSES,
-    TELLING,
     TELLING_BEFORE,
     TELLING_BEHIND,
     WOULD,
@@ -61,11 +53,13 @@ from mubench_gen.parser.stance_words import (
     WOULDS,
 )
 
+_TELLING = TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
+
 
 def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
     """What the clause around a mention, from `floor` on, says about the option."""
     joined = reply.low[max(0, start - 4) : start].endswith(JOINS)
-    if not joined and not reply.cues & TELLING:
+    if not joined and not reply.cues & _TELLING:
         return "asserted"
     return reply.kept_at(_stance, start, end, floor)
 
@@ -76,7 +70,7 @@ def _stance(reply: ReplyText, start: int, end: int, floor: int) -> Stance:
     floor, start = floor and max(0, floor - start + at), at
     left = max(floor, start - REACH)
     joined = low[max(0, start - 4) : start].endswith(JOINS)
-    if not (joined or said & TELLING):
+    if not (joined or said & _TELLING):
         return "asserted"
     last = None
     if joined or said & TELLING_BEFORE:
@@ -84,7 +78,7 @@ def _stance(reply: ReplyText, start: int, end: int, floor: int) -> Stance:
             left = last.end()
         left = _past_dash(low, _past_colon(low, left, start), start)
     return (
-        (_all_but(low, said, start, end) if said & (ALL_BUT_ONE | NO_OTHERS) else None)
+        (all_but(low, said, start, end) if said & ALL_BUT_ONE else None)
         or _supposed(low, said, left, start, end)
         or ("contrasted" if said & TELLS and is_told_apart(low, start, end) else None)
         or _said_before(low, said, left, start, last)
@@ -125,19 +119,6 @@ def _past_dash(low: str, left: int, start: int) -> int:
     at = low.rfind(" - ", left, start)
     dash = DASH.match(low, at) if at >= 0 else None
     return dash.end() if dash else left
-
-
-def _all_but(low: str, said: int, start: int, end: int) -> Stance | None:
-    """What is said of all other options says the contrary of this one."""
-    before = low[max(0, start - BACK) : start]
-    if said & NO_OTHERS and NO_OTHER.search(before):
-        return "asserted"
-    if LESS_THAN.search(before) or ONLY.search(before):
-        return "asserted"
-    if ALL_BUT.search(before):
-        excluded = RULES_OUT.search(before) or DENIAL.search(low, end, end + BACK)
-        return "asserted" if excluded else "denied"
-    return None
 
 
 def _supposed(low: str, said: int, left: int, start: int, end: int) -> Stance | None:

@@ -61,7 +61,7 @@ def json_answer(reply: ReplyText) -> Iterator[Verdict]:
     if "{" not in reply.marked:
         return
     found = list(_after_marks(reply, _JSON))
-    if found and _is_contradicted(reply, found[-1]):
+    if found and (_is_contradicted(reply, found[-1]) or _differ(reply, found)):
         yield found[-1]._replace(status="contradiction", option=None)
     else:
         yield from found or _only_value(reply, _VALUE)
@@ -69,15 +69,23 @@ def json_answer(reply: ReplyText) -> Iterator[Verdict]:
 
 def _is_contradicted(reply: ReplyText, found: Verdict) -> bool:
     """{"answer": "A", "text": "eosinophil"}, where the eosinophil is B."""
-    if found.option is None or not reply.choices.labels.token.fullmatch(
-        reply.text, found.start, found.end
-    ):
+    if found.option is None or not _is_label(reply, found):
         return False
     texts = {
         reply.choices.read(tokenize(lower(fold(value[2]))))
         for value in islice(_TEXT_VALUE.finditer(reply.marked), MANY)
     } - {None}
     return bool(texts) and found.option not in texts
+
+
+def _is_label(reply: ReplyText, found: Verdict) -> bool:
+    return reply.choices.labels.token.fullmatch(reply.text, found.start, found.end) is not None
+
+
+def _differ(reply: ReplyText, found: list[Verdict]) -> bool:
+    """{"label": "A", "answer": "eosinophil"}: a label and another option's text."""
+    labels = {_is_label(reply, one) for one in found}
+    return len(found) == len(labels) == 2 and found[0].option != found[1].option
 
 
 def _only_value(reply: ReplyText, form: re.Pattern[str]) -> Iterator[Verdict]:

@@ -41,6 +41,11 @@ _PART = re.compile(r"['-][^\W\d_]")  # "D'accord", "B-cell"
 _SUFFIX = re.compile(r"'[dt][ıiuü]r(?![^\W_])")  # Turkish "is": "cevap C'dir"
 _INITIAL = re.compile(r"\.[A-Z]\.")  # "W.E.B. …": a name's initials
 LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
+# "2 + 1 = 3": a calculation, up to its result.
+_SUM = re.compile(
+    r"[\w(][\w .,()]{0,30}(?:[-+*×÷/]| (?:x|times|plus|minus) )[\w .,()+*×÷/=-]{0,60}= ?(?=\d)"
+)
+_SUM_ROOM = 100
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
 WINDOW = 160
 
@@ -169,6 +174,8 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
         return words == " "
     if token not in "Aa" or words == " " or reply.text[at - 1 : at] in ("(", "["):
         return True
+    if not reply.text[end + 1 : end + 2].isascii():
+        return True  # no article stands before Chinese
     if any(words.startswith(key) for key in keys):
         return False
     return token != "a" and bool(_AFTER_ARTICLE_LETTER.match(reply.low, end))
@@ -216,9 +223,12 @@ def text_at(reply: ReplyText, at: int) -> Verdict | None:
     """The longest option whose text begins at `at`, after an optional article.
 
     Ambiguous if another option is named along with it: "heat and light"; a contradiction if
-    another option's label is behind it: "oxygen (B)".
+    another option's label is behind it: "oxygen (B)". Of a calculation the result counts.
     """
     found = any_text_at(reply, at)
+    past = _past_sum(reply.low, at)
+    if past > at and (found is None or found.end < past):
+        found = any_text_at(reply, past)
     if found is None or found.option is None:
         return found
     label = LABEL_BEHIND.match(reply.text, found.end)
@@ -231,3 +241,9 @@ def text_at(reply: ReplyText, at: int) -> Verdict | None:
     if other is None or other.option == found.option or _JOIN_BACK.match(reply.low, other.end):
         return found
     return Verdict("ambiguous", None, found.start, found.end)
+
+
+def _past_sum(low: str, at: int) -> int:
+    """Where the result is if a calculation begins here, or the same place."""
+    sum_ = _SUM.match(low, at) if low.find("=", at, at + _SUM_ROOM) >= 0 else None
+    return sum_.end() if sum_ else at

@@ -30,6 +30,7 @@ _IRREGULAR = {word: str(k) for k, word in enumerate(NUMBERS) if word != "one"} |
         "nevi=nevus naevi=nevus asci=ascus spirilla=spirillum scolices=scolex loci=locus",
         "foci=focus rami=ramus ilea=ileum antra=antrum diverticula=diverticulum reticula=reticulum",
         "artefact=artifact artefacts=artifact leucocyte=leukocyte leucocytes=leukocyte",
+        "α=alpha β=beta γ=gamma δ=delta ε=epsilon κ=kappa λ=lambda σ=sigma τ=tau ω=omega",
         "sulphur=sulfur sceptical=skeptical plough=plow",
         "um=µm micron=µm microns=µm micrometer=µm micrometers=µm micrometre=µm micrometres=µm",
         "nanometer=nm nanometers=nm nanometre=nm nanometres=nm percent=% &=and ×=x",
@@ -90,7 +91,7 @@ def _singular(token: str) -> str:
     if token.endswith("i") and token not in _PREFIXES:
         return f"{token[:-1]}u"  # nuclei → nucleu, as nucleus
     if token.endswith("ae"):
-        return token[:-1]  # hyphae
+        return f"{token[:-2]}um" if token.endswith("iae") else token[:-1]  # cercariae, hyphae
     if token.endswith("mata") and len(token) >= _MATA:
         return token[:-2]  # stigmata, adenomata
     if token.endswith("ia"):

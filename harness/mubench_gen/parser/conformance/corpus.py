@@ -25,6 +25,7 @@ FILES = (
     "voices",
     "chorus",
     "without_answer",
+    "kinds_of_the_issue",
 )
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 

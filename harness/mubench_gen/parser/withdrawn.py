@@ -1,0 +1,41 @@
+"""What a reply takes back: "scratch that", "I stand corrected"."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.cues import cues
+from mubench_gen.parser.reply_text import Claim, ReplyText
+
+# "I take that back": what was said before counts no more.
+_WITHDRAWN = re.compile(
+    r"\bi (?:(take (?:that|it|this) back|(?:retract|withdraw) (?:that|it|my))|stand corrected"
+    r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
+    r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
+    r"|my (?:\w+ )?(?:answer|statement|reply|guess|claim)\b[^.:;\n]*)"
+    r"|\bon (?:second|closer) thoughts?\b"
+    r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
+)
+_WITHDRAWS = cues(
+    "take stand wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
+    " second closer mistake bad wait correct",
+    _WITHDRAWN,
+)
+
+
+def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
+    """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
+    until, wholly = _withdrawn_until(reply)
+    if until and (wholly or any(c.stance == "asserted" for c in kept if c.start > until)):
+        return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
+    return kept
+
+
+def _withdrawn_until(reply: ReplyText) -> tuple[int, bool]:
+    """The place up to which a reply has taken back what it said, 0 if nothing; whether nothing
+    need replace it.
+    """
+    if not reply.cues & _WITHDRAWS:
+        return 0, False
+    found = list(_WITHDRAWN.finditer(reply.low))
+    return (found[-1].end(), found[-1][1] is not None) if found else (0, False)
