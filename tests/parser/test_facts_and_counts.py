@@ -198,6 +198,7 @@ def test_what_is_denied_supposed_or_listed_is_no_answer(
         ("When it is lobed, the cell is called a neutrophil.", CELLS),
         ("DAPI is a dye that binds to DNA.", ("DAPI", "phalloidin", "MitoTracker")),
         ("Phalloidin binds actin.", ("DAPI", "phalloidin", "MitoTracker")),
+        ("Phalloidin is a toxin that binds actin.", ("DAPI", "phalloidin", "MitoTracker")),
         ("The image shows a cell with a nucleus.", ORGANELLES),
         ("The cells were cultured for 4 hours.", COUNTS),
         ("Sample no. 4 of the series.", COUNTS),

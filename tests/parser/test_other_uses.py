@@ -97,3 +97,10 @@ def test_a_denial_that_is_not_plain_leaves_no_option(reply: str) -> None:
 
 def test_several_items_that_match_are_ambiguous() -> None:
     assert parse_answer("A - matches, B - matches, C - ruled out", FUNGI).status == "ambiguous"
+
+
+def test_a_name_that_ends_with_a_number_marks_no_item() -> None:
+    assert (
+        parse_answer("N 3. o, it's not a basophil.", ("basophil", "eosinophil", "monocyte")).index
+        is None
+    )

@@ -66,13 +66,13 @@ _TOLD = re.compile(
 )
 # Words that speak of this image, of this answer, or give a reason for it.
 _OF_THIS = re.compile(
-    r"\b(?:th(?:is|at|ese|ose)|here|such|it|it's|i|i'd|i'm|my|we|images?|pictures?|micrographs?"
+    r"(?:\A|(?<=[.!?;,:>-] ))that\b|\b(?:that's"  # not "a toxin that binds actin"
+    r"|th(?:is|ese|ose)|here|such|it|it's|i|i'd|i'm|my|we|images?|pictures?|micrographs?"
     r"|photo\w*|slide|figure|panel|arrow\w*|field|show\w*|visible|see|seen|observed|display\w*"
     r"|depict\w*|appear\w*|looks?|seem\w*|likely|probabl\w+|definite\w+|clear\w*|answer\w*|option"
     r"|correct|choice|fits?|match\w*|consistent|suggest\w*|indicat\w*|so"
     r"|thus|hence|therefore|central|center|centre|present|identif\w+|classif\w+"
-    r"|typical|characteristic|diagnos\w+|evident|judging|stained|like|reveal\w*|smear|specimen"
-    r"|sample|biopsy)\b|[>✓✔]"
+    r"|typical|characteristic|diagnos\w+|evident|judging|stained|like|reveal\w*|smear|biopsy)\b|[>✓✔]"
 )
 _REASON = re.compile(r"\b(?:because|since|due|given|must|rather|not|no)\b|n't")
 # Words of medicine and history, which no picture shows.

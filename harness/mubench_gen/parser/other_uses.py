@@ -41,12 +41,12 @@ _TO = re.compile(r" ?(?:-{1,2}|to) ?\d")
 _FROM = re.compile(r"\d(?: ?(?:[µn]m|um|mm|%|x))? ?(?:-{1,2}|to) ?$")
 # ">95 % is well, <50 % poorly differentiated" says what the words mean.
 _THRESHOLD = re.compile(r"[<>≤≥] ?\d{1,3} ?%(?: is| are| =|:)? $")
-# Words of place, by what stands before and behind them where they tell no place.
+# What stands before and behind a word of place or degree that tells none.
 _SAID = (
     r"\b(?:noted|mentioned|described|stated|said|discussed|explained|outlined|listed|given|as|see"
     r"|the)"
 )
-_PLACELESS = {
+_AROUND = {
     "right": (r"\b(?:all|that's|you're|you are) $", r" (?:answer|option|choice|away|now)\b"),
     "high": (None, r"[ -](?:magnification|power|resolution|quality)\b"),
     "low": (None, r"[ -](?:magnification|power|resolution|quality)\b"),
@@ -58,9 +58,9 @@ _PLACELESS = {
         r" (?:over|out|behind|aside)\b",
     ),
 }
-_OF_PLACE = {
+_OTHERWISE = {
     word: tuple(None if one is None else re.compile(one) for one in both)
-    for word, both in _PLACELESS.items()
+    for word, both in _AROUND.items()
 }
 # "a 5 µm bar": a measure, where other numbers are counts.
 _UNIT = re.compile(
@@ -68,7 +68,7 @@ _UNIT = re.compile(
     r"|pixels?)(?![^\W_])"
 )
 _ROOM = 32
-_DIGITS = 4
+_DIGITS = 3
 
 
 def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
@@ -78,8 +78,8 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     if said[:1].isdigit() and _is_range(low, start, end):
         return True
     if not said[-1:].isdigit():
-        if said in _OF_PLACE:
-            return _tells_no_place(low, start, end)
+        if said in _OTHERWISE:
+            return _is_said_otherwise(low, start, end)
         if "%" in low and _THRESHOLD.search(low, max(0, start - _ROOM), start):
             return low.count("%") > 1
         return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
@@ -108,13 +108,15 @@ def _marks_item(low: str, start: int, end: int) -> bool:
     mark = low[end : end + 1]
     if mark not in (".", ")") or low[:start].rstrip(" *#-")[-1:] not in ("", "\n"):
         return False
-    number = int(low[start:end]) if end - start < _DIGITS else 0
+    if not low[start:end].isdecimal() or end - start > _DIGITS:
+        return False
+    number = int(low[start:end])
     lines = f"\n{low}"
     return f"\n{number + 1}{mark} " in lines or f"\n{number - 1}{mark} " in lines
 
 
-def _tells_no_place(low: str, start: int, end: int) -> bool:
-    before, behind = _OF_PLACE[low[start:end]]
+def _is_said_otherwise(low: str, start: int, end: int) -> bool:
+    before, behind = _OTHERWISE[low[start:end]]
     return bool(
         (before and before.search(low, max(0, start - _ROOM), start))
         or (behind and behind.match(low, end))
