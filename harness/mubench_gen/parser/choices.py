@@ -10,6 +10,7 @@ from itertools import chain
 from mubench_gen.parser.keys import alias_keys, all_starts, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.tokens import Tokens, squeezed
+from mubench_gen.parser.vocabulary import with_yes_and_no
 
 _META = re.compile(
     r"(?:none|neither|all)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
@@ -271,7 +272,7 @@ def _choices(
         raise ValueError(
             f"aliases for {len(aliases)} of {len(options)} options: give one list per option"
         )
-    return Choices(options, label_set(labels), aliases or ())
+    return Choices(options, label_set(labels), with_yes_and_no(options, aliases or ()))
 
 
 def choices_for(

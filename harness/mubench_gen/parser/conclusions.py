@@ -9,7 +9,7 @@ from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sent
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
-from mubench_gen.parser.option_text import COMMON, contradicts
+from mubench_gen.parser.option_text import contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -49,25 +49,6 @@ _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _IFS = cues("if", _IF)
-_TRUTH = re.compile(
-    r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
-    r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
-    r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
-)
-_NOT_SO = re.compile(
-    r"\W*(?:i (?:don't|do not) (?:think|believe) so|it (?:does not|doesn't) (?:appear|seem|look)"
-    r" (?:so|like it))\b"
-)
-_NOT_TRUE = re.compile(
-    r"\W*(?:no, )?(?:(?:that|this|it|(?:the|this) (?:statement|claim)) is ?n(?:o|')t"
-    r"|(?:that|it)'s not) true(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
-)
-_CALLED = re.compile(
-    r"\W*(?:the|this) (?:statement|claim) is (?:(correct|right)|incorrect|wrong)"
-    r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
-)
-TRUTHS = cues("yes no true false so like statement claim", _TRUTH, _NOT_SO, _NOT_TRUE, _CALLED)
-_PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -134,28 +115,6 @@ def _contradicted(reply: ReplyText, label: Label) -> bool:
         0 <= label.start - end <= 3 and option not in (label.option, -1)
         for _, end, option in reply.mentions[:MANY]
     )
-
-
-def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
-    """An everyday word that is an option ends a sentence: "So the statement is false."."""
-    if COMMON.isdisjoint(reply.choices.texts):
-        return
-    called = _CALLED.match(reply.low)
-    for key, said in (
-        (" no ", _NOT_SO.match(reply.low)),
-        (" false ", _NOT_TRUE.match(reply.low)),
-        (" true " if called and called[1] else " false ", called),
-    ):
-        option = reply.choices.texts.get(key, -1)
-        if said and option >= 0:
-            yield Verdict.of(option, *said.span())
-    for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
-        if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
-            return
-        option = reply.choices.texts.get(f" {found[1]} ", -1)
-        if option >= 0 and stance(reply, *found.span(1)) == "asserted":
-            yield Verdict.of(option, found.start(1), found.end(1))
-            return
 
 
 def only_option(reply: ReplyText) -> Iterator[Verdict]:

@@ -10,7 +10,6 @@ from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, co
 from mubench_gen.parser.conclusions import (
     CONCLUDES,
     THEREFORES,
-    TRUTHS,
     concluded,
     eliminated,
     only_marked_label,
@@ -19,7 +18,6 @@ from mubench_gen.parser.conclusions import (
     several_options,
     text_then_label,
     therefore,
-    true_or_false,
 )
 from mubench_gen.parser.correct import (
     MARKED_CORRECT,
@@ -27,6 +25,7 @@ from mubench_gen.parser.correct import (
     item_marked_correct,
     said_correct,
 )
+from mubench_gen.parser.counts import counted
 from mubench_gen.parser.cues import ALL, cues_in
 from mubench_gen.parser.declared import BEYOND_ASCII, DECLARES, declared_answer, declared_cjk
 from mubench_gen.parser.declared_abroad import DECLARES_ABROAD, declared_abroad
@@ -43,10 +42,11 @@ from mubench_gen.parser.leading import (
 from mubench_gen.parser.opening import leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
 from mubench_gen.parser.partial import partial_text
-from mubench_gen.parser.quantities import COUNTS, EQUALS, counted, result
+from mubench_gen.parser.quantities import EQUALS, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
+from mubench_gen.parser.truth import TRUTHS, true_or_false
 from mubench_gen.parser.weights import (
     CHECKED_SIGNS,
     ORDERS,
@@ -111,8 +111,8 @@ WEAK: Tiers = (
     (final_text,),
     (only_marked_label,),
     (result,),
-    (only_option,),
     (counted,),
+    (only_option,),
     (true_or_false,),
     (text_then_label,),
     (therefore,),
@@ -144,7 +144,6 @@ NEEDS: dict[Rule, int] = {
     item_marked_correct: MARKED_CORRECT,
     former_or_latter: LATTERS,
     result: EQUALS,
-    counted: COUNTS,
     true_or_false: TRUTHS,
     therefore: THEREFORES,
     concluded: CONCLUDES,
