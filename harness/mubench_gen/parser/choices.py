@@ -193,7 +193,7 @@ class Choices:
         if self._words is None:
             keys = [key.split() for key in self.keys]
             words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
-            initials = {"".join(word[0] for word in key) for key in keys if len(key) > 2}
+            initials = {"".join(word[0] for word in key)[:2] for key in keys if len(key) > 1}
             self._words = tuple(words | initials)
         return self._words
 

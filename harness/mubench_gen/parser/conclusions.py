@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.claims import SENTENCE, answering_claims, answering_sentences, sole_claim
+from mubench_gen.parser.composites import composites
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.labels_in_prose import labels_named
@@ -178,6 +179,8 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
     """All options but one are denied."""
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
+    for index, parts in composites(reply.choices.keys).items():
+        against |= {index} if against & parts else set()
     rest = set(range(len(reply.choices.options))) - against
     if len(rest) == 1 and len(against) > 1 and all(c.stance == "denied" for c in placed):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)

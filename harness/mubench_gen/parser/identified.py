@@ -15,12 +15,14 @@ _FRAME = re.compile(
     r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
     r"|organelle|tissue|stain"
     r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage|number"
-    r"|count|total|sum|value|result)"
+    r"|count|total|sum|value|result|protein|signal|patch|slide|sample|smear|lesion|grain|parasite"
+    r"|class|category|diagnosis|treatment|compound|growth|phase)"
     r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents)"
     r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
     r"|with)"
-    r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
+    r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|leaves(?: us with)?|guess"
+    r"|bet on|choose"
     r"|(?:must|can only|has to) be)"
     r"|\bthat would be"
     r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
@@ -29,10 +31,13 @@ _FRAME = re.compile(
     r"|(?:image|picture|micrograph|photo)(?: \w+){0,3} (?:produced|made)"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
-    r"|characteristic (?:of|for)"
+    r"|characteristic (?:of|for)|classic(?:al)? (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
-    r"|namely|that is,?"
+    r"|namely|that is,?|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|interpret(?:ed)?)"
+    r" (?:it |this |the \w+ )?(?:out )?(?:as|under)"
+    r"|(?:is|was|comes|came|image|picture|micrograph) from"
+    r"|(?:is|are|lies?|sits?|located|situated|positioned|placed) (?:just |directly )?(?:to|on|at)"
     r"|locali[sz](?:es|ed) (?:to|in)|(?:is|are) in|what [^.;,\n]{1,40} is"
     r"|what (?:we|you|i) (?:call|see|have|are looking at)(?: here)?(?: is)?"
     # What there is most of.
@@ -41,7 +46,10 @@ _FRAME = re.compile(
     r"|(?:predominant|main|dominant|principal) [^.;,\n]{0,40} (?:is|are)"
     r"|(?:so|but|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
     r"(?: (?:most likely|probably|likely|clearly|definitely|thus|therefore|indeed|a case of"
-    r"|an example of))? ?(?:an? |the )?[\"'(]?$"
+    r"|an example of))? ?(?:an? |the )?"
+    # "a mature neutrophil"
+    r"(?:(?!surround|adjacent|neighbo|resembl|mimic|preced|follow|previous|contain|lack|typical)"
+    r"[a-z]{2,}(?:al|ic|ous|ar|ive|ed|ing|field|ile|[ae]nt|ure) )?[\"'(]?$"
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
@@ -53,8 +61,8 @@ _FITS = re.compile(
     r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice)|best|most (?:likely"
     r"|plausible"
     r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
-    r"|it is|(?:was|were) used(?: here)?(?=[.,])|(?:made|produced|took) (?:this|the (?:image"
-    r"|picture)))"
+    r"|it is|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
+    r"|(?:made|produced|took) (?:this|the (?:image|picture)))"
     r"(?!\w)"
 )
 _OPENS = re.compile(
@@ -86,7 +94,8 @@ _ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".
 _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
-    r"|tissue|type|slide|stage|phase)\b)?"
+    r"|tissue|type|slide|stage|phase|locali[sz]ation|pattern|distribution|signal|side|technique"
+    r"|mode|smear|compound|culture|proteins?|network)\b)?"
 )
 _ROOM = 72
 

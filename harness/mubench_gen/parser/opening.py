@@ -31,6 +31,7 @@ _LACKS = re.compile(
     r"|appear)\b))"
 )
 _OFFERS = re.compile(r"[,!.]? (?:i can|i'd be|i would be|i'm happy|i am happy|let me|let's|sure)\b")
+_ASKED = re.compile(r"[^.!;\n]{0,40}\?")
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -44,9 +45,7 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     common = reply.choices.keys[found.option] in COMMON  # "Yes - the bar is there"
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return
-    if reply.low[found.end : found.end + 1] == "?" or (
-        common and _OFFERS.match(reply.low, found.end)
-    ):
+    if _ASKED.match(reply.low, found.end) or (common and _OFFERS.match(reply.low, found.end)):
         return
     if is_kind(reply, found.start, found.end, found.option) or is_generic(reply, found):
         return

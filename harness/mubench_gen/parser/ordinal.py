@@ -47,7 +47,17 @@ PLACES = cues(
     _ORDINAL,
     _CHOSEN,
 )
-_CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
+_CUES = (
+    "option",
+    "choice",
+    "answer",
+    "number",
+    " no. ",
+    "the last",
+    "go with",
+    "going with",
+    *(f"{verb} the " for verb in ("choose", "pick", "select")),
+)
 
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:

@@ -7,6 +7,7 @@ from functools import lru_cache, reduce
 from operator import or_
 
 from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, corrected
+from mubench_gen.parser.composites import TOGETHER, together
 from mubench_gen.parser.conclusions import (
     CONCLUDES,
     THEREFORES,
@@ -92,8 +93,9 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         final_text,
         only_marked_label,
         result,
-        only_option,
         counted,
+        together,
+        only_option,
         true_or_false,
         text_then_label,
         therefore,
@@ -112,6 +114,7 @@ WEAK: Tiers = (
     (only_marked_label,),
     (result,),
     (counted,),
+    (together,),
     (only_option,),
     (true_or_false,),
     (text_then_label,),
@@ -143,6 +146,7 @@ NEEDS: dict[Rule, int] = {
     said_correct: SAID_CORRECT,
     item_marked_correct: MARKED_CORRECT,
     former_or_latter: LATTERS,
+    together: TOGETHER,
     result: EQUALS,
     true_or_false: TRUTHS,
     therefore: THEREFORES,

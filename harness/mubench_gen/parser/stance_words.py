@@ -169,11 +169,14 @@ NO_BEHIND = re.compile(
 NOS = cues("no nope but", NO_BEHIND)
 QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 NO = re.compile(
-    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none of|i retract|i withdraw|ni)"
+    r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none of|i retract|i withdraw|ni"
+    r"|negative for|free (?:of|from)|devoid of)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
     r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
 )
-LACKS = cues("no without absence lack lacks lacking absent none retract withdraw ni", NO)
+LACKS = cues(
+    "no without absence lack lacks lacking absent none retract withdraw ni negative free devoid", NO
+)
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
     r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"

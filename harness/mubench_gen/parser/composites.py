@@ -1,0 +1,69 @@
+"""Options that are two others together: "nucleus and mitochondrion", "both"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import pairwise
+
+from mubench_gen.parser.claims import answering_claims, answering_sentences
+from mubench_gen.parser.cues import cues
+from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
+
+_BOTH_OPTION = re.compile(r" both(?: of (?:the )?(?:above|them|these|two))? ")
+_NEITHER_OPTION = re.compile(r" (?:neither|none)\b.*")
+# "Both are labelled.", "It's both.", "The answer is both"
+_BOTH = re.compile(
+    r"(?:(?:\A|[.!?\n:;] {0,2})(?:(?:so|thus|hence|therefore|in fact|actually),? )?"
+    r"|\b(?:it's|it is|is|answer:?|say|choose|they are|so|shows?|contains?|of|for) )"
+    r"(both)(?=[.!;,\n]|\s*$| (?:of (?:them|these|the)|are|were|is|can|structures|organelles|stains"
+    r"|options|types|apply|domains?|fields|kinds)\b)"
+)
+_JOINED = re.compile(
+    r"[^.!?;\n]{0,24}?(?:,? (?:and|as well as|along with|together with|plus|in addition to|&|\+)"
+    r" |, )(?:also )?(?:[a-z]+ )?(?:an? |the |some )?[\"'(]?"
+)
+TOGETHER = cues("both and as along together plus addition & +", _BOTH)
+
+
+@lru_cache(maxsize=4096)
+def composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
+    """The options that stand for several others, with those."""
+    place = {key.strip(): index for index, key in enumerate(keys)}
+    plain = [k for k, key in enumerate(keys) if not _NEITHER_OPTION.fullmatch(key)]
+    found: dict[int, frozenset[int]] = {}
+    for index, key in enumerate(keys):
+        words = key.strip().removeprefix("both ")
+        parts = words.split(" and ")
+        if len(parts) > 1 and all(part in place for part in parts):
+            found[index] = frozenset(place[part] for part in parts)
+        elif _BOTH_OPTION.fullmatch(key) and len(plain) == 3:
+            found[index] = frozenset(plain) - {index}
+    return found
+
+
+def together(reply: ReplyText) -> Iterator[Verdict]:
+    """All that one option stands for is asserted side by side, or "both" of it is."""
+    known = composites(reply.choices.keys)
+    if not known:
+        return
+    placed = answering_claims(reply)
+    against = {claim.option for claim in placed if claim.stance == "denied"}
+    named = {claim.option for claim in placed if claim.stance in ("asserted", "open")}
+    for index, parts in known.items():
+        if against & (parts | {index}) or named - parts - {index}:
+            continue
+        both = list(_BOTH.finditer(reply.low)) if len(known) == 1 else []
+        if both:
+            yield Verdict.of(index, *both[-1].span(1))
+        for group in answering_sentences(reply):
+            if {claim.option for claim in group} == parts and _side_by_side(reply, group):
+                yield Verdict.of(index, group[0].start, group[-1].end)
+
+
+def _side_by_side(reply: ReplyText, group: list[Claim]) -> bool:
+    """Whether the claims of a sentence are joined, and none is set against another."""
+    if any(claim.stance not in ("asserted", "open") for claim in group):
+        return False
+    return all(_JOINED.fullmatch(reply.low, one.end, other.start) for one, other in pairwise(group))
