@@ -75,7 +75,7 @@ class Choices:
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
-        self._words: tuple[str, ...] | None = None
+        self._words: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -188,13 +188,14 @@ class Choices:
         return self._starts
 
     @property
-    def beginnings(self) -> tuple[str, ...]:
-        """The first letters of each word of the texts, and of their initials."""
+    def beginnings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The first letters of each word of the texts, and in capitals two of their initials."""
         if self._words is None:
             keys = [key.split() for key in self.keys]
             words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
-            initials = {"".join(word[0] for word in key)[:2] for key in keys if len(key) > 1}
-            self._words = tuple(words | initials)
+            initials = ("".join(word[0] for word in key).upper() for key in keys)
+            pairs = {each[at : at + 2] for each in initials for at in (0, 1)}
+            self._words = tuple(words), tuple(pair for pair in pairs if len(pair) == 2)
         return self._words
 
     def named(self, names: tuple[tuple[str, ...], ...]) -> Choices:

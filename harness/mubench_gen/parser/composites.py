@@ -27,9 +27,14 @@ _JOINED = re.compile(
 TOGETHER = cues("both and as along together plus addition & +", _BOTH)
 
 
-@lru_cache(maxsize=4096)
 def composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
     """The options that stand for several others, with those."""
+    told = "".join(keys)
+    return _composites(keys) if " and " in told or " both " in told else {}
+
+
+@lru_cache(maxsize=4096)
+def _composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
     place = {key.strip(): index for index, key in enumerate(keys)}
     plain = [k for k, key in enumerate(keys) if not _NEITHER_OPTION.fullmatch(key)]
     found: dict[int, frozenset[int]] = {}

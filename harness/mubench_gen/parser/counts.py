@@ -62,14 +62,15 @@ _RANGES = (  # an option's form, and what to add to its number for the lowest an
 _BETWEEN = re.compile(r"(\d+) ?(?:-|–|to) ?(\d+)(?: [a-z]+)?")
 
 _NUMERIC = re.compile(
-    r"\W*(?:\d|(?:zero|one|two|three)\b|(?:more|less|fewer) than|at (?:least|most)|over|up to)",
-    re.I,
+    r"(?:\A|\n)[ (<>=≥≤~]*(?:\d|(?:zero|one|two|three)\b|(?:more|less|fewer) than"
+    r"|at (?:least|most)|over|up to)",
+    re.IGNORECASE,
 )
 
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
-    if not any(_NUMERIC.match(option) for option in reply.choices.options):
+    if _NUMERIC.search("\n".join(reply.choices.options)) is None:
         return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:

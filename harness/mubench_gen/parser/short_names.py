@@ -51,12 +51,13 @@ _ENDINGS = frozenset(
 )  # fmt: skip
 _OF = ("of", "of the", "of a", "of an")
 _LETTERS_ALONE = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
+_ABBREVIATION = 5  # characters
 _LEAST = 3  # letters of a word in what an abbreviation stands for
 
 
 def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     """For each option the parts of its text in the reply that tell it from all others, or None."""
-    keys = [key.split() for key in reply.choices.keys]
+    options, keys = reply.choices.options, [key.split() for key in reply.choices.keys]
     said = set(reply.tokens.words) - LINKS
     # The words of one option alone; what the reply does not say need not be counted.
     held = Counter(word for key in keys for word in said.intersection(key))
@@ -66,23 +67,20 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
     if not noun:
         own -= _PLAIN
-    derived = _derived(
-        [[] if species_key(o) else k for o, k in zip(reply.choices.options, keys, strict=True)],
-        said,
-    )
-    # As the reply writes them: the form of a form may be another one ("malariae", "malaria").
-    written = dict(zip(reply.tokens.words, words_of(reply.low), strict=True))
+    plain = [[] if species_key(option) else key for option, key in zip(options, keys, strict=True)]
     found = tuple(
         (
             *_parts(option, key, own, capitals),
             *_turned(reply, key, said),
-            *more,
+            *derived,
             *_in_full(reply, option),
         )
-        for option, key, more in zip(reply.choices.options, keys, derived, strict=True)
+        for option, key, derived in zip(options, keys, _derived(plain, said), strict=True)
     )
     if not any(found):
         return None
+    # As the reply writes them: the form of a form may be another one ("malariae", "malaria").
+    written = dict(zip(reply.tokens.words, words_of(reply.low), strict=True))
     return tuple(
         tuple(" ".join(written.get(word, word) for word in name.split()) for name in names)
         for names in found
@@ -155,20 +153,17 @@ def _is_of_stem(word: str, other: str) -> bool:
     return word[stem:] in _ENDINGS and other[stem:] in _ENDINGS
 
 
-def _in_full(reply: ReplyText, option: str) -> Iterator[str]:
+def _in_full(reply: ReplyText, option: str) -> tuple[str, ...]:
     """What an option that is an abbreviation stands for: "hematoxylin and eosin" of "H&E"."""
-    if _LETTERS_ALONE.fullmatch(option) is None:
-        return
+    if len(option) > _ABBREVIATION or _LETTERS_ALONE.fullmatch(option) is None:
+        return ()
     letters = [letter.lower() for letter in option if letter.isalpha()]
     words = [word for word in reply.tokens.words if word != "and"]
     for at in range(len(words) - len(letters) + 1):
         run = words[at : at + len(letters)]
-        if all(
-            len(word) >= _LEAST and word[0] == letter
-            for word, letter in zip(run, letters, strict=True)
-        ):
-            yield (" and " if "&" in option else " ").join(run)
-            return
+        if [word[0] for word in run] == letters and min(map(len, run)) >= _LEAST:
+            return ((" and " if "&" in option else " ").join(run),)
+    return ()
 
 
 def _has_initials(key: list[str]) -> bool:
@@ -195,7 +190,9 @@ def _is_plain(reply: ReplyText, found: Verdict) -> bool:
 
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
-    named = short_names(reply) if any_in(reply.choices.beginnings, reply.low) else None
+    words, initials = reply.choices.beginnings
+    near = any_in(words, reply.low) or any_in(initials, reply.text)
+    named = short_names(reply) if near else None
     if named is None:
         return
     short = ReplyText(reply.marked, reply.choices.named(named))

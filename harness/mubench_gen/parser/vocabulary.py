@@ -47,7 +47,7 @@ def with_yes_and_no(
 ) -> tuple[tuple[str, ...], ...]:
     """The aliases, and "yes" and "no" where the options are "true" and "false"."""
     lowered = [option.lower() for option in options]
-    if not _MEANT.keys() <= {*lowered} or not {"yes", "no"}.isdisjoint(lowered):
+    if "true" not in lowered or "false" not in lowered or "yes" in lowered or "no" in lowered:
         return aliases
     further = [(_MEANT[low],) if low in _MEANT else () for low in lowered]
     own = aliases or ((),) * len(options)
