@@ -193,9 +193,10 @@ class Choices:
         if self._words is None:
             keys = [key.split() for key in self.keys]
             words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
-            initials = ("".join(word[0] for word in key).upper() for key in keys)
-            pairs = {each[at : at + 2] for each in initials for at in (0, 1)}
-            self._words = tuple(words), tuple(pair for pair in pairs if len(pair) == 2)
+            initials = ["".join(word[0] for word in key).upper() for key in keys]
+            pairs = {each[at : at + 2] for each in initials for at in (0, 1) if len(each) > at + 1}
+            joined = {f"{key[0][0]}&{key[2][0]}".upper() for key in keys if key[1:2] == ["and"]}
+            self._words = tuple(words), tuple(pairs | joined)
         return self._words
 
     def named(self, names: tuple[tuple[str, ...], ...]) -> Choices:

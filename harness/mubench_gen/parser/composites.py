@@ -11,20 +11,25 @@ from mubench_gen.parser.claims import answering_claims, answering_sentences
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 
-_BOTH_OPTION = re.compile(r" both(?: of (?:the )?(?:above|them|these|two))? ")
+_BOTH_OPTION = re.compile(r" both(?: of (?:the )?(?:above|them|these|two)| \w+)? ")
 _NEITHER_OPTION = re.compile(r" (?:neither|none)\b.*")
 # "Both are labelled.", "It's both.", "The answer is both"
 _BOTH = re.compile(
     r"(?:(?:\A|[.!?\n:;] {0,2})(?:(?:so|thus|hence|therefore|in fact|actually),? )?"
     r"|\b(?:it's|it is|is|answer:?|say|choose|they are|so|shows?|contains?|of|for) )"
-    r"(both)(?=[.!;,\n]|\s*$| (?:of (?:them|these|the)|are|were|is|can|structures|organelles|stains"
-    r"|options|types|apply|domains?|fields|kinds)\b)"
+    r"(both)(?=[.!;,\n]|\s*$| (?:of (?:them|these|the)|are|were|is|can|show|have|contain|structures"
+    r"|images|panels|organelles|stains|options|types|apply|domains?|fields|kinds)\b)"
+)
+_NEITHER = re.compile(
+    r"(?:(?:\A|[.!?\n:;] {0,2})(?:(?:so|thus|hence|therefore),? )?|\b(?:in|is|by|so|with) )"
+    r"(neither)(?=[.!;,]|\s*$| (?:of (?:them|these|the)|is|are|shows?|contains?|ha(?:s|ve)|images?"
+    r"|panels?|one)\b)"
 )
 _JOINED = re.compile(
     r"[^.!?;\n]{0,24}?(?:,? (?:and|as well as|along with|together with|plus|in addition to|&|\+)"
     r" |, )(?:also )?(?:[a-z]+ )?(?:an? |the |some )?[\"'(]?"
 )
-TOGETHER = cues("both and as along together plus addition & +", _BOTH)
+TOGETHER = cues("both neither and as along together plus addition & +", _BOTH, _NEITHER)
 
 
 def composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
@@ -49,7 +54,8 @@ def _composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
 
 
 def together(reply: ReplyText) -> Iterator[Verdict]:
-    """All that one option stands for is asserted side by side, or "both" of it is."""
+    """All that one option stands for is asserted side by side, or "both" of it is, or "neither"."""
+    yield from _neither(reply)
     known = composites(reply.choices.keys)
     if not known:
         return
@@ -72,3 +78,11 @@ def _side_by_side(reply: ReplyText, group: list[Claim]) -> bool:
     if any(claim.stance not in ("asserted", "open") for claim in group):
         return False
     return all(_JOINED.fullmatch(reply.low, one.end, other.start) for one, other in pairwise(group))
+
+
+def _neither(reply: ReplyText) -> Iterator[Verdict]:
+    """ "In neither." where one option is "neither image", and none is asserted."""
+    found = [k for k, key in enumerate(reply.choices.keys) if key.startswith(" neither ")]
+    said = _NEITHER.search(reply.low) if len(found) == 1 else None
+    if said and all(claim.stance == "denied" for claim in answering_claims(reply)):
+        yield Verdict.of(found[0], *said.span(1))

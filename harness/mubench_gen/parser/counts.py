@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.keys import are_numbers
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import text_at
 from mubench_gen.parser.words import NUMBERS
@@ -32,20 +34,20 @@ _APART = re.compile(  # a count for each side
     r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
     r"\b(?:right|lower|second|bottom) (?:image|panel|half|side|part|one|field)\b"
 )
+_ABOUT = r"(?:(?:exactly|about|only|just|around|roughly|approximately|at least|a total of) ){0,2}"
 _COUNTED = re.compile(
-    r"(?:\b(?:there (?:is|are|appears? to be|seems? to be)|there's|(?:i|we) (?:can )?(?:see|count"
+    r"\b(?:there (?:is|are|appears? to be|seems? to be)|there's|(?:i|we) (?:can )?(?:see|count"
     r"|identify)|total of|a count of|shows?|contains?|(?:image|picture|field|micrograph) has) "
-    r"|\A[\s\"'(]*(?=(?:[a-z]+ ){0,3}[a-z0-9]+(?: [a-z]|[.,;:)]?\s*$|[.,;:] )))"
-    r"(?:(?:exactly|about|only|just|around|roughly|approximately|at least|a total of) ){0,2}"
-    r"(?=[0-9a-z])"
+    rf"{_ABOUT}(?=[0-9a-z])"
 )
+_OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]|\s*$))")
 # "One nucleus is visible", not "one of them", "one can see".
 _ONE = re.compile(
     r"(?:one|an? (?:single|sole|solitary))(?=\W*$| [a-z]|[.,;])"
     r"(?! (?:of|or|more|another|can|could|may|might|must|should|would|thing|option|answer|choice"
     r"|way|type|kind|reason)\b)"
 )
-_NOT_ALONE = re.compile(r"\b(?:other|another|others|the second|both)\b")
+_NOT_ALONE = re.compile(r"\b(?:other|another|others|(?:the|a) (?:second|third)|both)\b")
 # A number that is no option, but lies within one: "12" in "5 or more".
 _VALUES = {"a dozen": 12, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20}
 _VALUES |= {word: k for k, word in enumerate(NUMBERS) if k != 1}
@@ -61,16 +63,10 @@ _RANGES = (  # an option's form, and what to add to its number for the lowest an
 )
 _BETWEEN = re.compile(r"(\d+) ?(?:-|–|to) ?(\d+)(?: [a-z]+)?")
 
-_NUMERIC = re.compile(
-    r"(?:\A|\n)[ (<>=≥≤~]*(?:\d|(?:zero|one|two|three)\b|(?:more|less|fewer) than"
-    r"|at (?:least|most)|over|up to)",
-    re.IGNORECASE,
-)
-
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
-    if _NUMERIC.search("\n".join(reply.choices.options)) is None:
+    if not are_numbers(reply.choices.options):
         return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
@@ -79,6 +75,18 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
+    elif not found:
+        yield from _opening(reply)
+
+
+def _opening(reply: ReplyText) -> Iterator[Verdict]:
+    """The reply begins with a number that is no option's text, and names no option: "One cell."."""
+    opening = _OPENING.match(reply.low)
+    if opening is None or answering_claims(reply) or text_at(reply, opening.end()) is not None:
+        return
+    number = _number_at(reply, opening.end())
+    if number is not None and not _adds(reply, number):
+        yield number
 
 
 def _summed(reply: ReplyText) -> list[Verdict]:

@@ -22,7 +22,7 @@ _FRAME = re.compile(
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
     r"|with)"
     r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|leaves(?: us with)?|guess"
-    r"|bet on|choose"
+    r"|bet on|choose|mak(?:es?|ing) (?:it|this|that)"
     r"|(?:must|can only|has to) be)"
     r"|\bthat would be"
     r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
@@ -53,7 +53,7 @@ _FRAME = re.compile(
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
-    r"|based|from|of(?! view)|i (?:think|believe|guess)|to me|here|and against|it is"
+    r"|based|from|of(?! view)|i (?:think|believe|guess)|to me|here|itself|and against|it is"
     r"|that (?:we|you|i|is|are))\b|,)"
 )
 # "… is the only one that makes sense", "… fits best", right behind it.
@@ -72,7 +72,7 @@ _OPENS = re.compile(
 )
 # "The cell embedded in the matrix is an osteocyte."
 _SUBJECT = re.compile(
-    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ ){0,3}(?:cell|structure|compartment|body"
+    r"(?:\A|[.!?;:,\n] ?)(?:the|this|that) (?:\w+ ){0,3}(?:cell|structure|compartment|body"
     r"|organelle|tissue|layer|tube|shell|region|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
     r"|asterisk|pointer|star)\b"
     r"[^.;,:\n]{0,60} (?:is|marks|shows|indicates|denotes) (?:an? |the )?[\"'(]?$"
@@ -87,8 +87,8 @@ _LISTED = re.compile(
 )
 _LEADS = re.compile(r"[)\"']? ?[-=]{0,2}> ?(?:an? |the )?[\"'(]?")  # "prophase -> metaphase"
 _ALONE_BEFORE = re.compile(
-    r"(?:\A|[.;!?\n:>(] ?)(?:(?:most likely|probably|likely|clearly|definitely),? )?(?:an? |the )?"
-    r"[\"'(]?$"
+    r"(?:\A|[.;!?\n:>(] ?| -{1,2} )(?:(?:most likely|probably|likely|clearly|definitely),? )?"
+    r"(?:an? |the )?[\"'(]?$"
 )
 _ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".

@@ -17,7 +17,7 @@ _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _NUMBERS = NUMBERS[1:7]
 _PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
 _ORDINAL = re.compile(
-    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer)"
+    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer|statement)"
     rf"|(?:option|choice) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))(?!\w|\.\d)"
 )
 # "I'd go with the last one.": behind words that choose.
@@ -43,7 +43,8 @@ _OF_TWO = re.compile(
 )
 LATTERS = cues("former* latter*", _OF_TWO)
 PLACES = cues(
-    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice",
+    "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
+    " statement",
     _ORDINAL,
     _CHOSEN,
 )
@@ -52,6 +53,7 @@ _CUES = (
     "choice",
     "answer",
     "number",
+    "statement",
     " no. ",
     "the last",
     "go with",

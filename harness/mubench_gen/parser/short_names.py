@@ -6,11 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import NamedTuple
 
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.conclusions import only_option
 from mubench_gen.parser.identified import identified, is_sentence
 from mubench_gen.parser.keys import species_key
+from mubench_gen.parser.other_forms import is_of_stem, other_forms
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize, words_of
@@ -19,6 +22,7 @@ _WORDS = 5  # a longer option is a statement, and has no name
 _NOUNS = 3  # nor has one with more words that are no links
 _BRACKETS = re.compile(r"[()\[\]]")
 _DIGIT = re.compile("[0-9]")
+_GRADED = re.compile(r"[A-Za-z]+-[A-Za-z]+ ")  # "high-grade" of "high-grade glioma"
 _CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z]{2,4}(?![A-Za-z])")
 _INITIALS = 2  # words
 _LETTERS = 4  # a shorter word is a name only in capitals
@@ -41,41 +45,46 @@ _PLAIN = frozenset(
 )
 _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side|of)\b)")
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
-_STEM = 5  # letters that a word and one derived from it share at least
+_FRAME = 3  # words that statements share
+_STEM = 4  # letters that a word and one derived from it share at least
 _DERIVED = 7  # letters; a shorter word is derived from none
-# Endings by which words of one stem differ: "nucleolar" and "nucleoli", "fluorescent".
-_ENDINGS = frozenset(
-    ("", "a", "al", "ally", "an", "ant", "ar", "ary", "ate", "ation", "ce", "cy", "e", "ed", "er",
-     "i", "ia", "ial", "ian", "ic", "ical", "ine", "ing", "ion", "ious", "is", "ist", "ive", "nt",
-     "o", "on", "or", "ory", "ous", "t", "ted", "tic", "um", "us", "u", "y", "zed", "zing")
-)  # fmt: skip
-_OF = ("of", "of the", "of a", "of an")
-_LETTERS_ALONE = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
-_ABBREVIATION = 5  # characters
-_LEAST = 3  # letters of a word in what an abbreviation stands for
+
+
+class _Said(NamedTuple):
+    """What a reply and the options have in common."""
+
+    only: set[str]  # the words that one option alone has
+    own: set[str]  # those that name it by themselves
+    capitals: set[str]  # the reply's abbreviations
+    heads: set[str]  # first words of several options, which the second tells apart
+    frame: tuple[int, int]  # how many words all options begin and end with
 
 
 def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     """For each option the parts of its text in the reply that tell it from all others, or None."""
     options, keys = reply.choices.options, [key.split() for key in reply.choices.keys]
-    said = set(reply.tokens.words) - LINKS
+    words = set(reply.tokens.words) - LINKS
     # The words of one option alone; what the reply does not say need not be counted.
-    held = Counter(word for key in keys for word in said.intersection(key))
-    own = {word for word, count in held.items() if count == 1}
-    capitals = set(_CAPITALS.findall(reply.text)) if any(map(_has_initials, keys)) else set()
+    held = Counter(word for key in keys for word in words.intersection(key))
+    only = {word for word, count in held.items() if count == 1}
+    capitals = set(_CAPITALS.findall(reply.text))
+    plain = [[] if species_key(option) else key for option, key in zip(options, keys, strict=True)]
+    derived = _derived(plain, words)
+    if not only and not capitals and not any(derived):
+        return None
     # "Smooth." where all options are muscles: any word tells them apart.
     noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
-    if not noun:
-        own -= _PLAIN
-    plain = [[] if species_key(option) else key for option, key in zip(options, keys, strict=True)]
+    firsts = Counter(key[0] for key in keys if len(key) == _INITIALS)
+    said = _Said(
+        only=only,
+        own=only if noun else only - _PLAIN,
+        capitals=capitals,
+        heads={word for word, count in firsts.items() if count > 1},
+        frame=_frame(keys),
+    )
     found = tuple(
-        (
-            *_parts(option, key, own, capitals),
-            *_turned(reply, key, said),
-            *derived,
-            *_in_full(reply, option),
-        )
-        for option, key, derived in zip(options, keys, _derived(plain, said), strict=True)
+        (*_parts(option, key, said), *more)
+        for option, key, more in zip(options, keys, derived, strict=True)
     )
     if not any(found):
         return None
@@ -87,43 +96,82 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     )
 
 
-def _parts(option: str, key: list[str], own: set[str], capitals: set[str]) -> Iterator[str]:
+def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
+    yield from _middle(key, *said.frame)
     if len(key) < 2 or not _is_short(key) or key[0] in _META or _DIGIT.search(option):
         return
-    if not own.isdisjoint(key):
-        for length in range(len(key) - 1, 1, -1):
-            for part in (key[:length], key[-length:]):
-                if part[0] not in LINKS and part[-1] not in LINKS and not own.isdisjoint(part):
-                    yield " ".join(part)
-        last = len(key) - 1
-        for at, word in enumerate(key):
-            ends = at == last and not (
-                word.endswith("oma") or species_key(option) or f"({word.upper()})" in option
-            )
-            if word in own and not ends and _is_name(option, word):
-                yield word
-    if capitals and _has_initials(key):
-        letters = _initials(key)
-        if letters in capitals:
-            yield letters
-        if letters[1:] in capitals:
-            yield f"{key[0]} {letters[1:]}"
-            if len(letters) > _INITIALS + 1:
-                yield letters[1:]  # "SCC" of "lung squamous cell carcinoma"
-        if key[-1] in _PLAIN and len(key) > _INITIALS and letters[:-1] in capitals:
-            yield letters[:-1]  # "DIC" of "differential interference contrast microscopy"
+    if not said.own.isdisjoint(key):
+        yield from _phrases(key, said.own)
+        yield from _words(option, key, said)
+    graded = _GRADED.match(option)
+    if graded and key[0] in said.only and len(key) > _INITIALS:
+        yield " ".join(key[:2])
+    if said.capitals:
+        yield from _abbreviations(key, said.capitals)
+
+
+def _phrases(key: list[str], own: set[str]) -> Iterator[str]:
+    """What a text begins or ends with, from two words on."""
+    for length in range(len(key) - 1, 1, -1):
+        for part in (key[:length], key[-length:]):
+            if part[0] not in LINKS and part[-1] not in LINKS and not own.isdisjoint(part):
+                yield " ".join(part)
+
+
+def _words(option: str, key: list[str], said: _Said) -> Iterator[str]:
+    """Single words; the last one, which is often a kind, only where it tells two alike apart."""
+    last = len(key) - 1
+    for at, word in enumerate(key):
+        if word not in said.own or not _is_name(option, word):
+            continue
+        told = (
+            word.endswith("oma")
+            or species_key(option)
+            or f"({word.upper()})" in option
+            or (len(key) == _INITIALS and key[0] in said.heads)
+        )
+        if at < last or told:
+            yield word
+
+
+def _abbreviations(key: list[str], capitals: set[str]) -> Iterator[str]:
+    letters = _initials(key)
+    if letters in capitals:
+        yield letters
+    if letters[1:] in capitals:
+        yield f"{key[0]} {letters[1:]}"
+        if len(letters) > _INITIALS + 1:
+            yield letters[1:]  # "SCC" of "lung squamous cell carcinoma"
+    if letters[:-1] in capitals and key[-1] in _PLAIN:
+        yield letters[:-1]  # "DIC" of "differential interference contrast microscopy"
+
+
+def _frame(keys: list[list[str]]) -> tuple[int, int]:
+    """How many words all options begin with, and how many they end with."""
+    ahead = sum(1 for _ in takewhile(_is_one, zip(*keys, strict=False)))
+    behind = sum(1 for _ in takewhile(_is_one, zip(*map(reversed, keys), strict=False)))
+    return ahead, behind
+
+
+def _is_one(words: tuple[str, ...]) -> bool:
+    return len(set(words)) == 1
+
+
+def _middle(key: list[str], ahead: int, behind: int) -> Iterator[str]:
+    """What tells a statement from others that are worded alike: "a light microscope"."""
+    if ahead + behind < _FRAME:
+        return
+    middle = key[ahead : len(key) - behind]
+    if not 1 <= len(middle) <= _NOUNS or middle[0] in _META:
+        return
+    if behind:
+        yield " ".join((*middle, key[len(key) - behind]))
+    if any(word not in _PLAIN and len(word) >= _LETTERS for word in middle):
+        yield " ".join(middle)
 
 
 def _is_short(key: list[str]) -> bool:
     return len(key) <= _WORDS or sum(word not in LINKS for word in key) <= _NOUNS
-
-
-def _turned(reply: ReplyText, key: list[str], said: set[str]) -> Iterator[str]:
-    """ "axoneme of a cilium" of "cilium axoneme"."""
-    if 1 < len(key) <= _WORDS and key[0] not in _META and said.issuperset(key):
-        for at in range(1, len(key)):
-            turned = (" ".join((*key[at:], of, *key[:at])) for of in _OF)
-            yield from (name for name in turned if f" {name} " in reply.tokens.joined)
 
 
 def _derived(keys: list[list[str]], said: set[str]) -> list[list[str]]:
@@ -137,7 +185,7 @@ def _derived(keys: list[list[str]], said: set[str]) -> list[list[str]]:
     for word in said:
         if len(word) < _DERIVED or word[:_STEM] not in stems or any(word in key for key in keys):
             continue
-        of = [(other, index) for other, index in stems[word[:_STEM]] if _is_of_stem(word, other)]
+        of = [(other, index) for other, index in stems[word[:_STEM]] if is_of_stem(word, other)]
         if len(of) == 1:
             other, index = of[0]
             found[index].append(" ".join(word if one == other else one for one in keys[index]))
@@ -145,35 +193,10 @@ def _derived(keys: list[list[str]], said: set[str]) -> list[list[str]]:
     return found
 
 
-def _is_of_stem(word: str, other: str) -> bool:
-    """Whether two words differ in their endings alone."""
-    stem = sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False))
-    )
-    return word[stem:] in _ENDINGS and other[stem:] in _ENDINGS
-
-
-def _in_full(reply: ReplyText, option: str) -> tuple[str, ...]:
-    """What an option that is an abbreviation stands for: "hematoxylin and eosin" of "H&E"."""
-    if len(option) > _ABBREVIATION or _LETTERS_ALONE.fullmatch(option) is None:
-        return ()
-    letters = [letter.lower() for letter in option if letter.isalpha()]
-    words = [word for word in reply.tokens.words if word != "and"]
-    for at in range(len(words) - len(letters) + 1):
-        run = words[at : at + len(letters)]
-        if [word[0] for word in run] == letters and min(map(len, run)) >= _LEAST:
-            return ((" and " if "&" in option else " ").join(run),)
-    return ()
-
-
-def _has_initials(key: list[str]) -> bool:
-    return len(key) >= _INITIALS
-
-
 def _initials(key: list[str]) -> str:
     """ "SEM" of "scanning electron microscopy"; "" where a word is none."""
     plain = all(word.isalpha() and word not in LINKS for word in key)
-    return "".join(word[0] for word in key).upper() if plain else ""
+    return "".join(word[0] for word in key).upper() if plain and len(key) >= _INITIALS else ""
 
 
 def _is_name(option: str, word: str) -> bool:
@@ -191,21 +214,32 @@ def _is_plain(reply: ReplyText, found: Verdict) -> bool:
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
     words, initials = reply.choices.beginnings
-    near = any_in(words, reply.low) or any_in(initials, reply.text)
-    named = short_names(reply) if near else None
-    if named is None:
+    if not (any_in(words, reply.low) or any_in(initials, reply.text)):
         return
+    forms = other_forms(reply)
+    if any(forms):
+        whole = list(only_option(ReplyText(reply.marked, reply.choices.named(forms))))
+        if whole:
+            yield from whole
+            return
+    names = short_names(reply)
+    if names is None and not any(forms):
+        return
+    named = tuple(a + b for a, b in zip(forms, names or ((),) * len(forms), strict=True))
     short = ReplyText(reply.marked, reply.choices.named(named))
     found = [verdict for verdict in identified(short) if not _is_plain(reply, verdict)]
     if found:
         yield from found
         return
+    asserted = [claim for claim in answering_claims(short) if claim.stance == "asserted"]
     alone = [
         claim
-        for claim in answering_claims(short)
-        if claim.stance == "asserted"
-        and reply.choices.read(tokenize(reply.low, claim.start, claim.end)) is None
+        for claim in asserted
+        if reply.choices.read(tokenize(reply.low, claim.start, claim.end)) is None
         and is_sentence(short, claim)
     ]
+    label = reply.choices.labels.token
+    if alone and label.fullmatch(reply.text, alone[-1].start, alone[-1].end):
+        alone += [c for c in asserted if not label.fullmatch(reply.text, c.start, c.end)]
     if len({claim.option for claim in alone}) == 1:
-        yield Verdict.of(alone[-1].option, alone[-1].start, alone[-1].end)
+        yield Verdict.of(alone[0].option, alone[0].start, alone[0].end)
