@@ -196,6 +196,8 @@ class Choices:
             initials = ["".join(word[0] for word in key).upper() for key in keys]
             pairs = {each[at : at + 2] for each in initials for at in (0, 1) if len(each) > at + 1}
             joined = {f"{key[0][0]}&{key[2][0]}".upper() for key in keys if key[1:2] == ["and"]}
+            if any(option.isupper() and len(option) > 2 for option in self.options):
+                words.add("")  # what an abbreviation stands for may begin with any letter
             self._words = tuple(words), tuple(pairs | joined)
         return self._words
 

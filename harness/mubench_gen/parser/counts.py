@@ -34,7 +34,10 @@ _APART = re.compile(  # a count for each side
     r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
     r"\b(?:right|lower|second|bottom) (?:image|panel|half|side|part|one|field)\b"
 )
-_ABOUT = r"(?:(?:exactly|about|only|just|around|roughly|approximately|at least|a total of) ){0,2}"
+_ABOUT = (
+    r"(?:(?:exactly|about|more than|over|nearly|almost|only|just|around|roughly|approximately"
+    r"|at least|a total of) ){0,2}"
+)
 _COUNTED = re.compile(
     r"\b(?:there (?:is|are|appears? to be|seems? to be)|there's|(?:i|we) (?:can )?(?:see|count"
     r"|identify)|total of|a count of|shows?|contains?|(?:image|picture|field|micrograph) has) "
@@ -50,8 +53,10 @@ _ONE = re.compile(
 _NOT_ALONE = re.compile(r"\b(?:other|another|others|(?:the|a) (?:second|third)|both)\b")
 # A number that is no option, but lies within one: "12" in "5 or more".
 _VALUES = {"a dozen": 12, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20}
+_VALUES |= {"dozens": 24, "hundreds": 200}
 _VALUES |= {word: k for k, word in enumerate(NUMBERS) if k != 1}
 _VALUE = re.compile(rf"(?:(\d{{1,6}})(?![.,]?\d)|{'|'.join(_VALUES)})(?= [a-z]|[.,;:)]|\W*$)")
+_ABOVE = ("more than ", "over ")
 _LIMIT = 1_000_000
 _RANGES = (  # an option's form, and what to add to its number for the lowest and the highest
     (re.compile(r"(\d+) ?(?:\+|(?:or|and) (?:more|above)|plus)(?: [a-z]+)?"), 0, _LIMIT),
@@ -114,7 +119,8 @@ def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
 
 def _number_at(reply: ReplyText, at: int) -> Verdict | None:
     """The option that is the number at a place, or that the number lies within."""
-    found = text_at(reply, at)
+    above = reply.low.endswith(_ABOVE, 0, at)
+    found = None if above else text_at(reply, at)
     if found is not None:
         numeric = found.option is not None and reply.choices.keys[found.option][1].isdigit()
         return found if numeric else None
@@ -124,7 +130,8 @@ def _number_at(reply: ReplyText, at: int) -> Verdict | None:
     value = _VALUE.match(reply.low, at)
     if value is None:
         return None
-    return _of_value(reply, int(value[1]) if value[1] else _VALUES[value[0]], *value.span())
+    number = int(value[1]) if value[1] else _VALUES[value[0]]
+    return _of_value(reply, number + above, *value.span())
 
 
 def _of_value(reply: ReplyText, value: int, start: int, end: int) -> Verdict | None:

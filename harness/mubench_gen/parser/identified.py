@@ -18,7 +18,7 @@ _FRAME = re.compile(
     r"|count|total|sum|value|result|protein|signal|patch|slide|sample|smear|lesion|grain|parasite"
     r"|class|category|diagnosis|treatment|compound|growth|phase)"
     r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents)"
-    r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
+    r"|\b(?:looks?(?: like| to be)?|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
     r"|with)"
     r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|leaves(?: us with)?|guess"
@@ -95,7 +95,8 @@ _ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
 _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
     r"|tissue|type|slide|stage|phase|locali[sz]ation|pattern|distribution|signal|side|technique"
-    r"|mode|smear|compound|culture|proteins?|network)\b)?"
+    r"|mode|smear|compound|culture|proteins?|network|lesion|tumou?r|neoplasm|process|origin|nature"
+    r"|domain|class|category|specimen|sample)\b)?"
 )
 _ROOM = 72
 

@@ -17,8 +17,8 @@ _SHORT_STEM = 4  # of a word that is wholly in the other: "blurred"
 _ENDINGS = frozenset(
     ("", "a", "al", "ally", "an", "ant", "ar", "ary", "ate", "ation", "ce", "cy", "d", "e", "ed",
      "en", "ened", "er", "i", "ia", "ial", "ian", "ic", "ical", "ine", "ing", "ion", "ious", "is",
-     "ist", "ive", "ness", "nt", "o", "on", "or", "ory", "ous", "sion", "t", "ted", "tic", "ting",
-     "tion", "um", "us", "u", "y", "zed", "zing")
+     "ist", "ive", "ness", "nt", "o", "on", "or", "ory", "ous", "si", "sion", "t", "ted", "tic",
+     "ting", "tion", "um", "us", "u", "y", "zed", "zing")
 )  # fmt: skip
 _VERBAL = ("ed", "ing", "y")  # "blurred", "blurring", "blurry"
 _NOUNS = 4  # words; a longer option is a statement
@@ -39,7 +39,9 @@ def is_of_stem(word: str, other: str) -> bool:
         return True
     same = takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False))
     stem = sum(1 for _ in same)
-    if stem == len(other) >= _SHORT_STEM and word[stem:].removeprefix(word[stem - 1]) in _VERBAL:
+    bare = other.removesuffix("e")  # "blurred" of "blur", "noisy" of "noise"
+    ending = word[len(bare) :].removeprefix(bare[-1:])
+    if word.startswith(bare) and len(bare) >= _SHORT_STEM and ending in _VERBAL:
         return True
     return stem >= _STEM and word[stem:] in _ENDINGS and other[stem:] in _ENDINGS
 
@@ -93,7 +95,8 @@ def _stretches(
         if _STOPS.search(reply.low, start, end) or not others.isdisjoint(more):
             continue
         in_order = [last[place] for place in range(len(content))] == sorted(last.values())
-        if _is_filling(key, more, in_order):
+        turned = not set(words).issuperset(content) and LINKS.issuperset(more)  # "reduced contrast"
+        if turned or _is_filling(key, more, in_order):
             yield reply.low[start:end]
 
 
@@ -122,6 +125,7 @@ def _abbreviated(reply: ReplyText, option: str) -> tuple[str, ...]:
     words = [word for word in words if word != "and"]
     for at in range(len(words) - len(letters) + 1):
         run = words[at : at + len(letters)]
-        if [word[0] for word in run] == letters and min(map(len, run)) >= _LEAST:
+        long = min(map(len, run)) >= _LEAST and LINKS.isdisjoint(run)
+        if long and [word[0] for word in run] == letters:
             return ((" and " if "&" in option else " ").join(run),)
     return ()

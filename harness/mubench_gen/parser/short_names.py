@@ -47,7 +47,7 @@ _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side|of)\b
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
 _FRAME = 3  # words that statements share
 _STEM = 4  # letters that a word and one derived from it share at least
-_DERIVED = 7  # letters; a shorter word is derived from none
+_DERIVED = 5  # letters; a shorter word is derived from none
 
 
 class _Said(NamedTuple):
