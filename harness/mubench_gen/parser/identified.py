@@ -34,7 +34,8 @@ _FRAME = re.compile(
     r"|characteristic (?:of|for)|classic(?:al)? (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
-    r"|namely|that is,?|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|interpret(?:ed)?)"
+    r"|namely|that is,?|belongs? to"
+    r"|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|interpret(?:ed)?)"
     r" (?:it |this |the \w+ )?(?:out )?(?:as|under)"
     r"|(?:is|was|comes|came|image|picture|micrograph) from"
     r"|(?:is|are|lies?|sits?|located|situated|positioned|placed) (?:just |directly )?(?:to|on|at)"
@@ -49,7 +50,7 @@ _FRAME = re.compile(
     r"|an example of))? ?(?:an? |the )?"
     # "a mature neutrophil"
     r"(?:(?!surround|adjacent|neighbo|resembl|mimic|preced|follow|previous|contain|lack|typical)"
-    r"[a-z]{2,}(?:al|ic|ous|ar|ive|ed|ing|field|ile|[ae]nt|ure) )?[\"'(]?$"
+    r"[a-z]{2,}(?:al|ic|ous|ar|ive|ed|ing|field|ile|[ae]nt|ure|ion) )?[\"'(]?$"
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
@@ -62,6 +63,7 @@ _FITS = re.compile(
     r"|plausible"
     r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
     r"|it is|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
+    r"|(?:located|situated|positioned)(?=[.,;]|$)"
     r"|(?:made|produced|took) (?:this|the (?:image|picture)))"
     r"(?!\w)"
 )

@@ -17,8 +17,8 @@ _SHORT_STEM = 4  # of a word that is wholly in the other: "blurred"
 _ENDINGS = frozenset(
     ("", "a", "al", "ally", "an", "ant", "ar", "ary", "ate", "ation", "ce", "cy", "d", "e", "ed",
      "en", "ened", "er", "i", "ia", "ial", "ian", "ic", "ical", "ine", "ing", "ion", "ious", "is",
-     "ist", "ive", "ness", "nt", "o", "on", "or", "ory", "ous", "si", "sion", "t", "ted", "tic",
-     "ting", "tion", "um", "us", "u", "y", "zed", "zing")
+     "ist", "ive", "ly", "ness", "nt", "o", "on", "or", "ory", "ous", "si", "sion", "t", "ted",
+     "tic", "ting", "tion", "um", "us", "u", "y", "zed", "zing")
 )  # fmt: skip
 _VERBAL = ("ed", "ing", "y")  # "blurred", "blurring", "blurry"
 _NOUNS = 4  # words; a longer option is a statement
@@ -30,6 +30,7 @@ _OF = frozenset(("of", "in", "from"))
 _STOPS = re.compile(r"[.;:!?\n(]")
 _ABBREVIATION = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
 _LEAST = 3  # letters of a word in what an abbreviation stands for
+_CANNOT = ("can't", "can not", "could not", "couldn't")
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence", "both", "neither")
 
 
@@ -49,7 +50,9 @@ def is_of_stem(word: str, other: str) -> bool:
 def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
     """For each option the stretches of the reply that are its whole text in another form."""
     contents = [[w for w in key.split() if w not in LINKS] for key in reply.choices.keys]
-    found = [_abbreviated(reply, option) for option in reply.choices.options]
+    found = [
+        _abbreviated(reply, option) + _negated(reply, option) for option in reply.choices.options
+    ]
     if not any(1 < len(content) <= _NOUNS for content in contents):
         return tuple(found)
     near = _near(reply, contents)
@@ -110,6 +113,14 @@ def _is_filling(key: str, more: list[str], in_order: bool) -> bool:
     if in_order:
         return all(word in _AUXILIARIES or word.endswith("ly") for word in bare)
     return len(bare) <= 1 and not _OF.isdisjoint(more)
+
+
+def _negated(reply: ReplyText, option: str) -> tuple[str, ...]:
+    """ "can't be determined" of "cannot be determined"."""
+    low = option.lower()
+    if not low.startswith("cannot "):
+        return ()
+    return tuple(text for verb in _CANNOT if (text := low.replace("cannot", verb, 1)) in reply.low)
 
 
 def _abbreviated(reply: ReplyText, option: str) -> tuple[str, ...]:

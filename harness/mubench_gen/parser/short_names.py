@@ -13,6 +13,7 @@ from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.conclusions import only_option
 from mubench_gen.parser.identified import identified, is_sentence
 from mubench_gen.parser.keys import species_key
+from mubench_gen.parser.names import may_be_epithet
 from mubench_gen.parser.other_forms import is_of_stem, other_forms
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.text import any_in
@@ -68,7 +69,7 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     held = Counter(word for key in keys for word in words.intersection(key))
     only = {word for word, count in held.items() if count == 1}
     capitals = set(_CAPITALS.findall(reply.text))
-    plain = [[] if species_key(option) else key for option, key in zip(options, keys, strict=True)]
+    plain = [[] if _is_species(option) else key for option, key in zip(options, keys, strict=True)]
     derived = _derived(plain, words)
     if not only and not capitals and not any(derived):
         return None
@@ -96,13 +97,16 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     )
 
 
+def _is_species(option: str) -> bool:
+    return bool(species_key(option)) and may_be_epithet(option.split()[1])
+
+
 def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
     yield from _middle(key, *said.frame)
     if len(key) < 2 or not _is_short(key) or key[0] in _META or _DIGIT.search(option):
         return
-    if not said.own.isdisjoint(key):
-        yield from _phrases(key, said.own)
-        yield from _words(option, key, said)
+    yield from _phrases(key, said)
+    yield from _words(option, key, said)
     graded = _GRADED.match(option)
     if graded and key[0] in said.only and len(key) > _INITIALS:
         yield " ".join(key[:2])
@@ -110,11 +114,15 @@ def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
         yield from _abbreviations(key, said.capitals)
 
 
-def _phrases(key: list[str], own: set[str]) -> Iterator[str]:
-    """What a text begins or ends with, from two words on."""
+def _phrases(key: list[str], said: _Said) -> Iterator[str]:
+    """What a text begins or ends with, from two words on: "nuclear pore" of "nuclear pore complex"."""
+    if said.only.isdisjoint(key):
+        return
     for length in range(len(key) - 1, 1, -1):
         for part in (key[:length], key[-length:]):
-            if part[0] not in LINKS and part[-1] not in LINKS and not own.isdisjoint(part):
+            if part[0] in LINKS or part[-1] in LINKS:
+                continue
+            if not said.own.isdisjoint(part) or len(said.only.intersection(part)) > 1:
                 yield " ".join(part)
 
 

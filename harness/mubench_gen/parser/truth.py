@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.option_text import COMMON
+from mubench_gen.parser.option_text import COMMON, said_at_start
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 
@@ -50,22 +50,31 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """An everyday word that is an option ends a sentence, or the reply says as much of what it
     was asked: "So the statement is false.", "That holds."
     """
-    if COMMON.isdisjoint(reply.choices.texts):
+    texts = _meant(reply)
+    if not texts:
         return
     for found, right in _called(reply):
-        option = reply.choices.texts.get(" true " if right else " false ", -1)
+        option = texts.get(" true " if right else " false ", -1)
         if option >= 0:
             yield Verdict.of(option, *found.span())
-    not_so, no = _NOT_SO.match(reply.low), reply.choices.texts.get(" no ", -1)
+    not_so, no = _NOT_SO.match(reply.low), texts.get(" no ", -1)
     if not_so and no >= 0:
         yield Verdict.of(no, *not_so.span())
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _is_partly(reply, found):
             return
-        option = reply.choices.texts.get(f" {found[1]} ", -1)
+        option = texts.get(f" {found[1]} ", -1)
         if option >= 0 and stance(reply, *found.span(1)) == "asserted":
             yield Verdict.of(option, found.start(1), found.end(1))
             return
+
+
+def _meant(reply: ReplyText) -> Mapping[str, int]:
+    """The everyday words that are options, or that options begin with: "No, it is not"."""
+    texts = reply.choices.texts
+    if not COMMON.isdisjoint(texts):
+        return texts
+    return {f" {word} ": k for word, k in said_at_start(reply.choices.options).items()}
 
 
 def _called(reply: ReplyText) -> Iterator[tuple[re.Match[str], bool]]:
