@@ -74,7 +74,8 @@ _SHARE = re.compile(r"[:=,]? ?\(?\d{1,3}(?:\.\d+)?(?: ?-{1,2} ?\d{1,3})? ?%")  #
 _KIND = re.compile(
     r" (?:cells|lesions|tumou?rs|infections|muscles|images|stains|cultures|patients|neoplasms"
     r"|glands|nuclei|tissues|changes) (?:are|have|can|may|tend|show|grow|usually|often|typically"
-    rf"|generally|do)\b{_NOWHERE}"
+    r"|generally|do|shrink|swell|divide|contain|lack|form|look|appear|express|stain|round|lose)\b"
+    rf"{_NOWHERE}"
 )
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")

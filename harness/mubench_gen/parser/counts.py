@@ -14,7 +14,8 @@ from mubench_gen.parser.words import NUMBERS
 
 # What sums up: a number behind it stands against the numbers before.
 _TOTAL = re.compile(
-    r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
+    r"\b(?:the (?:total|sum|count|number)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)?"
+    r" (?:is|comes to)"
     r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
     r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?"
     r"|(?<!in )(?:total|sum)(?: (?:number|count))?:"
@@ -39,8 +40,9 @@ _ABOUT = (
     r"|at least|a total of) ){0,2}"
 )
 _COUNTED = re.compile(
-    r"\b(?:there (?:is|are|appears? to be|seems? to be)|there's|(?:i|we) (?:can )?(?:see|count"
-    r"|identify)|total of|a count of|shows?|contains?|(?:image|picture|field|micrograph) has) "
+    r"\b(?:there (?:is|are|appears? to be|seems? to be)|there're|there's"
+    r"|(?:i|we) (?:can )?(?:see|count|identify)|total of|a count of|shows?|contains?"
+    r"|(?:image|picture|field|micrograph) has) "
     rf"{_ABOUT}(?=[0-9a-z])"
 )
 _OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]|\s*$))")
@@ -53,7 +55,7 @@ _ONE = re.compile(
 _NOT_ALONE = re.compile(r"\b(?:other|another|others|(?:the|a) (?:second|third)|both)\b")
 # A number that is no option, but lies within one: "12" in "5 or more".
 _VALUES = {"a dozen": 12, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20}
-_VALUES |= {"dozens": 24, "hundreds": 200}
+_VALUES |= {"dozens": 24, "hundreds": 200, "none": 0}
 _VALUES |= {word: k for k, word in enumerate(NUMBERS) if k != 1}
 _VALUE = re.compile(rf"(?:(\d{{1,6}})(?![.,]?\d)|{'|'.join(_VALUES)})(?= [a-z]|[.,;:)]|\W*$)")
 _ABOVE = ("more than ", "over ")

@@ -35,7 +35,8 @@ _FRAME = re.compile(
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
     r"|namely|that is,?|belongs? to"
-    r"|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|interpret(?:ed)?)"
+    r"|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|grade|score|classify"
+    r"|interpret(?:ed)?)"
     r" (?:it |this |the \w+ )?(?:out )?(?:as|under)"
     r"|(?:is|was|comes|came|image|picture|micrograph) from"
     r"|(?:is|are|lies?|sits?|located|situated|positioned|placed) (?:just |directly )?(?:to|on|at)"
@@ -50,7 +51,7 @@ _FRAME = re.compile(
     r"|an example of))? ?(?:an? |the )?"
     # "a mature neutrophil"
     r"(?:(?!surround|adjacent|neighbo|resembl|mimic|preced|follow|previous|contain|lack|typical)"
-    r"[a-z]{2,}(?:al|ic|ous|ar|ive|ed|ing|field|ile|[ae]nt|ure|ion) )?[\"'(]?$"
+    r"[a-z]{2,}(?:al|ic|ous|ary?|ive|ed|ing|field|ile|[ae]nt|ure|ion) )?[\"'(]?$"
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
@@ -135,6 +136,12 @@ def is_sentence(reply: ReplyText, claim: Claim) -> bool:
     return _ALONE_BEFORE.search(low, max(0, start - 32), start) is not None and (
         _ALONE_BEHIND.match(low, _past_noun(low, end)) is not None
     )
+
+
+def ends_clause(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether nothing but a noun of its kind follows the mention in its clause."""
+    low, _, end = reply.near(start, end)
+    return _ENDS.match(low, _past_noun(low, end)) is not None
 
 
 def _past_noun(low: str, end: int) -> int:

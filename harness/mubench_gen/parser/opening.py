@@ -118,6 +118,9 @@ def opening_sentence(reply: ReplyText) -> Iterator[Verdict]:
     groups = answering_sentences(reply)
     if not groups or SENTENCE.search(reply.low, 0, groups[0][0].start):
         return
+    first = groups[0][0]
+    if is_kind(reply, first.start, first.end, first.option):
+        return
     stop = SENTENCE.search(reply.low, groups[0][-1].end)
     if stop and _REASON.match(reply.low, stop.end()):
         yield from sole_claim(groups[0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from mubench_gen.parser.choices import LINKS
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, claims
 from mubench_gen.parser.conclusions import only_option
-from mubench_gen.parser.identified import identified, is_sentence
+from mubench_gen.parser.identified import ends_clause, identified, is_sentence
 from mubench_gen.parser.keys import species_key
 from mubench_gen.parser.names import may_be_epithet
 from mubench_gen.parser.other_forms import is_of_stem, other_forms
@@ -45,6 +45,12 @@ _PLAIN = frozenset(
     for word in line.split()
 )
 _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side|of)\b)")
+_CLAUSE = 40  # characters
+# What is said of the patient or of a place: "a section from a patient with", "surrounded by".
+_BESIDE = re.compile(
+    r"\b(?:patients?|history|marker|section|slide|known|study|surround\w*|adjacent|next|near"
+    r"|within|inside|beside|between|around|beneath|above|below|behind|through) [^.;,\n]*$"
+)
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
 _FRAME = 3  # words that statements share
 _STEM = 4  # letters that a word and one derived from it share at least
@@ -65,6 +71,7 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     """For each option the parts of its text in the reply that tell it from all others, or None."""
     options, keys = reply.choices.options, [key.split() for key in reply.choices.keys]
     words = set(reply.tokens.words) - LINKS
+    words |= {a + b for a, b in pairwise(reply.tokens.words)}  # "dark-field" of "darkfield"
     # The words of one option alone; what the reply does not say need not be counted.
     held = Counter(word for key in keys for word in words.intersection(key))
     only = {word for word, count in held.items() if count == 1}
@@ -115,7 +122,7 @@ def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
 
 
 def _phrases(key: list[str], said: _Said) -> Iterator[str]:
-    """What a text begins or ends with, from two words on: "nuclear pore" of "nuclear pore complex"."""
+    """What a text begins or ends with, from two words on: "nuclear pore" of a complex."""
     if said.only.isdisjoint(key):
         return
     for length in range(len(key) - 1, 1, -1):
@@ -251,3 +258,19 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
         alone += [c for c in asserted if not label.fullmatch(reply.text, c.start, c.end)]
     if len({claim.option for claim in alone}) == 1:
         yield Verdict.of(alone[0].option, alone[0].start, alone[0].end)
+    elif not alone:
+        told = {claim.option for claim in reply.kept(claims)}  # in full, and not as an answer
+        for verdict in only_option(short):
+            if verdict.option not in told and _ends_alone(reply, verdict):
+                yield verdict
+
+
+def _ends_alone(reply: ReplyText, found: Verdict) -> bool:
+    """Whether the only part of a text that a reply has stands at a clause's end, of this image."""
+    said = reply.text[found.start : found.end]
+    if not said.isascii() or said.lower() in _PLAIN or reply.choices.labels.token.fullmatch(said):
+        return False
+    before = reply.low[max(0, found.start - _CLAUSE) : found.start]
+    if _BESIDE.search(before) or reply.low.startswith(" of ", found.end):
+        return False
+    return ends_clause(reply, found.start, found.end)
