@@ -105,9 +105,10 @@ _COMPARED = re.compile(
     rf"| in (?:the |my |your )?(?:previous|earlier|preceding|last){_IMAGE}"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"(?! ?[(:]? ?\w)"
+    r"|,? (?:comes |is )?(?:in )?(?:a (?:close|distant) )?(?:second|third)(?: place)?(?=[.,;]|$)"
 )
 _COMPARES = cues(
-    "comparison reference choice guess best previous earlier preceding last", _COMPARED
+    "comparison reference choice guess best previous earlier preceding last second third", _COMPARED
 )
 # "4 nuclei, 2 of them dividing", "after prophase comes …"
 _PART = re.compile(

@@ -24,7 +24,7 @@ _FRAME = re.compile(
     r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|leaves(?: us with)?|guess"
     r"|bet on|choose|mak(?:es?|ing) (?:it|this|that)"
     r"|(?:must|can only|has to) be)"
-    r"|\bthat would be"
+    r"|\bthat would be|\b(?:they|these|those)(?:'re| are| were)"
     r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
     r"|probable|fitting))(?: [a-z]+)? (?:is|would be)"
     r"|\b(?:acquired|taken|obtained|captured|recorded|imaged|viewed|seen|observed"
@@ -60,9 +60,10 @@ _ENDS = re.compile(
 )
 # "… is the only one that makes sense", "… fits best", right behind it.
 _FITS = re.compile(
-    r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice)|best|most (?:likely"
-    r"|plausible"
-    r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
+    r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice"
+    r"|[^.;,\n]{1,40} (?:among|of|in) (?:the|these|those) (?:choices|options|list|candidates))"
+    r"|best|most (?:likely|plausible|consistent)|correct|right (?:one|answer|option))"
+    r"|fits best|makes (?:the )?most sense"
     r"|it is|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
     r"|(?:located|situated|positioned)(?=[.,;]|$)"
     r"|(?:made|produced|took) (?:this|the (?:image|picture)))"

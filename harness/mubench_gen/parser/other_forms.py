@@ -30,7 +30,13 @@ _OF = frozenset(("of", "in", "from"))
 _STOPS = re.compile(r"[.;:!?\n(]")
 _ABBREVIATION = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
 _LEAST = 3  # letters of a word in what an abbreviation stands for
-_CANNOT = ("can't", "can not", "could not", "couldn't")
+_SAME = {
+    "cannot": ("can't", "can not", "could not", "couldn't"),
+    "top": ("upper",),
+    "upper": ("top",),
+    "bottom": ("lower",),
+    "lower": ("bottom",),
+}
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence", "both", "neither")
 
 
@@ -51,7 +57,7 @@ def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
     """For each option the stretches of the reply that are its whole text in another form."""
     contents = [[w for w in key.split() if w not in LINKS] for key in reply.choices.keys]
     found = [
-        _abbreviated(reply, option) + _negated(reply, option) for option in reply.choices.options
+        _abbreviated(reply, option) + _replaced(reply, option) for option in reply.choices.options
     ]
     if not any(1 < len(content) <= _NOUNS for content in contents):
         return tuple(found)
@@ -115,12 +121,11 @@ def _is_filling(key: str, more: list[str], in_order: bool) -> bool:
     return len(bare) <= 1 and not _OF.isdisjoint(more)
 
 
-def _negated(reply: ReplyText, option: str) -> tuple[str, ...]:
-    """ "can't be determined" of "cannot be determined"."""
-    low = option.lower()
-    if not low.startswith("cannot "):
-        return ()
-    return tuple(text for verb in _CANNOT if (text := low.replace("cannot", verb, 1)) in reply.low)
+def _replaced(reply: ReplyText, option: str) -> tuple[str, ...]:
+    """The text with another word for its first: "can't be determined", "upper left"."""
+    first, space, rest = option.lower().partition(" ")
+    said = (f"{word} {rest}" for word in _SAME.get(first, ()) if space)
+    return tuple(text for text in said if text in reply.low)
 
 
 def _abbreviated(reply: ReplyText, option: str) -> tuple[str, ...]:

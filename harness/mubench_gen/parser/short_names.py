@@ -125,12 +125,13 @@ def _phrases(key: list[str], said: _Said) -> Iterator[str]:
     """What a text begins or ends with, from two words on: "nuclear pore" of a complex."""
     if said.only.isdisjoint(key):
         return
-    for length in range(len(key) - 1, 1, -1):
-        for part in (key[:length], key[-length:]):
-            if part[0] in LINKS or part[-1] in LINKS:
-                continue
-            if not said.own.isdisjoint(part) or len(said.only.intersection(part)) > 1:
-                yield " ".join(part)
+    parts = [part for k in range(len(key) - 1, 1, -1) for part in (key[:k], key[-k:])]
+    if len(key) > _INITIALS:
+        parts.append([key[0], key[-1]])  # "normal mucosa" of "normal colon mucosa"
+    for part in parts:
+        told = not said.own.isdisjoint(part) or len(said.only.intersection(part)) > 1
+        if told and part[0] not in LINKS and part[-1] not in LINKS:
+            yield " ".join(part)
 
 
 def _words(option: str, key: list[str], said: _Said) -> Iterator[str]:
@@ -174,9 +175,11 @@ def _is_one(words: tuple[str, ...]) -> bool:
 
 def _middle(key: list[str], ahead: int, behind: int) -> Iterator[str]:
     """What tells a statement from others that are worded alike: "a light microscope"."""
+    middle = key[ahead : len(key) - behind]
+    if ahead and middle[-1:] and middle[-1].isdigit():
+        yield " ".join(middle)  # "4+3" of "Gleason 4+3"
     if ahead + behind < _FRAME:
         return
-    middle = key[ahead : len(key) - behind]
     if not 1 <= len(middle) <= _NOUNS or middle[0] in _META:
         return
     if behind:
@@ -268,7 +271,12 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
 def _ends_alone(reply: ReplyText, found: Verdict) -> bool:
     """Whether the only part of a text that a reply has stands at a clause's end, of this image."""
     said = reply.text[found.start : found.end]
-    if not said.isascii() or said.lower() in _PLAIN or reply.choices.labels.token.fullmatch(said):
+    if (
+        not said.isascii()
+        or said.isdigit()
+        or said.lower() in _PLAIN
+        or reply.choices.labels.token.fullmatch(said)
+    ):
         return False
     before = reply.low[max(0, found.start - _CLAUSE) : found.start]
     if _BESIDE.search(before) or reply.low.startswith(" of ", found.end):

@@ -15,6 +15,7 @@ from mubench_gen.parser.stance_words import (
     BEGINS,
     BOUNDARY,
     BOUNDS,
+    BUT_IS,
     CONCEDES,
     CONTRAST,
     CONTRASTS,
@@ -48,6 +49,8 @@ from mubench_gen.parser.stance_words import (
     QUOTE_END,
     REACH,
     RULES_OUT,
+    SEEMING,
+    SEEMS,
     SENTENCE_START,
     STOP,
     SUPPOSED,
@@ -169,6 +172,8 @@ def _said_behind(low: str, said: int, start: int, end: int) -> Stance | None:
         likened = LIKENED.search(low, max(0, start - 6), start)
         if WOULD.match(low, after) or (likened and WOULD_BE.match(low, after)):
             return "contrasted"
+    if said & SEEMS and BUT_IS.match(low, end) and SEEMING.search(low, max(0, start - 40), start):
+        return "contrasted"
     if said & NOS and NO_BEHIND.match(low, end):
         return "denied"
     general = said & GENERALISES and GENERAL.match(low, after)
