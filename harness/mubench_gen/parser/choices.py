@@ -195,7 +195,7 @@ class Choices:
             words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
             initials = ["".join(word[0] for word in key).upper() for key in keys]
             pairs = {each[at : at + 2] for each in initials for at in (0, 1) if len(each) > at + 1}
-            joined = {f"{key[0][0]}&{key[2][0]}".upper() for key in keys if key[1:2] == ["and"]}
+            joined = {f"{key[0][0]}&{key[-1][0]}".upper() for key in keys if key[1:-1] == ["and"]}
             if any(option.isupper() and len(option) > 2 for option in self.options):
                 words.add("")  # what an abbreviation stands for may begin with any letter
             self._words = tuple(words), tuple(pairs | joined)

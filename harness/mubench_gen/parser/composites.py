@@ -17,8 +17,9 @@ _NEITHER_OPTION = re.compile(r" (?:neither|none)\b.*")
 _BOTH = re.compile(
     r"(?:(?:\A|[.!?\n:;] {0,2})(?:(?:so|thus|hence|therefore|in fact|actually),? )?"
     r"|\b(?:it's|it is|is|answer:?|say|choose|they are|so|shows?|contains?|of|for) )"
-    r"(both)(?=[.!;,\n]|\s*$| (?:of (?:them|these|the)|are|were|is|can|show|have|contain|structures"
-    r"|images|panels|organelles|stains|options|types|apply|domains?|fields|kinds)\b)"
+    r"(both)(?=[.!;,\n]|\s*$| (?:of (?:them|these) )?"
+    r"(?:(?:structures|organelles|stains|options|images|panels|types|domains) )?"
+    r"(?:are|were|is|can be|apply|show|have|contain)\b)"
 )
 _NEITHER = re.compile(
     r"(?:(?:\A|[.!?\n:;] {0,2})(?:(?:so|thus|hence|therefore),? )?|\b(?:in|is|by|so|with) )"

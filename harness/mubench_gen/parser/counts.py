@@ -50,7 +50,7 @@ _OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]|\s*$))")
 _ONE = re.compile(
     r"(?:one|an? (?:single|sole|solitary))(?=\W*$| [a-z]|[.,;])"
     r"(?! (?:of|or|more|another|can|could|may|might|must|should|would|thing|option|answer|choice"
-    r"|way|type|kind|reason)\b)"
+    r"|way|type|kind|reason|possibility|approach|method|image|panel|field|channel|scale|arrow|bar)\b)"
 )
 _NOT_ALONE = re.compile(r"\b(?:other|another|others|(?:the|a) (?:second|third)|both)\b")
 # A number that is no option, but lies within one: "12" in "5 or more".

@@ -8,10 +8,11 @@ from mubench_gen.parser.reply_text import ReplyText, Verdict
 
 _LONG = 240  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
-    "act allow bind carry cause conduct consist contract control convert delay detect develop "
-    "digest divide emit filter flow form function generate give grow help implant infect live "
-    "make occur package play produce protect react receive regulate relapse rely secrete serve "
-    "spend store surround synthesize synthesise take transmit transport turn use vary wrap"
+    "account act allow bind carry cause conduct consist contract control convert delay detect "
+    "develop digest divide emit filter flow form function generate give grow help implant "
+    "infect live make occur package play produce protect react receive regulate relapse rely "
+    "secrete serve spend store surround synthesize synthesise take transmit transport turn use "
+    "vary wrap"
 )
 _SAID = "|".join(
     f"{verb[:-1]}(?:y|ies)" if verb.endswith("y") and verb[-2] not in "aeo" else f"{verb}(?:s|es)?"

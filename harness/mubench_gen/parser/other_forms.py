@@ -29,6 +29,7 @@ _AUXILIARIES = frozenset(
 _OF = frozenset(("of", "in", "from"))
 _STOPS = re.compile(r"[.;:!?\n(]")
 _ABBREVIATION = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
+_HALVES = re.compile(r"([^()]{3,}) \(([^()]{2,})\)")
 _LEAST = 3  # letters of a word in what an abbreviation stands for
 _SAME = {
     "cannot": ("can't", "can not", "could not", "couldn't"),
@@ -57,7 +58,8 @@ def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
     """For each option the stretches of the reply that are its whole text in another form."""
     contents = [[w for w in key.split() if w not in LINKS] for key in reply.choices.keys]
     found = [
-        _abbreviated(reply, option) + _replaced(reply, option) for option in reply.choices.options
+        _abbreviated(reply, option) + _replaced(reply, option) + _in_brackets(reply, option)
+        for option in reply.choices.options
     ]
     if not any(1 < len(content) <= _NOUNS for content in contents):
         return tuple(found)
@@ -126,6 +128,12 @@ def _replaced(reply: ReplyText, option: str) -> tuple[str, ...]:
     first, space, rest = option.lower().partition(" ")
     said = (f"{word} {rest}" for word in _SAME.get(first, ()) if space)
     return tuple(text for text in said if text in reply.low)
+
+
+def _in_brackets(reply: ReplyText, option: str) -> tuple[str, ...]:
+    """Either half of "Low magnification (4x)"."""
+    halves = _HALVES.fullmatch(option)
+    return tuple(half for half in halves.groups() if half.lower() in reply.low) if halves else ()
 
 
 def _abbreviated(reply: ReplyText, option: str) -> tuple[str, ...]:

@@ -48,8 +48,9 @@ _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side|of)\b
 _CLAUSE = 40  # characters
 # What is said of the patient or of a place: "a section from a patient with", "surrounded by".
 _BESIDE = re.compile(
-    r"\b(?:patients?|history|marker|section|slide|known|study|surround\w*|adjacent|next|near"
-    r"|within|inside|beside|between|around|beneath|above|below|behind|through) [^.;,\n]*$"
+    r"\b(?:patients?|history|marker|section|slide|known|study|surround\w*|adjacent|next|near|via"
+    r"|within|inside|beside|between|around|beneath|above|below|behind|through|from|into|express\w*"
+    r"|to (?:visuali[sz]e|label|mark|highlight|locate|stain|see|identify)) [^.;,\n]*$"
 )
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
 _FRAME = 3  # words that statements share
@@ -146,7 +147,8 @@ def _words(option: str, key: list[str], said: _Said) -> Iterator[str]:
             or f"({word.upper()})" in option
             or (len(key) == _INITIALS and key[0] in said.heads)
         )
-        if at < last or told:
+        joined = re.search(rf"{word}-\w+ed\b", option.lower())  # "cancer-associated stroma"
+        if (at < last or told) and not joined:
             yield word
 
 
@@ -184,7 +186,7 @@ def _middle(key: list[str], ahead: int, behind: int) -> Iterator[str]:
         return
     if behind:
         yield " ".join((*middle, key[len(key) - behind]))
-    if any(word not in _PLAIN and len(word) >= _LETTERS for word in middle):
+    if len(middle) > 1 or (middle[0] not in _PLAIN and len(middle[0]) >= _LETTERS):
         yield " ".join(middle)
 
 
