@@ -124,8 +124,21 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
     if any(claim.stance == "supposed" for claim in placed):
         return
     for verdict in sole_claim(placed):
-        if not (_in_passing(reply, verdict) or is_generic(reply, verdict)):
+        if not (
+            _in_passing(reply, verdict) or is_generic(reply, verdict) or _other_one(reply, verdict)
+        ):
             yield verdict
+
+
+def _other_one(reply: ReplyText, verdict: Verdict) -> bool:
+    """Whether another option is named, too, with "one" for its noun: "the left one"."""
+    if " one" not in reply.low:
+        return False
+    keys = [key.split() for key in reply.choices.keys]
+    return any(
+        len(key) == 2 and index != verdict.option and f"the {key[0]} one" in reply.low
+        for index, key in enumerate(keys)
+    )
 
 
 def _in_passing(reply: ReplyText, verdict: Verdict) -> bool:

@@ -58,22 +58,29 @@ _VALUES = {"a dozen": 12, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 2
 _VALUES |= {"dozens": 24, "hundreds": 200, "none": 0}
 _VALUES |= {word: k for k, word in enumerate(NUMBERS) if k != 1}
 _VALUE = re.compile(rf"(?:(\d{{1,6}})(?![.,]?\d)|{'|'.join(_VALUES)})(?= [a-z]|[.,;:)]|\W*$)")
+_SHARE = re.compile(
+    r"(?<![\d.-])(\d{1,3}(?:\.\d+)?) ?(?:%|percent\b)(?! ?(?:sure|certain|confiden))"
+)
 _ABOVE = ("more than ", "over ")
 _LIMIT = 1_000_000
 _RANGES = (  # an option's form, and what to add to its number for the lowest and the highest
-    (re.compile(r"(\d+) ?(?:\+|(?:or|and) (?:more|above)|plus)(?: [a-z]+)?"), 0, _LIMIT),
-    (re.compile(r"(?:at least|>=|≥) ?(\d+)(?: [a-z]+)?"), 0, _LIMIT),
-    (re.compile(r"(?:more than|over|>) ?(\d+)(?: [a-z]+)?"), 1, _LIMIT),
-    (re.compile(r"(\d+) (?:or|and) (?:fewer|less|below)(?: [a-z]+)?"), -_LIMIT, 0),
-    (re.compile(r"(?:at most|up to|<=|≤) ?(\d+)(?: [a-z]+)?"), -_LIMIT, 0),
-    (re.compile(r"(?:fewer than|less than|under|<) ?(\d+)(?: [a-z]+)?"), -_LIMIT, -1),
+    (re.compile(r"(\d+) ?(?:\+|(?:or|and) (?:more|above)|plus)(?: ?%| [a-z]+)?"), 0, _LIMIT),
+    (re.compile(r"(?:at least|>=|≥) ?(\d+)(?: ?%| [a-z]+)?"), 0, _LIMIT),
+    (re.compile(r"(?:more than|over|>) ?(\d+)(?: ?%| [a-z]+)?"), 1, _LIMIT),
+    (re.compile(r"(\d+) (?:or|and) (?:fewer|less|below)(?: ?%| [a-z]+)?"), -_LIMIT, 0),
+    (re.compile(r"(?:at most|up to|<=|≤) ?(\d+)(?: ?%| [a-z]+)?"), -_LIMIT, 0),
+    (re.compile(r"(?:fewer than|less than|under|<) ?(\d+)(?: ?%| [a-z]+)?"), -_LIMIT, -1),
 )
-_BETWEEN = re.compile(r"(\d+) ?(?:-|–|to) ?(\d+)(?: [a-z]+)?")
+_BETWEEN = re.compile(r"(\d+) ?(?:-|–|to) ?(\d+)(?: ?%| [a-z]+)?")
 
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not are_numbers(reply.choices.options):
+        return
+    share = _share(reply)
+    if share is not None:
+        yield share
         return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
@@ -84,6 +91,16 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
         yield found[-1]
     elif not found:
         yield from _opening(reply)
+
+
+def _share(reply: ReplyText) -> Verdict | None:
+    """The range in which all percentages of a reply lie, where options are percentages."""
+    if not any("%" in option for option in reply.choices.options):
+        return None
+    shares = [
+        _of_value(reply, float(number[1]), *number.span()) for number in _SHARE.finditer(reply.low)
+    ]
+    return shares[0] if len({share and share.option for share in shares}) == 1 else None
 
 
 def _opening(reply: ReplyText) -> Iterator[Verdict]:
@@ -136,7 +153,7 @@ def _number_at(reply: ReplyText, at: int) -> Verdict | None:
     return _of_value(reply, number + above, *value.span())
 
 
-def _of_value(reply: ReplyText, value: int, start: int, end: int) -> Verdict | None:
+def _of_value(reply: ReplyText, value: float, start: int, end: int) -> Verdict | None:
     """The option that is the number, or the only one whose range holds it."""
     limits = [_limits(option.lower()) for option in reply.choices.options]
     found = [k for k, pair in enumerate(limits) if pair and pair[0] <= value <= pair[1]]

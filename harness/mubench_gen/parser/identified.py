@@ -94,7 +94,7 @@ _ALONE_BEFORE = re.compile(
     r"(?:\A|[.;!?\n:>(] ?| -{1,2} )(?:(?:most likely|probably|likely|clearly|definitely),? )?"
     r"(?:an? |the )?[\"'(]?$"
 )
-_ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
+_ALONE_BEHIND = re.compile(r"[)\"']?(?:,? (?:then|i think|i guess|i'd say))? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".
 _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"

@@ -30,6 +30,7 @@ _OF = frozenset(("of", "in", "from"))
 _STOPS = re.compile(r"[.;:!?\n(]")
 _ABBREVIATION = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
 _HALVES = re.compile(r"([^()]{3,}) \(([^()]{2,})\)")
+_NUMBERED = re.compile(r"(?i:option|choice|answer) ?\w{1,2}[:.)] ?(.{3,})")
 _LEAST = 3  # letters of a word in what an abbreviation stands for
 _SAME = {
     "cannot": ("can't", "can not", "could not", "couldn't"),
@@ -131,8 +132,8 @@ def _replaced(reply: ReplyText, option: str) -> tuple[str, ...]:
 
 
 def _in_brackets(reply: ReplyText, option: str) -> tuple[str, ...]:
-    """Either half of "Low magnification (4x)"."""
-    halves = _HALVES.fullmatch(option)
+    """Either half of "Low magnification (4x)", and the text of "Option 1: cytoplasm"."""
+    halves = _HALVES.fullmatch(option) or _NUMBERED.fullmatch(option)
     return tuple(half for half in halves.groups() if half.lower() in reply.low) if halves else ()
 
 

@@ -24,6 +24,7 @@ FILES = (
     "terse",
     "voices",
     "chorus",
+    "answers_by_voices",
 )
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
