@@ -56,7 +56,8 @@ def _composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
 
 def together(reply: ReplyText) -> Iterator[Verdict]:
     """All that one option stands for is asserted side by side, or "both" of it is, or "neither"."""
-    yield from _neither(reply)
+    if "neither" in reply.low:
+        yield from _neither(reply)
     known = composites(reply.choices.keys)
     if not known:
         return

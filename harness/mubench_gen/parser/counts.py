@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.keys import are_numbers
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import text_at
@@ -46,6 +47,13 @@ _COUNTED = re.compile(
     rf"{_ABOUT}(?=[0-9a-z])"
 )
 _OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]|\s*$))")
+COUNTS = cues(
+    "total sum count number gives makes yields adds amounts comes adding altogether all there see"
+    " identify show shows contain contains has only just",
+    _TOTAL,
+    _SUMMED,
+    _COUNTED,
+)
 # "One nucleus is visible", not "one of them", "one can see".
 _ONE = re.compile(
     r"(?:one|an? (?:single|sole|solitary))(?=\W*$| [a-z]|[.,;])"
@@ -78,10 +86,6 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not are_numbers(reply.choices.options):
         return
-    share = _share(reply)
-    if share is not None:
-        yield share
-        return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
         yield max(totals, key=lambda number: number.start)
@@ -89,7 +93,16 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
-    elif not found:
+
+
+def lone_number(reply: ReplyText) -> Iterator[Verdict]:
+    """The reply begins with a number within an option's range, or gives a share: "One cell."."""
+    if not are_numbers(reply.choices.options):
+        return
+    share = _share(reply)
+    if share is not None:
+        yield share
+    elif not _numbers(reply, _COUNTED):
         yield from _opening(reply)
 
 

@@ -81,6 +81,8 @@ def _word(low: str, at: int) -> int:
 
 def said_at_start(options: Sequence[str]) -> dict[str, int]:
     """Which options begin with "yes" and "no", if each is one alone: "No, it is not"."""
+    if not any(option[:3].lower() == "yes" for option in options):
+        return {}
     starts = [lower(option).partition(",")[0] for option in options]
     pair = all(starts.count(word) == 1 for word in _SAID)
     return {word: starts.index(word) for word in _SAID} if pair else {}

@@ -22,6 +22,7 @@ _ENDINGS = frozenset(
 )  # fmt: skip
 _VERBAL = ("ed", "ing", "y")  # "blurred", "blurring", "blurry"
 _NOUNS = 4  # words; a longer option is a statement
+_LONG = 60  # characters of such an option
 _EXTRA = 3  # further words in between
 _AUXILIARIES = frozenset(
     ("is", "was", "were", "are", "be", "been", "being", "has", "have", "had", "got")
@@ -57,16 +58,24 @@ def is_of_stem(word: str, other: str) -> bool:
 
 def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
     """For each option the stretches of the reply that are its whole text in another form."""
-    contents = [[w for w in key.split() if w not in LINKS] for key in reply.choices.keys]
+    options, keys = reply.choices.options, reply.choices.keys
+    if min(map(len, options)) > _LONG:
+        return ()
     found = [
         _abbreviated(reply, option) + _replaced(reply, option) + _in_brackets(reply, option)
-        for option in reply.choices.options
+        if len(option) <= _LONG
+        else ()
+        for option in options
+    ]
+    contents = [
+        [word for word in key.split() if word not in LINKS] if len(key) <= _LONG else []
+        for key in keys
     ]
     if not any(1 < len(content) <= _NOUNS for content in contents):
         return tuple(found)
     near = _near(reply, contents)
     for index, content in enumerate(contents):
-        key = reply.choices.keys[index]
+        key = keys[index]
         if len(near[index]) >= len(content) > 1 and key.split()[0] not in _META:
             others = {word for k, words in enumerate(contents) if k != index for word in words}
             found[index] += tuple(_stretches(reply, key, content, near[index], others))
@@ -108,7 +117,7 @@ def _stretches(
             continue
         in_order = [last[place] for place in range(len(content))] == sorted(last.values())
         turned = not set(words).issuperset(content) and LINKS.issuperset(more)  # "reduced contrast"
-        if turned or _is_filling(key, more, in_order):
+        if words != key.split() and (turned or _is_filling(key, more, in_order)):
             yield reply.low[start:end]
 
 

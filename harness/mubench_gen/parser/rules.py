@@ -26,7 +26,7 @@ from mubench_gen.parser.correct import (
     item_marked_correct,
     said_correct,
 )
-from mubench_gen.parser.counts import counted
+from mubench_gen.parser.counts import COUNTS, counted, lone_number
 from mubench_gen.parser.cues import ALL, cues_in
 from mubench_gen.parser.declared import BEYOND_ASCII, DECLARES, declared_answer, declared_cjk
 from mubench_gen.parser.declared_abroad import DECLARES_ABROAD, declared_abroad
@@ -96,6 +96,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         counted,
         together,
         only_option,
+        lone_number,
         true_or_false,
         text_then_label,
         therefore,
@@ -116,6 +117,7 @@ WEAK: Tiers = (
     (counted,),
     (together,),
     (only_option,),
+    (lone_number,),
     (true_or_false,),
     (text_then_label,),
     (therefore,),
@@ -148,6 +150,7 @@ NEEDS: dict[Rule, int] = {
     former_or_latter: LATTERS,
     together: TOGETHER,
     result: EQUALS,
+    counted: COUNTS,
     true_or_false: TRUTHS,
     therefore: THEREFORES,
     concluded: CONCLUDES,

@@ -53,6 +53,7 @@ _BESIDE = re.compile(
     r"|to (?:visuali[sz]e|label|mark|highlight|locate|stain|see|identify)) [^.;,\n]*$"
 )
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
+_GRADES = ("grade", "stage", "type", "class", "phase", "score", "level")
 _FRAME = 3  # words that statements share
 _STEM = 4  # letters that a word and one derived from it share at least
 _DERIVED = 5  # letters; a shorter word is derived from none
@@ -77,7 +78,10 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     held = Counter(word for key in keys for word in words.intersection(key))
     only = {word for word, count in held.items() if count == 1}
     capitals = set(_CAPITALS.findall(reply.text))
-    plain = [[] if _is_species(option) else key for option, key in zip(options, keys, strict=True)]
+    plain = [
+        key if len(key) <= _INITIALS and not _is_species(option) else []
+        for option, key in zip(options, keys, strict=True)
+    ]
     derived = _derived(plain, words)
     if not only and not capitals and not any(derived):
         return None
@@ -178,7 +182,8 @@ def _is_one(words: tuple[str, ...]) -> bool:
 def _middle(key: list[str], ahead: int, behind: int) -> Iterator[str]:
     """What tells a statement from others that are worded alike: "a light microscope"."""
     middle = key[ahead : len(key) - behind]
-    if ahead and middle[-1:] and middle[-1].isdigit():
+    graded = len(middle) > 1 or (ahead == 1 and key[0] in _GRADES)
+    if ahead and graded and middle[-1:] and middle[-1].isdigit():
         yield " ".join(middle)  # "4+3" of "Gleason 4+3"
     if ahead + behind < _FRAME:
         return
@@ -198,7 +203,7 @@ def _derived(keys: list[list[str]], said: set[str]) -> list[list[str]]:
     """For each option the words of the reply that are derived from a word of it alone."""
     stems: dict[str, list[tuple[str, int]]] = {}
     for index, key in enumerate(keys):
-        for word in key if len(key) <= _INITIALS else ():
+        for word in key:
             if len(word) >= _STEM and word not in _PLAIN:
                 stems.setdefault(word[:_STEM], []).append((word, index))
     found: list[list[str]] = [[] for _ in keys]
@@ -245,7 +250,8 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
     names = short_names(reply)
     if names is None and not any(forms):
         return
-    named = tuple(a + b for a, b in zip(forms, names or ((),) * len(forms), strict=True))
+    none = ((),) * len(reply.choices.options)
+    named = tuple(a + b for a, b in zip(forms or none, names or none, strict=True))
     short = ReplyText(reply.marked, reply.choices.named(named))
     found = [verdict for verdict in identified(short) if not _is_plain(reply, verdict)]
     if found:
