@@ -27,6 +27,7 @@ _TOTAL = re.compile(
 _SUMMED = re.compile(r" (?:in total|in all|altogether|all told)\b")
 _BEFORE_SUM = re.compile(r"(?<![\w.])(\w{1,8})(?: \w{2,20}){0,2},?$")  # "5 in total", "5 cells …"
 _BACK = 60
+_NEAR = 240  # characters behind "one" in which another one may stand
 _AND_MORE = re.compile(r"[^.;:\n(]{0,40}?\b(?:and|plus|\+) (?=[0-9tfsnezo])")
 _FOR_EACH = re.compile(
     r"(?: \w{2,20}){0,3} (?:in|of|per|for) (?:each|every)\b|(?: \w{2,20}){0,3} per "
@@ -157,7 +158,7 @@ def _number_at(reply: ReplyText, at: int) -> Verdict | None:
         numeric = found.option is not None and reply.choices.keys[found.option][1].isdigit()
         return found if numeric else None
     one = _ONE.match(reply.low, at)
-    if one and not _NOT_ALONE.search(reply.low, one.end()):
+    if one and not _NOT_ALONE.search(reply.low, one.end(), one.end() + _NEAR):
         return _of_value(reply, 1, *one.span())
     value = _VALUE.match(reply.low, at)
     if value is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.reply_text import ReplyText
@@ -22,6 +22,7 @@ _ENDINGS = frozenset(
 )  # fmt: skip
 _VERBAL = ("ed", "ing", "y")  # "blurred", "blurring", "blurry"
 _NOUNS = 4  # words; a longer option is a statement
+_MANY = 16  # forms of one text; only a reply that loops has more
 _LONG = 60  # characters of such an option
 _EXTRA = 3  # further words in between
 _AUXILIARIES = frozenset(
@@ -78,7 +79,8 @@ def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
         key = keys[index]
         if len(near[index]) >= len(content) > 1 and key.split()[0] not in _META:
             others = {word for k, words in enumerate(contents) if k != index for word in words}
-            found[index] += tuple(_stretches(reply, key, content, near[index], others))
+            forms = islice(_stretches(reply, key, content, near[index], others), _MANY)
+            found[index] += tuple(dict.fromkeys(forms))
     return tuple(found)
 
 
