@@ -44,12 +44,13 @@ _PLAIN = frozenset(
     )
     for word in line.split()
 )
-_ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side|of)\b)")
+_ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side)\b)")
 _CLAUSE = 40  # characters
 # What is said of the patient or of a place: "a section from a patient with", "surrounded by".
 _BESIDE = re.compile(
     r"\b(?:patients?|history|marker|section|slide|known|study|surround\w*|adjacent|next|near|via"
     r"|within|inside|beside|between|around|beneath|above|below|behind|through|from|into|express\w*"
+    r"|dissolved|suspended|diluted|embedded|fixed|mounted"
     r"|to (?:visuali[sz]e|label|mark|highlight|locate|stain|see|identify)) [^.;,\n]*$"
 )
 _META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
@@ -233,7 +234,9 @@ def _is_name(option: str, word: str) -> bool:
 def _is_plain(reply: ReplyText, found: Verdict) -> bool:
     """Whether an everyday word is said of something else: "a bright image", not "it's smooth"."""
     said = reply.low[found.start : found.end]
-    return said in _PLAIN and not _ENDED.match(reply.low, found.end)
+    return (said in _PLAIN or said.removesuffix("s") in _PLAIN) and not _ENDED.match(
+        reply.low, found.end
+    )
 
 
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
