@@ -38,7 +38,8 @@ def test_every_reply_has_a_regime_and_a_failure_mode(half: str) -> None:
     assert all(row.regime and row.failure_mode for row in load_labelled(path(half)))
 
 
-BARS = {"terse": 0.68, "without_answer": 0.94}  # hard: read without the aliases that tasks have
+# Hard: read without the aliases that tasks have, or full of paraphrases.
+BARS = {"terse": 0.68, "without_answer": 0.94, "answers_by_voices": 0.88}
 # Facts in general, which are answers where a question asks for one.
 LEFT = {"chorus": 0.92, "without_answer": 0.9}
 

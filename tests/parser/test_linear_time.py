@@ -42,6 +42,12 @@ PIECES = [
         "brightfield ",
     ),
     *("mostly nucleus with some ", "not nucleus: mitochondrion ", "i rather say ", "A: 0.1, "),
+    *(
+        "i see one cell, ",
+        "nuclear ",
+        "apparatus of the golgi ",
+        "it looks like a nuclear, but it is a ",
+    ),
     *("The nucleus is shown. ", "".join(map(chr, range(0x2460, 0x2500)))),
 ]
 

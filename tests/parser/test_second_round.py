@@ -273,7 +273,9 @@ def test_an_alias_names_its_option_and_the_answer_says_so() -> None:
     answer = parse_answer("It was taken by EM.", options, aliases=aliases)
     assert (answer.index, answer.alias) == (1, "EM")
     assert parse_answer("Electron microscopy.", options, aliases=aliases).alias is None
-    assert parse_answer("It was taken by EM.", options).index is None
+    mapped = "It was taken by EDX mapping."
+    assert parse_answer(mapped, options, aliases=aliases).index == 1
+    assert parse_answer(mapped, options).index is None
 
 
 def test_an_acronym_counts_in_capitals_alone() -> None:

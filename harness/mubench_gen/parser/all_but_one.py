@@ -41,8 +41,8 @@ _LESS_THAN = re.compile(
     r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
 )
 _OTHERS = cues(
-    "but than except only apart aside besides",
-    *(_ONLY, _ALL_BUT, _LESS_THAN, _ONLY_BEFORE, _APART_FROM),
+    "but than except apart aside besides excluded ruled eliminated dismissed discarded rejected",
+    *(_ONLY, _ALL_BUT, _LESS_THAN, _ONLY_LEFT, _APART_FROM),
 )
 ALL_BUT_ONE = _OTHERS | _NO_OTHERS
 

@@ -80,7 +80,8 @@ _SHARE = re.compile(r"[:=,]? ?\(?\d{1,3}(?:\.\d+)?(?: ?-{1,2} ?\d{1,3})? ?%")  #
 _KIND = re.compile(
     r" (?:cells|lesions|tumou?rs|infections|muscles|images|stains|cultures|patients|neoplasms"
     r"|glands|nuclei|tissues|changes) (?:are|have|can|may|tend|show|grow|usually|often|typically"
-    rf"|generally|do)\b{_NOWHERE}"
+    r"|generally|do|shrink|swell|divide|contain|lack|form|look|appear|express|stain|round|lose)\b"
+    rf"{_NOWHERE}"
 )
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
@@ -115,9 +116,11 @@ _COMPARED = re.compile(
     rf"| in (?:the |my |your )?(?:previous|earlier|preceding|last){_IMAGE}"
     r"|[ ,]{1,2}\(?(?:as |is )?(?:my |the |a )?(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"(?! ?[(:]? ?\w)|\s+(?:vs|versus)\b"
+    r"|,? (?:comes |is )?(?:in )?(?:a (?:close|distant) )?(?:second|third)(?: place)?(?=[.,;]|$)"
 )
 _COMPARES = cues(
-    "comparison reference choice guess best previous earlier preceding last vs versus", _COMPARED
+    "comparison reference choice guess best previous earlier preceding last vs versus second third",
+    _COMPARED,
 )
 # "4 nuclei, 2 of them dividing", but not "I count 2 of them"; "after prophase comes …"
 _PART = re.compile(
@@ -210,6 +213,8 @@ def is_kind(reply: ReplyText, start: int, end: int, option: int) -> bool:
     low = reply.low
     if is_plural(reply, end, option):
         verb = _VERB.match(low, end) or _SHARE.match(low, end)
+    elif reply.choices.keys[option][1:2].isdigit():
+        return False  # "three nuclei can …" tells a number of them
     else:
         verb = _KIND.match(low, end)  # "Malignant lesions are more frequent"
     return verb is not None and _BEGINS.search(low, max(0, start - 8), start) is not None

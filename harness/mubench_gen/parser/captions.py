@@ -23,9 +23,9 @@ _ASIDE = re.compile(
 )
 # "Nuclei are blue (DAPI), microtubules red", where a signal of another colour is spoken of
 _COUNTERSTAINED = re.compile(
-    r"(?:nucle|microtub)[a-z]*(?: (?:is|are|was|were))?"
+    r"(?:(?:nucle|microtub)[a-z]*|(endoplasmic reticulum))(?: (?:is|are|was|were))?"
     r"(?: (?:(?:counter)?stained|shown|labell?ed|colou?red|visuali[sz]ed|marked|seen))?"
-    r"(?: in| with| by)? (?:the )?\(?(?:dapi|hoechst|blue|red)\b"
+    r"(?: in| with| by)? (?:the )?\(?(?:dapi|hoechst|blue|red|(?(1)yellow|red))\b"
 )
 _IN_BLUE = re.compile(
     r"\b(?:blue|red|dapi|hoechst)(?: \(\w+\))? ?[:=] (?:the )?(?:nucle|microtub)[a-z]*$"
@@ -73,7 +73,7 @@ _ADVICE = cues(
     _TO_BE_DONE,
 )
 _BACKGROUND = cues("background")
-_COUNTERSTAINS = cues("nucle* microtub*", _COUNTERSTAINED, _IN_BLUE)
+_COUNTERSTAINS = cues("nucle* microtub* endoplasmic", _COUNTERSTAINED, _IN_BLUE)
 BESIDES = _FEW | _NEIGHBOURS | _COUNTERSTAINS | _ADVICE | _BACKGROUND
 _ROOM = 40
 

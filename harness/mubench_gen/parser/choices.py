@@ -10,6 +10,7 @@ from itertools import chain
 from mubench_gen.parser.keys import alias_keys, all_starts, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.tokens import Tokens, squeezed
+from mubench_gen.parser.vocabulary import with_yes_and_no
 
 _META = re.compile(
     r"(?:none|neither|all)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
@@ -75,7 +76,7 @@ class Choices:
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
-        self._words: tuple[str, ...] | None = None
+        self._words: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -193,13 +194,17 @@ class Choices:
         return self._starts
 
     @property
-    def beginnings(self) -> tuple[str, ...]:
-        """The first letters of each word of the texts, and of their initials."""
+    def beginnings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The first letters of each word of the texts, and in capitals two of their initials."""
         if self._words is None:
             keys = [key.split() for key in self.keys]
             words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
-            initials = {"".join(word[0] for word in key) for key in keys if len(key) > 2}
-            self._words = tuple(words | initials)
+            initials = ["".join(word[0] for word in key).upper() for key in keys]
+            pairs = {each[at : at + 2] for each in initials for at in (0, 1) if len(each) > at + 1}
+            joined = {f"{key[0][0]}&{key[-1][0]}".upper() for key in keys if key[1:-1] == ["and"]}
+            if any(option.isupper() and len(option) > 2 for option in self.options):
+                words.add("")  # what an abbreviation stands for may begin with any letter
+            self._words = tuple(words), tuple(pairs | joined)
         return self._words
 
     def named(self, names: tuple[tuple[str, ...], ...]) -> Choices:
@@ -277,7 +282,7 @@ def _choices(
         raise ValueError(
             f"aliases for {len(aliases)} of {len(options)} options: give one list per option"
         )
-    return Choices(options, label_set(labels), aliases or ())
+    return Choices(options, label_set(labels), with_yes_and_no(options, aliases or ()))
 
 
 def choices_for(

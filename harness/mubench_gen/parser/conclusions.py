@@ -12,6 +12,7 @@ from mubench_gen.parser.claims import (
     denied_later,
     sole_claim,
 )
+from mubench_gen.parser.composites import composites
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import contradicts
@@ -133,8 +134,23 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
     if any(claim.stance == "supposed" for claim in placed):
         return
     for verdict in sole_claim(placed):
-        if not (denied_later(placed, verdict) or _in_passing(reply, verdict)):
+        if not (
+            denied_later(placed, verdict)
+            or _in_passing(reply, verdict)
+            or _other_one(reply, verdict)
+        ):
             yield verdict
+
+
+def _other_one(reply: ReplyText, verdict: Verdict) -> bool:
+    """Whether another option is named, too, with "one" for its noun: "the left one"."""
+    if " one" not in reply.low:
+        return False
+    keys = [key.split() for key in reply.choices.keys]
+    return any(
+        len(key) == 2 and index != verdict.option and f"the {key[0]} one" in reply.low
+        for index, key in enumerate(keys)
+    )
 
 
 def _in_passing(reply: ReplyText, verdict: Verdict) -> bool:
@@ -188,6 +204,8 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
     """All options but one are denied; of two, one in so many words: "not abnormal"."""
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
+    for index, parts in composites(reply.choices.keys).items():
+        against |= {index} if against & parts else set()
     rest = set(range(len(reply.choices.options))) - against
     if len(rest) != 1 or any(claim.stance != "denied" for claim in placed):
         return

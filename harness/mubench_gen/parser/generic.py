@@ -11,7 +11,7 @@ from mubench_gen.parser.reply_text import ReplyText
 
 _LONG = 600  # characters; a longer reply speaks of its image somewhere
 _VERBS = (
-    "accumulate act allow arise bind break carry cause conduct consist contract control "
+    "account accumulate act allow arise bind break carry cause conduct consist contract control "
     "convert delay depend detect develop differ differentiate digest dissolve divide emit "
     "employ enable engulf filter flow form function generate give grow help illuminate "
     "implant improve increase infect initiate live make migrate move need occur offer "

@@ -15,24 +15,32 @@ _FRAME = re.compile(
     r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
     r"|organelle|tissue|stain"
     r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage|number"
-    r"|count|total|sum|value|result)"
-    r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents)"
+    r"|count|total|sum|value|result|protein|signal|patch|slide|sample|smear|lesion|grain|parasite"
+    r"|class|category|diagnosis|treatment|compound|growth|phase)"
+    r"(?:'s| is| was| must be| has to be| appears to be| seems to be| represents| looks?)"
     r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
-    r"|with)"
-    r"|opt for|lean(?:ing)? towards?|(?:i'd|would) say|call (?:it|this)|guess|bet on|choose"
+    r"|with)|opt for|lean(?:ing)? towards?|(?:i'd|would) say"
+    r"|(?:call|grade|score|rate|label) (?:it|this)|leaves(?: us with)?|guess"
+    r"|bet on|choose|mak(?:es?|ing) (?:it|this|that)"
     r"|(?:must|can only|has to) be)"
-    r"|\bthat would be|\b(?:you|we)(?:'re| are) (?:looking at|seeing|dealing with)"
+    r"|\bthat would be|\b(?:they|these|those)(?:'re| are| were)"
+    r"|\b(?:you|we)(?:'re| are) (?:looking at|seeing|dealing with)"
     r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
     r"|probable|fitting))(?: [a-z]+)? (?:is|would be)"
     r"|\b(?:acquired|taken|obtained|captured|recorded|imaged|viewed|seen|observed"
     r"|(?:image|picture|micrograph|photo)(?: \w+){0,3} (?:produced|made)"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
-    r"|characteristic (?:of|for)"
+    r"|characteristic (?:of|for)|classic(?:al)? (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
-    r"|namely|that is,?"
+    r"|namely|that is,?|belongs? to"
+    r"|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|grade|score|classify"
+    r"|interpret(?:ed)?)"
+    r" (?:it |this |the \w+ )?(?:out )?(?:as|under)"
+    r"|(?:is|was|comes|came|image|picture|micrograph) from"
+    r"|(?:is|are|lies?|sits?|located|situated|positioned|placed) (?:just |directly )?(?:to|on|at)"
     r"|locali[sz](?:es|ed) (?:to|in)|(?:is|are) in|what [^.;,\n]{1,40} is"
     r"|what (?:we|you|i) (?:call|see|have|are looking at)(?: here)?(?: is)?"
     # What there is most of.
@@ -41,20 +49,25 @@ _FRAME = re.compile(
     r"|(?:predominant|main|dominant|principal) [^.;,\n]{0,40} (?:is|are)"
     r"|(?:so|but|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
     r"(?: (?:most likely|probably|likely|clearly|definitely|thus|therefore|indeed|a case of"
-    r"|an example of))? ?(?:an? |the )?[\"'(]?$"
+    r"|an example of))? ?(?:an? |the )?"
+    # "a mature neutrophil"
+    r"(?:(?!surround|adjacent|neighbo|resembl|mimic|preced|follow|previous|contain|lack|typical)"
+    r"[a-z]{2,}(?:al|ic|ous|ary?|ive|ed|ing|field|ile|[ae]nt|ure|ion) )?[\"'(]?$"
 )
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
-    r"|based|from|of(?! view)|i (?:think|believe|guess)|to me|here|and against|it is"
+    r"|based|from|of(?! view)|i (?:think|believe|guess)|to me|here|itself|and against|it is"
     r"|that (?:we|you|i|is|are))\b|,)"
 )
 # "… is the only one that makes sense", "… fits best", right behind it.
 _FITS = re.compile(
-    r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice)|best|most (?:likely"
-    r"|plausible"
-    r"|consistent)|correct|right (?:one|answer|option))|fits best|makes (?:the )?most sense"
-    r"|it is|(?:was|were) used(?: here)?(?=[.,])|(?:made|produced|took) (?:this|the (?:image"
-    r"|picture)))"
+    r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice"
+    r"|[^.;,\n]{1,40} (?:among|of|in) (?:the|these|those) (?:choices|options|list|candidates))"
+    r"|best|most (?:likely|plausible|consistent)|correct|right (?:one|answer|option))"
+    r"|fits best|makes (?:the )?most sense"
+    r"|it is|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
+    r"|(?:located|situated|positioned)(?=[.,;]|$)"
+    r"|(?:made|produced|took) (?:this|the (?:image|picture)))"
     r"(?!\w)"
 )
 _OPENS = re.compile(
@@ -64,7 +77,7 @@ _OPENS = re.compile(
 )
 # "The cell embedded in the matrix is an osteocyte."
 _SUBJECT = re.compile(
-    r"(?:\A|[.!?;:\n] ?)(?:the|this|that) (?:\w+ ){0,3}(?:cell|structure|compartment|body"
+    r"(?:\A|[.!?;:,\n] ?)(?:the|this|that) (?:\w+ ){0,3}(?:cell|structure|compartment|body"
     r"|organelle|tissue|layer|tube|shell|region|particle|dye|stain|object|organism|modality|technique|specimen|image|arrow|marker|arrowhead"
     r"|asterisk|pointer|star)\b"
     r"[^.;,:\n]{0,60} (?:is|marks|shows|indicates|denotes) (?:an? |the )?[\"'(]?$"
@@ -84,14 +97,16 @@ _LISTED = re.compile(
 )
 _LEADS = re.compile(r"[)\"']? ?[-=]{0,2}> ?(?:an? |the )?[\"'(]?")  # "prophase -> metaphase"
 _ALONE_BEFORE = re.compile(
-    r"(?:\A|[.;!?\n:>(] ?)(?:(?:most likely|probably|likely|clearly|definitely),? )?(?:an? |the )?"
-    r"[\"'(]?$"
+    r"(?:\A|[.;!?\n:>(] ?| -{1,2} )(?:(?:most likely|probably|likely|clearly|definitely),? )?"
+    r"(?:an? |the )?[\"'(]?$"
 )
-_ALONE_BEHIND = re.compile(r"[)\"']? ?(?:$|[.!\n])")
+_ALONE_BEHIND = re.compile(r"[)\"']?(?:,? (?:then|i think|i guess|i'd say))? ?(?:$|[.!\n])")
 # What images are called may follow a name of their kind: "a fluorescence image".
 _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
-    r"|tissue|type|slide|stage|phase|one)\b)?"
+    r"|tissue|type|slide|stage|phase|one|locali[sz]ation|pattern|distribution|signal|side"
+    r"|technique|mode|smear|compound|culture|proteins?|network|lesion|tumou?r|neoplasm|process"
+    r"|origin|nature|domain|class|category|specimen|sample)\b)?"
 )
 _ROOM = 72
 _COMMA = 7  # characters from a comma to a name, with an article
@@ -129,6 +144,12 @@ def is_sentence(reply: ReplyText, claim: Claim) -> bool:
     return _ALONE_BEFORE.search(low, max(0, start - 32), start) is not None and (
         _ALONE_BEHIND.match(low, _past_noun(low, end)) is not None
     )
+
+
+def ends_clause(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether nothing but a noun of its kind follows the mention in its clause."""
+    low, _, end = reply.near(start, end)
+    return _ENDS.match(low, _past_noun(low, end)) is not None
 
 
 def _past_noun(low: str, end: int) -> int:

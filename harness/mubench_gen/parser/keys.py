@@ -17,6 +17,12 @@ _NO_HEADS = ("", *ARTICLES)  # but for these
 # A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
 SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
 _ACRONYM = 4  # the letters of a longer alias in capitals may be small
+# An option that is a number, or a range of numbers.
+_NUMERIC = re.compile(
+    r"(?:\A|\n)[ (<>=≥≤~]*(?:\d|(?:zero|one|two|three)\b|(?:more|less|fewer) than"
+    r"|at (?:least|most)|over|up to)",
+    re.IGNORECASE,
+)
 _VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
 # Each digit with the first letters of the numbers that begin with it: "10", "ten".
 _DIGITS = {"0": ("0", "z"), "1": ("1", "o", "t")} | {
@@ -96,3 +102,9 @@ def species_key(option: str) -> str:
     """The key of a species' abbreviation, " e coli "; "" if the option is no species."""
     species = SPECIES.fullmatch(option) if option.count(" ") == 1 else None
     return join([species[1].lower(), species[2]]) if species else ""
+
+
+@lru_cache(maxsize=8192)
+def are_numbers(options: tuple[str, ...]) -> bool:
+    """Whether an option is a number or a range of numbers."""
+    return _NUMERIC.search("\n".join(options)) is not None

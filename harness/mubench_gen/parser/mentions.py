@@ -9,7 +9,7 @@ from itertools import accumulate
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.tokens import Tokens, pieces, squeezed
 
-_STAINED = ("stain", "label", "positive")  # "DAPI-stained" speaks of DAPI, "8-cell" of 8
+_STAINED = ("stain", "label", "positive", "shaped")  # "DAPI-stained" speaks of DAPI, "8-cell" of 8
 TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
 
 

@@ -32,6 +32,7 @@ _LACKS = re.compile(
     r"|appear)\b))"
 )
 _OFFERS = re.compile(r"[,!.]? (?:i can|i'd be|i would be|i'm happy|i am happy|let me|let's|sure)\b")
+_ASKED = re.compile(r"(?! i (?:guess|think|suppose|believe))[^.!;\n]{0,40}\?")
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -45,9 +46,7 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     common = reply.choices.keys[found.option] in COMMON  # "Yes - the bar is there"
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return
-    if reply.low[found.end : found.end + 1] == "?" or (
-        common and _OFFERS.match(reply.low, found.end)
-    ):
+    if _ASKED.match(reply.low, found.end) or (common and _OFFERS.match(reply.low, found.end)):
         return
     if is_other_use(reply, found.start, found.end):
         return
@@ -123,6 +122,9 @@ def opening_sentence(reply: ReplyText) -> Iterator[Verdict]:
     """The first sentence names one option and the next one gives the reason."""
     groups = answering_sentences(reply)
     if not groups or SENTENCE.search(reply.low, 0, groups[0][0].start):
+        return
+    first = groups[0][0]
+    if is_kind(reply, first.start, first.end, first.option):
         return
     stop = SENTENCE.search(reply.low, groups[0][-1].end)
     if stop and _REASON.match(reply.low, stop.end()):

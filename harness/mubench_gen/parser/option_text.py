@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.text import lower
 from mubench_gen.parser.tokens import text_ends
 
 _ARTICLE = re.compile(r"(?:an?|the)\s+")
@@ -19,6 +21,7 @@ ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]"
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "(", "]", '"', "'", "-")
 # Words that may be options, or just fill a sentence.
 COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
+_SAID = ("yes", "no")
 # "Yes there are", "no it does not"
 _GOES_ON = re.compile(r" (?:there|it|they|this) (?:is|are|does|do|was|were)(?:n't)?\b")
 # What may come between a label and the text that it is given: "B. ", "(B) - the ".
@@ -80,6 +83,15 @@ def _word(low: str, at: int) -> int:
     """Where the next word begins."""
     word = _WORD.search(low, at)
     return word.start() if word else at
+
+
+def said_at_start(options: Sequence[str]) -> dict[str, int]:
+    """Which options begin with "yes" and "no", if each is one alone: "No, it is not"."""
+    if not any(option[:3].lower() == "yes" for option in options):
+        return {}
+    starts = [lower(option).partition(",")[0] for option in options]
+    pair = all(starts.count(word) == 1 for word in _SAID)
+    return {word: starts.index(word) for word in _SAID} if pair else {}
 
 
 def contradicts(reply: ReplyText, index: int, end: int) -> bool:

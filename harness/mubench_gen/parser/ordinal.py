@@ -38,8 +38,8 @@ _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
-    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take|prefer)"
-    r"|[,:;>-])"
+    r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take"
+    r"|prefer)|[,:;>.?!-])"
     r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
@@ -53,7 +53,7 @@ PLACES = cues(
 )
 _CUES = (
     "option", "choice", "statement", "answer", "number", " no. ", "the last", "go with",
-    "going with",
+    "going with", "choose the ", "pick the ", "select the ",
 )  # fmt: skip
 
 

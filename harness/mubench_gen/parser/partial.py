@@ -9,7 +9,7 @@ from string import ascii_lowercase
 
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims, claims
-from mubench_gen.parser.option_text import COMMON
+from mubench_gen.parser.option_text import COMMON, said_at_start
 from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -73,7 +73,7 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     if index is None:
         index = _abbreviated(reply, reply.text[start:end])
     if index is None and _OPENS.match(reply.low, tokens.spans[0][1]):
-        index = _begins(reply, tokens.words[0])
+        index = said_at_start(reply.choices.options).get(tokens.words[0])
     if index is not None and stance(reply, start, end) != "supposed" and not _denied(reply, index):
         yield Verdict.of(index, start, end)
 
@@ -91,7 +91,7 @@ def _denied(reply: ReplyText, index: int) -> bool:
 def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
     """The only option whose text contains these words, adjacent or in another order."""
     if joined in COMMON:
-        return _begins(reply, joined.strip())
+        return said_at_start(reply.choices.options).get(joined.strip())
     if len(joined) < 5 and not joined.strip().isdigit():
         return None
     keys = reply.choices.keys
@@ -120,12 +120,6 @@ def _statement(reply: ReplyText, index: int) -> str:
     """An option's key, less a "No," that leads to a statement."""
     key = reply.choices.keys[index]
     return key.removeprefix(" no") if lower(reply.choices.options[index]).startswith("no,") else key
-
-
-def _begins(reply: ReplyText, word: str) -> int | None:
-    """The only option that begins with this word where others say the contrary: "No, …"."""
-    starts = [lower(option).partition(",")[0] for option in reply.choices.options]
-    return starts.index(word) if starts.count(word) == 1 and {"yes", "no"} <= {*starts} else None
 
 
 def _abbreviated(reply: ReplyText, written: str) -> int | None:

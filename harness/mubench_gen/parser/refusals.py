@@ -27,6 +27,7 @@ REFUSAL = re.compile(
     r"|shared|available|present|found|here)"
     r"|(?:please|could you|can you|kindly) (?:\w+ )?(?:share|provide|upload|attach|send|re-?upload)"
     r"|(?:do not|don't|did not|didn't) (?:see|receive|find) (?:an|any|the|your)"
+    rf"(?! (?!(?:{_IMAGE}|question|option|answer|attach|visual)s?\b)\w+s?[.,;])"
     r"|(?:ich kann|kann ich) .{0,40}nicht|weiß nicht|je ne (?:peux|sais)|no puedo|no sé"
     r"|não posso|não sei)\b"
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"

@@ -7,6 +7,7 @@ from functools import lru_cache, reduce
 from operator import or_
 
 from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, corrected
+from mubench_gen.parser.composites import TOGETHER, together
 from mubench_gen.parser.conclusions import (
     CONCLUDES,
     THEREFORES,
@@ -25,6 +26,7 @@ from mubench_gen.parser.correct import (
     item_marked_correct,
     said_correct,
 )
+from mubench_gen.parser.counts import COUNTS, counted, lone_number
 from mubench_gen.parser.cues import ALL, cues_in
 from mubench_gen.parser.declared import BEYOND_ASCII, DECLARES, declared_answer, declared_cjk
 from mubench_gen.parser.declared_abroad import DECLARES_ABROAD, declared_abroad
@@ -41,7 +43,7 @@ from mubench_gen.parser.leading import (
 from mubench_gen.parser.opening import leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
 from mubench_gen.parser.partial import partial_text
-from mubench_gen.parser.quantities import COUNTS, EQUALS, counted, result
+from mubench_gen.parser.quantities import EQUALS, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
@@ -91,8 +93,10 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         final_text,
         only_marked_label,
         result,
-        only_option,
         counted,
+        together,
+        only_option,
+        lone_number,
         true_or_false,
         text_then_label,
         therefore,
@@ -110,8 +114,10 @@ WEAK: Tiers = (
     (final_text,),
     (only_marked_label,),
     (result,),
-    (only_option,),
     (counted,),
+    (together,),
+    (only_option,),
+    (lone_number,),
     (true_or_false,),
     (text_then_label,),
     (therefore,),
@@ -142,6 +148,7 @@ NEEDS: dict[Rule, int] = {
     said_correct: SAID_CORRECT,
     item_marked_correct: MARKED_CORRECT,
     former_or_latter: LATTERS,
+    together: TOGETHER,
     result: EQUALS,
     counted: COUNTS,
     true_or_false: TRUTHS,

@@ -27,7 +27,7 @@ BOUNDS = cues(
     " not >"
 )
 # "…, unlike a nucleus - this is": a dash before a new sentence.
-DASH = re.compile(r" -{1,2} (?=(?:this|that|it|so|here|i)\b)")
+DASH = re.compile(r" -{1,2} (?=(?:this|that|it|so|here|i|just|only)\b)")
 STOP = re.compile(r"[;!?\n,.](?!(?<=\.)\d)")  # the boundaries that are no words of these
 # In these patterns one \b stands before all words, so that most places are left at once.
 CONTRAST = re.compile(
@@ -46,7 +46,8 @@ CONTRAST = re.compile(
     r"|(?:report|paper|article|caption|file ?name|ground truth|textbook)s?"
     r" (?:said|says?|suggests?|states?|claims?)\b"
     # What the reply thought before it looked again.
-    r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b"
+    r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought"
+    r"|gone)\b"
     r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
     r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
     r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)|(?:first|initial) impression:"
@@ -57,12 +58,12 @@ CONTRAST = re.compile(
     r"|(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?"
     r"(?:say|suspect|guess|suggest|(?:think|have thought) of)"
     r"|over (?:an? |the )?$)"
-    r"|'d(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought)\b|而不是|不同于"
+    r"|'d(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought|gone)\b|而不是|不同于"
 )
 CONTRASTS = cues(
     "rather instead unlike than opposed compared except against followed apart besides versus vs"
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
-    " most other others people think say been said answered picked chosen guessed thought call"
+    " most other others people think say been said answered picked chosen guessed thought gone call"
     " thinking leaning first initial initially originally might may could over would"
     " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
     CONTRAST,
@@ -160,11 +161,15 @@ NOS = cues("no nope but", NO_BEHIND)
 QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 NO = re.compile(
     r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none(?: of)?|nothing"
-    r"|i retract|i withdraw|ni)"
+    r"|i retract|i withdraw|ni|negative for|free (?:of|from)|devoid of)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
     r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
 )
-LACKS = cues("no nothing without absence lack lacks lacking absent none retract withdraw ni", NO)
+LACKS = cues(
+    "no nothing without absence lack lacks lacking absent none retract withdraw ni negative free"
+    " devoid",
+    NO,
+)
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
     r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"
@@ -182,10 +187,12 @@ OPENS = cues(
 # "A and B would both be plausible", "A is equally possible".
 EQUAL = re.compile(
     r"[^.;,\n]{0,24}\b(?:both|equally|look (?:very )?alike|are (?:very )?(?:alike|similar)"
+    r"|(?:easily|often|commonly|frequently) (?:confused|mistaken|mixed up)"
+    r"|(?:hard|difficult) to tell"
     r"|just as (?:likely|possible|plausible|well)"
     r"|also (?:be )?(?:possible|plausible|conceivable|an option))\b"
 )
-EQUALS = cues("both equally alike similar just also", EQUAL)
+EQUALS = cues("both equally alike similar just also confused mistaken mixed hard difficult", EQUAL)
 JOINS = ("and ", "or ")
 JOINED = re.compile(r"\w (?:and|or) $")
 SUPPOSED = re.compile(
@@ -215,6 +222,17 @@ WOULD = re.compile(
 )
 WOULDS = cues("would serait aurait seria teria sarebbe avrebbe", WOULD, WOULD_BE)
 LIKENED = re.compile(r"(?:\b(?:an?|une?|ein|el|un)|[.;,]) $")  # "…; Mucor would be broad"
+# "It resembles X, but it's only a platelet."
+SEEMING = re.compile(
+    r"\b(?:resembl\w{1,3}|looks? like|mimic\w{0,3}|reminds? (?:\w+ )?of|similar to"
+    r"|could be|might be|(?:seem|appear)s? to be|suggests?) (?:an? |the )?[\"'(]?$"
+)
+BUT_IS = re.compile(
+    r"[^.;,\n]{0,24},? (?:but|yet|although|though|however),? (?:it|this|that|they|these)"
+    r"(?:'s| is|'re| are| was) (?:an?(?! (?:bit|little|lot|tad)\b)|just|only|actually|really|merely"
+    r"|in fact)\b"
+)
+SEEMS = cues("but yet although though however", BUT_IS)
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
 IF_SO = re.compile(
     r"\b(?:if (?!(?:i|we) (?:had|have|must|were)\b)(?:\w{1,20} ){1,3}(?:(?:were|had|was)(?:n't)?"
@@ -234,14 +252,13 @@ IF_SO = re.compile(
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
     r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
-    r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown)"
-    r"|but for (?:the|its|this))\b"
+    r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown))\b"
 )
-IFS = cues("if had were when but", IF_SO, IF_BEHIND)
+IFS = cues("if had were when", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
-TELLING_BEHIND = EQUALS | DENIES | GENERALISES | NOS | WOULDS
+TELLING_BEHIND = SEEMS | EQUALS | DENIES | GENERALISES | NOS | WOULDS
 SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
 # "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
 DENIED = re.compile(

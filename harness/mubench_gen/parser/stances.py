@@ -13,6 +13,7 @@ from mubench_gen.parser.stance_words import (
     BEGINS,
     BOUNDARY,
     BOUNDS,
+    BUT_IS,
     CONCEDES,
     CONTRAST,
     CONTRASTS,
@@ -42,6 +43,8 @@ from mubench_gen.parser.stance_words import (
     OPENS,
     QUOTE_END,
     REACH,
+    SEEMING,
+    SEEMS,
     SENTENCE_START,
     STOP,
     SUPPOSED,
@@ -154,6 +157,8 @@ def _said_behind(low: str, said: int, start: int, end: int) -> Stance | None:
         likened = LIKENED.search(low, max(0, start - 6), start)
         if WOULD.match(low, after) or (likened and WOULD_BE.match(low, after)):
             return "contrasted"
+    if said & SEEMS and BUT_IS.match(low, end) and SEEMING.search(low, max(0, start - 40), start):
+        return "contrasted"
     if said & NOS and NO_BEHIND.match(low, end):
         return "denied"
     general = said & GENERALISES and GENERAL.match(low, after)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.option_text import said_at_start
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 
@@ -15,34 +15,42 @@ _TRUTH = re.compile(
     r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
 )
-_ENDS = r"(?=[.!]?\s*$|[,;:.] | because| since| as\b)"
-# The whole reply, or how it begins: "Definitely not.", "That's not the case: …".
+# How a reply begins, or all of it: "Definitely not.", "I disagree".
 _NOT_SO = re.compile(
     r"\W*(?:(?:definitely|absolutely|certainly|clearly|surely|probably|most likely|of course) not"
-    r"[.!]?\s*$|i (?:don't|do not) (?:think|believe) so\b"
-    r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b"
-    r"|(?:no, )?(?:(?:that|this|it) is ?n(?:o|')t|(?:that|it)'s not) (?:true|the case|so)"
-    rf"{_ENDS})"
+    r"[.!]?\s*$|i (?:(?:don't|do not) (?:think|believe) so|disagree|(?:do not|don't) agree)\b"
+    r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b)"
 )
 _SO = re.compile(
-    rf"\W*(?:(?:indeed,? )?(?:that|this|it) is (?:indeed )?the case{_ENDS}|(?:absolutely|definitely"
-    r"|certainly|of course|indeed)(?=[.!]?\s*$|, (?:there|it|they|the|this|these)\b))"
+    r"\W*\b(?:absolutely|definitely|certainly|of course|indeed)"
+    r"(?=[.!]?\s*$|, (?:there|it|they|the|this|these)\b)"
 )
 # "Incorrect. The cells are round."; "Correct me if …" says nothing.
-_MARKED = re.compile(r"\W*\b(?:(correct)|incorrect|wrong)(?=[.!]|, |\s*$)")
+_OPENS = re.compile(
+    r"\W*\b(?:(?:that is |that's )?(correct|accurate|agreed|i agree|affirmative)"
+    r"|incorrect|wrong|inaccurate|untrue|not (?:correct|true|accurate))"
+    r"(?=[.!;]|, |\s*$| with\b| - )"
+)
 _CALLED = re.compile(
-    r"(?:\A\W*|[.!?;\n]\W{0,3})(?:(?:so|thus|hence|therefore),? )?"
-    r"(?:the|this|that) (?:statement|claim|assertion) (?:is ?(?:therefore |thus |hence |clearly "
-    r"|indeed |definitely )?(?:(correct|right)|incorrect|wrong|refuted|(?:not|n't) (?:true|so"
-    rf"|correct|right|the case))|(holds)|(?:does not|doesn't) hold){_ENDS}"
+    r"(?:\A\W*(?:(?:no|yes|indeed),? )?(?:it|this|that)"
+    r"|(?:\A\W*|[.!?;:,\n] {0,2}|\b(?:so|thus|hence|therefore|and|but|that|makes) )"
+    r"(?:(?:no|yes),? )?(?:the|this|that|your) (?:statement|claim|assertion|description|caption)"
+    r"|[.;,] ?(?:so|thus|hence|therefore),? (?:it|this|that))"
+    r"(?: ?(?:is|'s|appears(?: to be)?|seems(?: to be)?| )(?P<nots> not|n't)?"
+    r"(?: (?:(?!part)\w+ly|indeed|also|thus|therefore|hence|quite))?"
+    r" (?:(?P<right>correct|right|accurate|valid|true|supported|so|the case)"
+    r"|incorrect|wrong|inaccurate|invalid|untrue|false|unsupported|refuted)"
+    r"(?=[.!]?\s*$|[,;:.!\n)]| because| since| as\b| and\b| for\b| given\b)"
+    r"| (?P<holds>holds)(?! (?:if|only|for some)\b)| (?:does not|doesn't) hold)"
 )
 TRUTHS = cues(
-    "yes no true false so not like statement claim assertion case correct* incorrect*"
-    " wrong* absolutely definitely certainly course indeed",
+    "yes no true false so not like statement claim disagree agree agreed hold holds right case"
+    " correct* incorrect* wrong* accurate valid supported inaccurate invalid untrue unsupported"
+    " refuted affirmative absolutely definitely certainly course indeed",
     _TRUTH,
     _NOT_SO,
     _SO,
-    _MARKED,
+    _OPENS,
     _CALLED,
 )
 _TRUE_OR_FALSE = frozenset(("yes", "no", "true", "false"))
@@ -52,38 +60,45 @@ _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 
 def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """What the reply says of a statement: "Incorrect.", "So the statement is false."."""
-    if not _ask_for_truth(reply.choices.options):
+    texts = _meant(reply)
+    if not texts:
         return
-    yield from _called(reply)
+    for found, right in _called(reply.low):
+        if _is_partly(reply, found):
+            continue
+        for key in (" yes ", " true ") if right else (" no ", " false "):
+            if key in texts:
+                yield Verdict.of(texts[key], *found.span())
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
-        if _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()):
+        if _is_partly(reply, found):
             return
-        option = reply.choices.texts.get(f" {found[1]} ", -1)
+        option = texts.get(f" {found[1]} ", -1)
         if option >= 0 and stance(reply, *found.span(1)) == "asserted":
             yield Verdict.of(option, found.start(1), found.end(1))
             return
 
 
-def _ask_for_truth(options: tuple[str, ...]) -> bool:
+def _meant(reply: ReplyText) -> Mapping[str, int]:
+    """The words of truth that are options, or that options begin with: "No, it is not"."""
+    options = reply.choices.options
     short = (option for option in options if len(option) < _SHORT)
-    return any(option.strip(" .").lower() in _TRUE_OR_FALSE for option in short)
+    if any(option.strip(" .").lower() in _TRUE_OR_FALSE for option in short):
+        return reply.choices.texts
+    return {f" {word} ": k for word, k in said_at_start(options).items()}
 
 
-def _called(reply: ReplyText) -> Iterator[Verdict]:
-    """Yes or true, no or false in other words."""
-    low = reply.low
-    said = _NOT_SO.match(low)
-    holds = said is None and (said := _SO.match(low)) is not None
-    if said is None and (said := _MARKED.match(low) or _last_called(low)) is not None:
-        holds = any(said.groups())
-    if said is None:
-        return
-    for key in (" yes ", " true ") if holds else (" no ", " false "):
-        option = reply.choices.texts.get(key, -1)
-        if option >= 0:
-            yield Verdict.of(option, *said.span())
+def _called(low: str) -> Iterator[tuple[re.Match[str], bool]]:
+    """What the statement is called, and whether that is right."""
+    for said, right in ((_NOT_SO.match(low), False), (_SO.match(low), True)):
+        if said:
+            yield said, right
+    opening = _OPENS.match(low)
+    if opening:
+        yield opening, opening[1] is not None
+    for found in list(_CALLED.finditer(low))[-MANY:]:
+        yield found, found["holds"] is not None or bool(found["right"]) != bool(found["nots"])
 
 
-def _last_called(low: str) -> re.Match[str] | None:
-    """The last of the places where a statement is called right or wrong."""
-    return next(iter(deque(_CALLED.finditer(low), maxlen=1)), None)
+def _is_partly(reply: ReplyText, found: re.Match[str]) -> bool:
+    """Whether only a part of the statement is spoken of."""
+    return _PARTLY.search(reply.low, max(0, found.start() - 80), found.start()) is not None

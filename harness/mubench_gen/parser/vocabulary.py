@@ -39,6 +39,21 @@ def _known(
     return known | texts  # a text itself stands before an alias of another one
 
 
+_MEANT = {"true": "yes", "false": "no"}
+
+
+def with_yes_and_no(
+    options: tuple[str, ...], aliases: tuple[tuple[str, ...], ...]
+) -> tuple[tuple[str, ...], ...]:
+    """The aliases, and "yes" and "no" where the options are "true" and "false"."""
+    lowered = [option.lower() for option in options]
+    if "true" not in lowered or "false" not in lowered or "yes" in lowered or "no" in lowered:
+        return aliases
+    further = [(_MEANT[low],) if low in _MEANT else () for low in lowered]
+    own = aliases or ((),) * len(options)
+    return tuple(one + more for one, more in zip(own, further, strict=True))
+
+
 def shared_aliases(vocabulary: Vocabulary) -> list[tuple[str, str, str]]:
     """(alias, option, other option) for each alias that means two options of a vocabulary."""
     owners = {text_key(option): option for option, _ in vocabulary}

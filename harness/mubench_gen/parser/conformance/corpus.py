@@ -26,6 +26,7 @@ FILES = (
     "chorus",
     "without_answer",
     "kinds_of_the_issue",
+    "answers_by_voices",
 )
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
