@@ -90,10 +90,9 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
         yield Verdict.of(alone[0].option, alone[0].start, alone[0].end)
     elif not alone:
         told = {claim.option for claim in reply.kept(claims)}  # in full, and not as an answer
-        often = Counter(claim.option for claim in placed)
+        once = {option for option, n in Counter(c.option for c in placed).items() if n == 1}
         for verdict in only_option(short):
-            once = verdict.option not in told and often[verdict.option] == 1
-            if once and _ends_alone(reply, verdict):
+            if verdict.option in once - told and _ends_alone(reply, verdict):
                 yield verdict
         yield from eliminated(short)
 
