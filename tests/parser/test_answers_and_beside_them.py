@@ -36,7 +36,9 @@ def status(reply: str, options: tuple[str, ...]) -> str:
         ("Answer: 3 + 4 + 1 = 8", None),
     ],
 )
-def test_of_a_calculation_that_is_declared_the_result_counts(reply: str, option: str | None) -> None:
+def test_of_a_calculation_that_is_declared_the_result_counts(
+    reply: str, option: str | None
+) -> None:
     assert named(reply, COUNTS) == option
 
 

@@ -148,8 +148,8 @@ LESS_THAN = re.compile(
     r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
 )
 ALL_BUT_ONE = cues(
-    "but than except only apart aside besides",
-    *(ONLY, ALL_BUT, LESS_THAN, ONLY_BEFORE, APART_FROM),
+    "but than except apart aside besides excluded ruled eliminated dismissed discarded rejected",
+    *(ONLY, ALL_BUT, LESS_THAN, ONLY_LEFT, APART_FROM),
 )
 # What is said of a kind of cell, stain or microscopy in general is not said of the image,
 # and what was considered is not said any more.
@@ -259,10 +259,9 @@ IF_SO = re.compile(
 IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
     r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
-    r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown)"
-    r"|but for (?:the|its|this))\b"
+    r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown))\b"
 )
-IFS = cues("if had were but", IF_SO, IF_BEHIND)
+IFS = cues("if had were", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
