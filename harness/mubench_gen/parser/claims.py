@@ -21,7 +21,7 @@ from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
 from mubench_gen.parser.other_uses import is_other_use, unmeasured
-from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, refusals
+from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, YET, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -59,12 +59,6 @@ _NONE_OF = re.compile(
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
 _CLAUSES = 240  # characters of a refusal and the clause behind it
 SENTENCE = re.compile(r"[!?\n.](?!(?<=\.)\S)")  # a point in a number or a name ends none
-# After a refusal, only what follows one of these is an answer.
-_YET = re.compile(
-    r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
-    r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore|yet|better bet"
-    r"|more plausible|i'd (?:say|go|lean|pick)|i would (?:say|go|lean|pick))\b|但|不过"
-)
 
 
 def claims(reply: ReplyText) -> list[Claim]:
@@ -271,7 +265,7 @@ def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: li
     """Whether a sentence answers although the reply refuses: behind "however", or where only
     advice is declined and the sentence says what is shown.
     """
-    yet = _YET.search(reply.low, refused[-1].start())
+    yet = YET.search(reply.low, refused[-1].start())
     if yet and group[-1].start > yet.start():
         return True
     left, right = max(0, refused[-1].start() - 24), group[0].start

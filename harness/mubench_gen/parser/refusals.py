@@ -46,6 +46,12 @@ ADVICE = re.compile(
 ALTHOUGH = re.compile(
     r"(?:.{0,20}[.!?\n] ?)?(?:even )?(?:while|although|though) (?:i|we) [^.;!?\n]{4,100},[^.!?\n]*$"
 )
+# After a refusal, only what follows one of these is an answer.
+YET = re.compile(
+    r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
+    r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore|yet|better bet"
+    r"|more plausible|i'd (?:say|go|lean|pick)|i would (?:say|go|lean|pick))\b|但|不过"
+)
 # How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
 
@@ -56,6 +62,14 @@ _POLITELY = cues("sorry apologise apologize as", _POLITE)
 def refusals(reply: ReplyText) -> list[re.Match[str]]:
     """Where the reply says that it cannot or will not answer."""
     return list(REFUSAL.finditer(reply.low)) if reply.cues & _REFUSES else []
+
+
+def only_declines(reply: ReplyText) -> bool:
+    """Whether a refusal has no word behind which an answer counts all the same."""
+    low = reply.low
+    if not refusals(reply) or "though" in low or "while" in low:
+        return False
+    return not (YET.search(low) or ADVICE.search(low))
 
 
 def refuses(reply: ReplyText) -> bool:

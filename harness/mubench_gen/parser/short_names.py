@@ -11,6 +11,7 @@ from mubench_gen.parser.conclusions import eliminated, only_option
 from mubench_gen.parser.identified import ends_clause, identified, is_sentence
 from mubench_gen.parser.name_parts import PLAIN, short_names
 from mubench_gen.parser.other_forms import other_forms
+from mubench_gen.parser.refusals import only_declines
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
@@ -67,6 +68,8 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
     words, initials = reply.choices.beginnings
     if not (any_in(words, reply.low) or any_in(initials, reply.text)):
+        return
+    if only_declines(reply) and "cannot" not in reply.choices.lowered:
         return
     forms = other_forms(reply)
     if any(forms):

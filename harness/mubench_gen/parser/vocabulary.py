@@ -39,6 +39,7 @@ def _known(
     return known | texts  # a text itself stands before an alias of another one
 
 
+_TRUE = frozenset(("True", "true", "TRUE"))
 _MEANT = {"true": "yes", "false": "no"}
 
 
@@ -46,6 +47,8 @@ def with_yes_and_no(
     options: tuple[str, ...], aliases: tuple[tuple[str, ...], ...]
 ) -> tuple[tuple[str, ...], ...]:
     """The aliases, and "yes" and "no" where the options are "true" and "false"."""
+    if _TRUE.isdisjoint(options):
+        return aliases
     lowered = [option.lower() for option in options]
     if "true" not in lowered or "false" not in lowered or "yes" in lowered or "no" in lowered:
         return aliases
