@@ -47,6 +47,7 @@ class Choices:
         "_cased",
         "_further",
         "_heads",
+        "_initials",
         "_keys",
         "_letters",
         "_lowered",
@@ -76,7 +77,8 @@ class Choices:
         self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
-        self._words: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._words: tuple[str, ...] | None = None
+        self._initials: tuple[str, ...] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -194,18 +196,25 @@ class Choices:
         return self._starts
 
     @property
-    def beginnings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The first letters of each word of the texts, and in capitals two of their initials."""
+    def beginnings(self) -> tuple[str, ...]:
+        """The first letters of each word of the texts."""
         if self._words is None:
+            words = {word[:_BEGINNING] for key in self.keys for word in key.split()}
+            if any(option.isupper() and len(option) > 2 for option in self.options):
+                words.add("")  # what an abbreviation stands for may begin with any letter
+            self._words = tuple(words - LINKS)
+        return self._words
+
+    @property
+    def initials(self) -> tuple[str, ...]:
+        """In capitals the first two initials of the texts, and the second and third."""
+        if self._initials is None:
             keys = [key.split() for key in self.keys]
-            words = {word[:_BEGINNING] for key in keys for word in key if word not in LINKS}
             initials = ["".join(word[0] for word in key).upper() for key in keys]
             pairs = {each[at : at + 2] for each in initials for at in (0, 1) if len(each) > at + 1}
             joined = {f"{key[0][0]}&{key[-1][0]}".upper() for key in keys if key[1:-1] == ["and"]}
-            if any(option.isupper() and len(option) > 2 for option in self.options):
-                words.add("")  # what an abbreviation stands for may begin with any letter
-            self._words = tuple(words), tuple(pairs | joined)
-        return self._words
+            self._initials = tuple(pairs | joined)
+        return self._initials
 
     def named(self, names: tuple[tuple[str, ...], ...]) -> Choices:
         """These choices, where an option may be written as one of some further names, too."""

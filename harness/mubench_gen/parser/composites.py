@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 
+from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.claims import answering_claims, answering_sentences
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
+from mubench_gen.parser.text import any_in
 
 _BOTH_OPTION = re.compile(r" both(?: of (?:the )?(?:above|them|these|two)| \w+)? ")
 _NEITHER_OPTION = re.compile(r" (?:neither|none)\b.*")
@@ -30,14 +32,14 @@ _JOINED = re.compile(
     r"[^.!?;\n]{0,24}?(?:,? (?:and|as well as|along with|together with|plus|in addition to|&|\+)"
     r" |, )(?:also )?(?:[a-z]+ )?(?:an? |the |some )?[\"'(]?"
 )
+_STANDS = (" and ", " & ", "both")
 _BACK = 24  # characters
 TOGETHER = cues("both neither and as along together plus addition & +", _BOTH, _NEITHER)
 
 
-def composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
+def composites(choices: Choices) -> Mapping[int, frozenset[int]]:
     """The options that stand for several others, with those."""
-    told = "".join(keys)
-    return _composites(keys) if " and " in told or " both " in told else {}
+    return _composites(choices.keys) if any_in(_STANDS, choices.lowered) else {}
 
 
 @lru_cache(maxsize=4096)
@@ -57,9 +59,9 @@ def _composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
 
 def together(reply: ReplyText) -> Iterator[Verdict]:
     """All that one option stands for is asserted side by side, or "both" of it is, or "neither"."""
-    if "neither" in reply.low:
+    if "neither" in reply.low and "neither" in reply.choices.lowered:
         yield from _neither(reply)
-    known = composites(reply.choices.keys)
+    known = composites(reply.choices)
     if not known:
         return
     placed = answering_claims(reply)

@@ -20,6 +20,7 @@ _NOUNS = 3  # nor has one with more words that are no links
 _BRACKETS = re.compile(r"[()\[\]]")
 _DIGIT = re.compile("[0-9]")
 _GRADED = re.compile(r"[A-Za-z]+-[A-Za-z]+ ")  # "high-grade" of "high-grade glioma"
+_PARTICIPLE = re.compile(r"\w+ed\b")
 _CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z]{2,4}(?![A-Za-z])")
 _INITIALS = 2  # words
 _LETTERS = 4  # a shorter word is a name only in capitals
@@ -51,6 +52,7 @@ _DERIVED = 5  # letters; a shorter word is derived from none
 class _Said(NamedTuple):
     """What a reply and the options have in common."""
 
+    words: set[str]  # of the reply
     only: set[str]  # the words that one option alone has
     own: set[str]  # those that name it by themselves
     capitals: set[str]  # the reply's abbreviations
@@ -78,6 +80,7 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
     firsts = Counter(key[0] for key in keys if len(key) == _INITIALS)
     said = _Said(
+        words=words,
         only=only,
         own=only if noun else only - PLAIN,
         capitals=capitals,
@@ -103,7 +106,7 @@ def _is_species(option: str) -> bool:
 
 
 def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
-    yield from _middle(key, *said.frame)
+    yield from _middle(key, said)
     if len(key) < 2 or not _is_short(key) or key[0] in _META or _DIGIT.search(option):
         return
     yield from _phrases(key, said)
@@ -125,7 +128,7 @@ def _phrases(key: list[str], said: _Said) -> Iterator[str]:
     for part in parts:
         only = said.only.intersection(part)
         told = len(only) > 1 or bool(only & (said.own | {key[0]}))
-        if told and part[0] not in LINKS and part[-1] not in LINKS:
+        if told and said.words.issuperset({*part} - LINKS) and not LINKS & {part[0], part[-1]}:
             yield " ".join(part)
 
 
@@ -141,9 +144,14 @@ def _words(option: str, key: list[str], said: _Said) -> Iterator[str]:
             or f"({word.upper()})" in option
             or (len(key) == _INITIALS and key[0] in said.heads)
         )
-        joined = re.search(rf"{word}-\w+ed\b", option.lower())  # "cancer-associated stroma"
-        if (at < last or told) and not joined:
+        if (at < last or told) and not _is_joined(option.lower(), word):
             yield word
+
+
+def _is_joined(low: str, word: str) -> bool:
+    """Whether a participle is joined to the word: "cancer-associated stroma"."""
+    _, joined, behind = low.partition(f"{word}-")
+    return bool(joined) and _PARTICIPLE.match(behind) is not None
 
 
 def _abbreviations(key: list[str], capitals: set[str]) -> Iterator[str]:
@@ -169,9 +177,12 @@ def _is_one(words: tuple[str, ...]) -> bool:
     return len(set(words)) == 1
 
 
-def _middle(key: list[str], ahead: int, behind: int) -> Iterator[str]:
+def _middle(key: list[str], said: _Said) -> Iterator[str]:
     """What tells a statement from others that are worded alike: "a light microscope"."""
+    ahead, behind = said.frame
     middle = key[ahead : len(key) - behind]
+    if not said.words.issuperset({*middle} - LINKS):
+        return
     graded = len(middle) > 1 or (ahead == 1 and key[0] in _GRADES)
     if ahead and graded and middle[-1:] and middle[-1].isdigit():
         yield " ".join(middle)  # "4+3" of "Gleason 4+3"
@@ -203,7 +214,8 @@ def _derived(keys: list[list[str]], said: set[str]) -> list[list[str]]:
         of = [(other, index) for other, index in stems[word[:_STEM]] if is_of_stem(word, other)]
         if len(of) == 1:
             other, index = of[0]
-            found[index].append(" ".join(word if one == other else one for one in keys[index]))
+            if said.issuperset({*keys[index]} - {other}):
+                found[index].append(" ".join(word if one == other else one for one in keys[index]))
             found[index].append(word)
     return found
 

@@ -17,6 +17,7 @@ from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
 
 _ENDED = re.compile(r"[\"')]* ?(?:$|[.,;:!(\n]|- |(?:because|since|as|side)\b)")
+_CAPITALS = re.compile(r"[A-Z][A-Z&]")
 _CLAUSE = 40  # characters
 # What is said of the patient or of a place: "a section from a patient with", "surrounded by".
 _BESIDE = re.compile(
@@ -66,9 +67,9 @@ def _is_of_others(reply: ReplyText, start: int) -> bool:
 
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
-    words, initials = reply.choices.beginnings
-    if not (any_in(words, reply.low) or any_in(initials, reply.text)):
-        return
+    if not any_in(reply.choices.beginnings, reply.low):
+        if _CAPITALS.search(reply.text) is None or not any_in(reply.choices.initials, reply.text):
+            return
     if only_declines(reply) and "cannot" not in reply.choices.lowered:
         return
     forms = other_forms(reply)
