@@ -56,6 +56,7 @@ from mubench_gen.parser.stance_words import (
     WOULDS,
 )
 
+_LABEL = 2  # characters at most
 _TELLING = TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
 
 
@@ -178,12 +179,16 @@ def _is_denied_behind(low: str, said: int, after: int) -> bool:
 
 
 def _past_mark(low: str, start: int, end: int) -> int:
-    """Skip a label's own mark, which does not end a clause: ")", or "." and ":" on a new line."""
+    """Skip a label's own mark, which does not end a clause: ")", or "." and ":" on a new line.
+
+    The full stop behind a text ends it: "False. The cell is not dividing."
+    """
     if low[end : end + 1] == ")":
         return end + 1
     line = low.rfind("\n", max(0, start - 8), start) + 1
     at_line = (line > 0 or start <= 8) and not low[line:start].strip(" (*-\"'")
-    return end + 1 if at_line and low[end : end + 1] in (".", ":") else end
+    marks = (".", ":") if end - start <= _LABEL else (":",)
+    return end + 1 if at_line and low[end : end + 1] in marks else end
 
 
 def _past_apposition(low: str, end: int) -> int:
