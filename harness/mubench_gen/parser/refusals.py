@@ -50,7 +50,9 @@ ALTHOUGH = re.compile(
 YET = re.compile(
     r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
     r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore|yet|better bet"
-    r"|more plausible|i'd (?:say|go|lean|pick)|i would (?:say|go|lean|pick))\b|但|不过"
+    r"|more plausible|i'd (?:say|go|lean|pick)|i would (?:say|go|lean|pick)"
+    r"|(?<=[.!?\n][ \n])(?:of|out of|among|from) (?:the|these|those|your) (?:\w+ )?"
+    r"(?:options|choices|classes|categories))\b|但|不过"
 )
 # How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
