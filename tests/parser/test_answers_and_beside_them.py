@@ -212,3 +212,41 @@ def test_everyday_words_of_the_field_are_read(task: str, words: str, option: str
     options = [*vocabulary]
     answer = parse_answer(words, options, aliases=[*vocabulary.values()])
     assert (answer.status, options[answer.index or 0]) == ("answered", option)
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("Lymphocyte. Not a monocyte.", "lymphocyte"),
+        ("Lymphocyte. It does not have granules.", "lymphocyte"),
+        ("Lymphocyte: not likely. Monocyte: yes.", "monocyte"),
+        ("D. Not visible. E. Yes, clearly.", "monocyte"),
+    ],
+)
+def test_the_full_stop_behind_a_text_ends_what_is_said_of_it(reply: str, option: str) -> None:
+    assert named(reply, CELLS) == option
+
+
+@pytest.mark.parametrize("rest", ["is not dividing", "doesn't have a nucleus", "can't be a spore"])
+@pytest.mark.parametrize("word", ["True", "False"])
+def test_a_word_of_truth_is_the_answer_whatever_its_reason_denies(word: str, rest: str) -> None:
+    assert named(f"{word}. The cell {rest}.", ("True", "False")) == word
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("I can't give a medical diagnosis. Of the options you listed, mucus fits best.", "mucus"),
+        ("I can't see the image. Of the options, mucus is common in the colon.", None),
+        ("I cannot tell which of the options it is: mucus or debris.", None),
+    ],
+)
+def test_of_the_options_begins_an_answer_behind_a_refusal(reply: str, option: str | None) -> None:
+    assert named(reply, TISSUES) == option
+
+
+def test_either_of_two_options_is_neither_by_its_words() -> None:
+    options = ("electron microscopy", "brightfield microscopy", "phase contrast microscopy")
+    assert status("Either brightfield microscopy or phase contrast microscopy.", options) == (
+        "ambiguous"
+    )

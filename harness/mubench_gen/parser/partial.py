@@ -79,10 +79,14 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _denied(reply: ReplyText, index: int) -> bool:
-    """Whether the reply denies an option that is a name, and no statement, or takes it back."""
+    """Whether the reply denies an option that is a name, and no statement, takes it back, or
+    leaves it open beside others: "either A or B"."""
     if reply.choices.keys[index].count(" ") > _NAME + 1:
         return False
-    said = [c.stance for c in answering_claims(reply) if c.option == index]
+    named = answering_claims(reply)
+    said = [c.stance for c in named if c.option == index]
+    if set(said) == {"open"} and any(c.option != index and c.stance == "open" for c in named):
+        return True
     if not said:  # Several were named, and then the reply declined to choose.
         return len({c.option for c in reply.kept(claims) if c.stance == "asserted"}) > 1
     return "denied" in said or set(said) == {"contrasted"}
