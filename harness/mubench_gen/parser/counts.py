@@ -56,7 +56,8 @@ _OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]|\s*$))")
 # "There are no nuclei", "I don't see any cells here": none of what is counted.
 _NO_THINGS = re.compile(
     r"(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no|(?:do not|don't"
-    r"|can't|cannot|couldn't|could not) (?:see|find|count|identify|detect|spot|make out) any)"
+    r"|can't|cannot|couldn't|could not) (?:see|find|count|identify|detect|spot|make out) any"
+    r"|i (?:see|find|count|detect) no)"
     r"|(?:\A|[.!?\n] ?)no) (?:\w+ ){0,2}?(?:nucle(?:i|us)|cells?|mitos[ei]s|mitotic figures?"
     r"|parasites?|bacteria|organelles?|particles?|objects?|vesicles?|granules?|spores?|droplets?"
     r"|eggs?|embryos?|grains?|neurons?|\w+(?:cyte|phil|blast)s?)"
@@ -104,7 +105,7 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not are_numbers(reply.choices.options):
         return
-    none = None if reply.mentions else _NO_THINGS.search(reply.low)
+    none = None if answering_claims(reply) else _NO_THINGS.search(reply.low)
     if none and " 0 " in reply.choices.texts and _says_no_more(reply, none):
         yield Verdict.of(reply.choices.texts[" 0 "], *none.span())
         return

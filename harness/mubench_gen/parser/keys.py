@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from mubench_gen.parser.text import fold, lower, strip_markup
@@ -16,6 +17,7 @@ _HEAD = re.compile(r"[ (\[\"'*$]*([A-Za-z]+)(?![A-Za-z:<\\]|[^\x00-\x7f])")
 _NO_HEADS = ("", *ARTICLES)  # but for these
 # A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
 SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
+_COMPOUNDED = 6  # letters; the last part of a compound
 _ACRONYM = 4  # the letters of a longer alias in capitals may be small
 # An option that is a number, or a range of numbers.
 _NUMERIC = re.compile(
@@ -105,6 +107,13 @@ def species_key(option: str) -> str:
 
 
 @lru_cache(maxsize=8192)
+def heads_another(keys: Iterable[str], word: str) -> bool:
+    """Whether an option's last word is a compound of this one: "carcinoma" of "adenocarcinoma"."""
+    return len(word) >= _COMPOUNDED and any(
+        key.endswith(f"{word} ") and key[-len(word) - 2].isalpha() for key in keys
+    )
+
+
 def are_numbers(options: tuple[str, ...]) -> bool:
     """Whether an option is a number or a range of numbers."""
     return _NUMERIC.search("\n".join(options)) is not None

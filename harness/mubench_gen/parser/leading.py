@@ -24,8 +24,9 @@ _WRONG_AFTER = re.compile(
     r"|wait)\b"
 )
 _BOTH_WRONG = re.compile(
-    r"[)\]]?(?:,? ?[(\[]?[a-z][)\]]?){0,6},? (?:and|or|nor) [(\[]?[a-z][)\]]? (?:are|is|can be)"
-    r" (?:both |all )?(?:incorrect|wrong|false|not|eliminated|excluded|ruled out)\b"
+    r"[)\]]?(?:,? ?[(\[]?[a-z][)\]]?){0,6},? (?:and|or|nor) [(\[]?[a-z][)\]]?"
+    r" (?:(?:all|both) )?(?:fail|(?:are|is|can|could|have)(?: (?:both|all|be|been|clearly)){0,3}"
+    r" (?:incorrect|wrong|false|not|out|eliminated|excluded|ruled out|rejected|discarded)\b)"
 )
 # "A: no, B: no": verdicts on one item behind the other.
 _NO_NEXT = re.compile(r"[)\]]? ?[:=-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=-] ?\w")
@@ -114,7 +115,9 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
     found = label_at(reply, at)
     if found is None or found.status != "answered" or found.option is None:
         asked = found is not None and _is_asked(reply, found.end)
-        if found is not None and not asked and not _COMPARED.match(reply.low, found.end):
+        if found is None or asked or _BOTH_WRONG.match(reply.low, found.end):
+            return
+        if not _COMPARED.match(reply.low, found.end):
             yield found
         return
     if in_list(reply, found.option, found.start, found.end) or _each_in_turn(reply, found):

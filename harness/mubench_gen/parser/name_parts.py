@@ -9,7 +9,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from mubench_gen.parser.choices import LINKS
-from mubench_gen.parser.keys import species_key
+from mubench_gen.parser.keys import heads_another, species_key
 from mubench_gen.parser.names import may_be_epithet
 from mubench_gen.parser.other_forms import is_of_stem
 from mubench_gen.parser.reply_text import ReplyText
@@ -67,7 +67,11 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     words |= {a + b for a, b in pairwise(reply.tokens.words)}  # "dark-field" of "darkfield"
     # The words of one option alone; what the reply does not say need not be counted.
     held = Counter(word for key in keys for word in words.intersection(key))
-    only = {word for word, count in held.items() if count == 1}
+    only = {
+        word
+        for word, count in held.items()
+        if count == 1 and not heads_another(reply.choices.keys, word)
+    }
     capitals = set(_CAPITALS.findall(reply.text))
     plain = [
         key if len(key) <= _INITIALS and not _is_species(option) else []

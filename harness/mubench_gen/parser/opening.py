@@ -11,6 +11,7 @@ from mubench_gen.parser.generic import is_generic
 from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.other_uses import is_other_use
+from mubench_gen.parser.refusals import declines_to_choose
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import skip_fillers, text_at
@@ -59,7 +60,7 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
         if any(_next_line(reply, found, claim) for claim in others):
             yield Verdict("ambiguous", None, found.start, found.end)
             return
-    elif reply.cut or _told_in_turn(reply, found, others):
+    elif reply.cut or _told_in_turn(reply, found, others) or declines_to_choose(reply):
         return
     # Behind "Yes -" comes the reason, which may deny something else.
     reasoned = common and reply.low.startswith((" - ", " -- "), found.end)

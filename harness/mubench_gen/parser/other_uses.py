@@ -65,8 +65,9 @@ _OTHERWISE = {
 # "a 5 µm bar": a measure, where other numbers are counts.
 _UNIT = re.compile(
     r"[ -]?(?:[µnmc]m²?|[km]v|kev|ms|ml|mg|min|h|px|°c?|x|×|-?fold|hours?|days?|minutes?|seconds?"
-    r"|pixels?)(?![^\W_])"
+    r"|pixels?|microns?|micromet(?:er|re)s?)(?![^\W_])"
 )
+_LENGTH = re.compile(r"[ -]?(?:[µnmc]m|x|×|microns?|micromet(?:er|re)s?)(?![^\W_])")
 _ROOM = 32
 _DIGITS = 3
 
@@ -124,10 +125,18 @@ def _is_said_otherwise(low: str, start: int, end: int) -> bool:
 
 
 def unmeasured(reply: ReplyText, texts: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """The options' texts in a reply, less numbers with a unit if others have none."""
+    """The options' texts in a reply, less numbers with a unit that the options do without.
+
+    Where no number stands without one, lengths and magnifications are left out, unless they are
+    all that the reply says: "Length: 10 µm".
+    """
     keys = reply.choices.keys
     numbers = [text for text in texts if keys[text[2]][1].isdigit()]
     measures = [text for text in numbers if _UNIT.match(reply.low, text[1])]
-    if not measures or len(measures) == len(numbers):
+    if measures and len(measures) == len(numbers):
+        if reply.low.count(" ") <= _FEW_WORDS:
+            return texts
+        measures = [text for text in measures if _LENGTH.match(reply.low, text[1])]
+    if not measures:
         return texts
     return [text for text in texts if text not in measures]

@@ -12,6 +12,7 @@ from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.rules import OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
+from mubench_gen.parser.withdrawn import taken_back
 from mubench_gen.types import Answer
 
 
@@ -79,7 +80,7 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
                     best = verdict, rule.__name__
                     text.floor = verdict.start if verdict.status != "out_of_range" else 0
                     left_out = unneeded_behind(text)
-        if best is not None:
+        if best is not None and not taken_back(text, best[0].start):
             verdict, name = best
             if verdict.status == "answered":
                 return Answer("answered", verdict.option, name, (verdict.start, verdict.end))

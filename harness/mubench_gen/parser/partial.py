@@ -9,6 +9,7 @@ from string import ascii_lowercase
 
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.claims import answering_claims, claims
+from mubench_gen.parser.keys import heads_another
 from mubench_gen.parser.option_text import COMMON, said_at_start
 from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.reply_text import ReplyText, Verdict
@@ -110,6 +111,9 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
         words = joined.split()
         if len(set(words)) == len(words):
             holding = [k for k, key in enumerate(keys) if set(words).issubset(key.split())]
+    said = joined.split()
+    if len(said) == 1 and heads_another(keys, said[0]):
+        return None  # "carcinoma" of "squamous cell carcinoma", beside "adenocarcinoma"
     if len(holding) == 1 and not _loses_no(_statement(reply, holding[0]), joined):
         return holding[0]
     return None

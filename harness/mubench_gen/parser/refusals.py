@@ -17,8 +17,17 @@ _ANSWERING = (
     r"|decid|access|diagnos|assess|confidently|ascertain|conclude|know|make|confirm|give|judge"
     r"|be determined"
 )
+# "I would not commit to either", "prefer not to choose between the two".
+_NOT_CHOOSING = re.compile(
+    r"\b(?:not|(?:wo|do|would)n't|decline|refuse)"
+    r" (?:(?:going|want|like|wish|willing|ready|prepared|able) )?(?:to )?"
+    r"(?:commit(?: myself)?|choose|pick|decide|settle|select|guess)(?: (?:to|on|for))?"
+    r"(?= (?:either|any|one)\b(?! (?:of (?:an?|the|options?) \w|over|other|but))| between\b"
+    r"| an? (?:\w+ )?(?:answer|option|diagnosis|choice|side|label)\b(?! (?:other|but))|[.!]| ?$)"
+)
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
+    rf"|{_NOT_CHOOSING.pattern}"
     r"|i (?:do not|don't) (?:know(?! what (?:is|else)\b)|have)|no idea|not sure"
     r"|(?:not|n't) (?:enough|sufficient) (?:\w+ )?(?:information|context|detail|evidence)"
     r"|insufficient (?:information|context|detail)"
@@ -33,8 +42,8 @@ REFUSAL = re.compile(
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"
 )
 _REFUSES = cues(
-    "cannot not 't unable impossible difficult hard challenging couldnot idea insufficient no share"
-    " provide upload attach send reupload *nicht ne",
+    "cannot not 't unable impossible difficult hard challenging couldnot decline refuse idea"
+    " insufficient no share provide upload attach send reupload *nicht ne",
     REFUSAL,
 )
 # What a reply may decline, and say all the same what the image shows.
@@ -72,6 +81,12 @@ def only_declines(reply: ReplyText) -> bool:
     if not refusals(reply) or "though" in low or "while" in low:
         return False
     return not (YET.search(low) or ADVICE.search(low))
+
+
+def declines_to_choose(reply: ReplyText) -> bool:
+    """Whether a reply will not choose, and has no word behind which it does all the same."""
+    said = _NOT_CHOOSING.search(reply.low) if reply.cues & _REFUSES else None
+    return said is not None and YET.search(reply.low, said.end()) is None
 
 
 def refuses(reply: ReplyText) -> bool:

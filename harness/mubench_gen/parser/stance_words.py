@@ -55,6 +55,11 @@ CONTRAST = re.compile(
     r"|assumed|believed|guessed|took|saw|favou?red|leaned)"
     r"|(?:at first|initially|originally),? (?:i|it|this|that) \w+"
     r"|at first (?:glance|sight|look)"
+    r"|(?:ich )?(?:dachte|hielt|vermutete|tippte) (?:ich |es |das |sie |ihn )?(?:zu)?(?:erst"
+    r"|nächst|anfangs)|(?:(?:zu)?erst|zunächst|anfangs|ursprünglich) (?:dachte|hielt|vermutete"
+    r"|tippte)|auf den ersten blick|(?:j'ai|je) (?:d'abord|pensais|croyais|avais pensé)"
+    r"|(?:au (?:début|départ|premier abord)|à première vue|d'abord|initialement),? (?:j'ai|je"
+    r"|j'avais|c'est|on)"
     r"|(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?"
     r"(?:say|suspect|guess|suggest|(?:think|have thought) of)"
     r"|over (?:an? |the )?$)"
@@ -65,6 +70,7 @@ CONTRASTS = cues(
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought gone call"
     " thinking leaning first initial initially originally might may could over would"
+    " dachte hielt vermutete tippte blick abord pensais croyais vue initialement"
     " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )
@@ -183,6 +189,12 @@ OPENS = cues(
     "either chance probability likelihood each all none compare comparing could might may beide"
     " tanto ambos both between so",
     OPEN,
+)
+# "I think it might be A", "not sure, but it could be A": a guess, and a choice.
+GUESSED = re.compile(
+    r"\b(?:i(?:'d| would)? (?:think|guess|believe|suspect|assume|say)|my (?:best )?guess"
+    r" (?:is|would be)|(?:sure|certain|confident|tell|say)\b[^.;,\n]{0,30},? but)(?: that)?"
+    r" (?:it|this|that|these|they|the \w{1,20}) (?:might|could|may) be (?:an? |the )?[\"'(]?$"
 )
 # "A and B would both be plausible", "A is equally possible".
 EQUAL = re.compile(

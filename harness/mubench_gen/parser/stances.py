@@ -25,6 +25,7 @@ from mubench_gen.parser.stance_words import (
     EQUALS,
     GENERAL,
     GENERALISES,
+    GUESSED,
     HEADING,
     HEADS,
     IF_BEHIND,
@@ -97,7 +98,7 @@ def _is_open(low: str, said: int, left: int, start: int, end: int) -> bool:
     if low.endswith(JOINS, left, start) and JOINED.search(low, left, start):
         return True
     if said & OPENS and OPEN.search(low, left, start):
-        return True
+        return GUESSED.search(low, max(0, start - REACH), start) is None
     return bool(said & EQUALS) and EQUAL.match(low, end) is not None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import Claim, ReplyText
 
 # "I take that back": what was said before counts no more.
 _WITHDRAWN = re.compile(
-    r"\bi (?:(take (?:that|it|this) back|(?:retract|withdraw) (?:that|it|my))|stand corrected"
+    r"\bi (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
+    r"|(?:retract|withdraw) (?:that|it|my))|stand corrected"
     r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
     r"|my (?:\w+ )?(?:answer|statement|reply|guess|claim)\b[^.:;\n]*)"
@@ -29,6 +31,14 @@ def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
     if until and (wholly or any(c.stance == "asserted" for c in kept if c.start > until)):
         return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
     return kept
+
+
+def taken_back(reply: ReplyText, start: int) -> bool:
+    """Whether what stands at a place is taken back, and nothing is put in its stead."""
+    until, wholly = _withdrawn_until(reply)
+    if until <= start:
+        return False
+    return wholly or any(one.start() >= until for one in refusals(reply))
 
 
 def _withdrawn_until(reply: ReplyText) -> tuple[int, bool]:

@@ -51,6 +51,8 @@ _ES = re.compile(r"(?:x|ch|sh|ss|zz)es$")  # boxes, masses
 _USES = re.compile(r"(?<=[a-z]{2}[^ao])uses$")  # viruses
 _PREFIXES = ("multi", "anti", "semi", "hemi")  # of hyphenated words
 _OTIC = 7
+_GENERA = ("soma", "nema", "stoma")  # "body", "thread", "mouth" in the names of genera
+_GENUS = 8
 _MATA = 7
 _LONG = 5  # shorter words are left as they are but for a plural s
 
@@ -73,6 +75,8 @@ def normal(token: str) -> str:
         return token[:-1] if len(token) > 3 and token[-1] == "s" and token[-2] != "s" else token
     if token[-1] in "aies":
         token = _singular(token)
+        if token.endswith(_GENERA) and len(token) >= _GENUS:
+            return f"{token[:-1]}e"  # Trypanosoma, as trypanosome
     elif token.endswith("otic") and len(token) >= _OTIC:
         return f"{token[:-4]}osi"  # mitotic, apoptotic → as mitosis, apoptosis
     if not token.isascii():
