@@ -27,7 +27,7 @@ _WITHDRAWS = cues(
 
 def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
     """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
-    until, wholly = _withdrawn_until(reply)
+    until, wholly = reply.kept(_withdrawn_until)
     if until and (wholly or any(c.stance == "asserted" for c in kept if c.start > until)):
         return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
     return kept
@@ -35,7 +35,7 @@ def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
 
 def taken_back(reply: ReplyText, start: int) -> bool:
     """Whether what stands at a place is taken back, and nothing is put in its stead."""
-    until, wholly = _withdrawn_until(reply)
+    until, wholly = reply.kept(_withdrawn_until)
     if until <= start:
         return False
     return wholly or any(one.start() >= until for one in refusals(reply))
