@@ -6,6 +6,7 @@ import re
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import ReplyText
+from mubench_gen.parser.text import any_in
 
 _CANNOT = (
     r"can ?not|can't|could ?n[o']t|unable to|not able to|not possible to|impossible to"
@@ -25,9 +26,10 @@ _NOT_CHOOSING = re.compile(
     r"(?= (?:either|any|one)\b(?! (?:of (?:an?|the|options?) \w|over|other|but))| between\b"
     r"| an? (?:\w+ )?(?:answer|option|diagnosis|choice|side|label)\b(?! (?:other|but))|[.!]| ?$)"
 )
+_CHOOSING = ("commit", "choose", "pick", "decide", "settle", "select", "guess")
+_CHOOSES = cues(" ".join(_CHOOSING), _NOT_CHOOSING)
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
-    rf"|{_NOT_CHOOSING.pattern}"
     r"|i (?:do not|don't) (?:know(?! what (?:is|else)\b)|have)|no idea|not sure"
     r"|(?:not|n't) (?:enough|sufficient) (?:\w+ )?(?:information|context|detail|evidence)"
     r"|insufficient (?:information|context|detail)"
@@ -42,7 +44,7 @@ REFUSAL = re.compile(
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"
 )
 _REFUSES = cues(
-    "cannot not 't unable impossible difficult hard challenging couldnot decline refuse idea"
+    "cannot not 't unable impossible difficult hard challenging couldnot idea"
     " insufficient no share provide upload attach send reupload *nicht ne",
     REFUSAL,
 )
@@ -70,9 +72,17 @@ _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|langu
 _POLITELY = cues("sorry apologise apologize as", _POLITE)
 
 
-def refusals(reply: ReplyText) -> list[re.Match[str]]:
-    """Where the reply says that it cannot or will not answer."""
-    return list(REFUSAL.finditer(reply.low)) if reply.cues & _REFUSES else []
+def refusals(reply: ReplyText, start: int = 0) -> list[re.Match[str]]:
+    """Where the reply says, from `start` on, that it cannot or will not answer."""
+    found = list(REFUSAL.finditer(reply.low, start)) if reply.cues & _REFUSES else []
+    if _may_decline(reply):
+        found += _NOT_CHOOSING.finditer(reply.low, start)
+        found.sort(key=re.Match.start)
+    return found
+
+
+def _may_decline(reply: ReplyText) -> bool:
+    return bool(reply.cues & _CHOOSES) and any_in(_CHOOSING, reply.low)
 
 
 def only_declines(reply: ReplyText) -> bool:
@@ -85,12 +95,14 @@ def only_declines(reply: ReplyText) -> bool:
 
 def declines_to_choose(reply: ReplyText) -> bool:
     """Whether a reply will not choose, and has no word behind which it does all the same."""
-    said = _NOT_CHOOSING.search(reply.low) if reply.cues & _REFUSES else None
+    said = _NOT_CHOOSING.search(reply.low) if _may_decline(reply) else None
     return said is not None and YET.search(reply.low, said.end()) is None
 
 
 def refuses(reply: ReplyText) -> bool:
     """Whether the reply says that it cannot or will not answer."""
     if reply.cues & _REFUSES and REFUSAL.search(reply.low):
+        return True
+    if _may_decline(reply) and _NOT_CHOOSING.search(reply.low):
         return True
     return bool(reply.cues & _POLITELY) and _POLITE.search(reply.low) is not None

@@ -55,11 +55,6 @@ CONTRAST = re.compile(
     r"|assumed|believed|guessed|took|saw|favou?red|leaned)"
     r"|(?:at first|initially|originally),? (?:i|it|this|that) \w+"
     r"|at first (?:glance|sight|look)"
-    r"|(?:ich )?(?:dachte|hielt|vermutete|tippte) (?:ich |es |das |sie |ihn )?(?:zu)?(?:erst"
-    r"|nächst|anfangs)|(?:(?:zu)?erst|zunächst|anfangs|ursprünglich) (?:dachte|hielt|vermutete"
-    r"|tippte)|auf den ersten blick|(?:j'ai|je) (?:d'abord|pensais|croyais|avais pensé)"
-    r"|(?:au (?:début|départ|premier abord)|à première vue|d'abord|initialement),? (?:j'ai|je"
-    r"|j'avais|c'est|on)"
     r"|(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?"
     r"(?:say|suspect|guess|suggest|(?:think|have thought) of)"
     r"|over (?:an? |the )?$)"
@@ -70,7 +65,6 @@ CONTRASTS = cues(
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought gone call"
     " thinking leaning first initial initially originally might may could over would"
-    " dachte hielt vermutete tippte blick abord pensais croyais vue initialement"
     " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )

@@ -6,6 +6,7 @@ import re
 
 from mubench_gen.parser.all_but_one import ALL_BUT_ONE, all_but
 from mubench_gen.parser.asides import MAY_BE_ASIDE, TELLS, is_aside, is_told_apart
+from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import ReplyText, Stance
 from mubench_gen.parser.stance_words import (
     AHEAD,
@@ -58,7 +59,20 @@ from mubench_gen.parser.stance_words import (
 )
 
 _LABEL = 2  # characters at most
-_TELLING = TELLING_BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
+# What the reply thought first, in German and French.
+_AT_FIRST = re.compile(
+    r"\b(?:(?:dachte|hielt|vermutete|tippte) (?:ich |es |das |sie |ihn )?"
+    r"(?:(?:zu)?erst|zunächst|anfangs)"
+    r"|(?:(?:zu)?erst|zunächst|anfangs|ursprünglich) (?:dachte|hielt|vermutete|tippte)"
+    r"|auf den ersten blick|(?:j'ai|je) (?:d'abord|pensais|croyais|avais pensé)"
+    r"|(?:au (?:début|départ|premier abord)|à première vue|d'abord|initialement),? (?:j'ai|je"
+    r"|j'avais|c'est|on))\b"
+)
+_AT_FIRSTS = cues(
+    "dachte hielt vermutete tippte blick abord pensais croyais initialement", _AT_FIRST
+)
+_BEFORE = TELLING_BEFORE | _AT_FIRSTS
+_TELLING = _BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
 
 
 def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
@@ -78,7 +92,7 @@ def _stance(reply: ReplyText, start: int, end: int, floor: int) -> Stance:
     if not (joined or said & _TELLING):
         return "asserted"
     last = None
-    if joined or said & TELLING_BEFORE:
+    if joined or said & _BEFORE:
         for last in (BOUNDARY if said & BOUNDS else STOP).finditer(low, left, start):
             left = last.end()
         left = _past_dash(low, _past_colon(low, left, start), start)
@@ -149,6 +163,8 @@ def _said_before(
         return "denied"
     if said & LACKS and NO.search(low, max(left, start - 40), start):
         return "denied"
+    if said & _AT_FIRSTS and _AT_FIRST.search(low, left, start):
+        return "contrasted"
     return "contrasted" if said & CONTRASTS and CONTRAST.search(low, left, start) else None
 
 

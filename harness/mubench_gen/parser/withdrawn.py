@@ -27,7 +27,7 @@ _WITHDRAWS = cues(
 
 def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
     """The claims; those before a withdrawal are contrasted if others are asserted behind it."""
-    until, wholly = reply.kept(_withdrawn_until)
+    until, wholly = _withdrawn_until(reply)
     if until and (wholly or any(c.stance == "asserted" for c in kept if c.start > until)):
         return [c if c.start > until else c._replace(stance="contrasted") for c in kept]
     return kept
@@ -35,17 +35,17 @@ def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
 
 def taken_back(reply: ReplyText, start: int) -> bool:
     """Whether what stands at a place is taken back, and nothing is put in its stead."""
-    until, wholly = reply.kept(_withdrawn_until)
-    if until <= start:
+    until, wholly = _withdrawn_until(reply, start)
+    if not until:
         return False
-    return wholly or any(one.start() >= until for one in refusals(reply))
+    return wholly or bool(refusals(reply, until))
 
 
-def _withdrawn_until(reply: ReplyText) -> tuple[int, bool]:
-    """The place up to which a reply has taken back what it said, 0 if nothing; whether nothing
-    need replace it.
+def _withdrawn_until(reply: ReplyText, start: int = 0) -> tuple[int, bool]:
+    """The place up to which a reply takes back what it said, 0 if it does not from `start` on;
+    whether nothing need replace it.
     """
     if not reply.cues & _WITHDRAWS:
         return 0, False
-    found = list(_WITHDRAWN.finditer(reply.low))
+    found = list(_WITHDRAWN.finditer(reply.low, start))
     return (found[-1].end(), found[-1][1] is not None) if found else (0, False)
