@@ -250,3 +250,34 @@ def test_either_of_two_options_is_neither_by_its_words() -> None:
     assert status("Either brightfield microscopy or phase contrast microscopy.", options) == (
         "ambiguous"
     )
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "option"),
+    [
+        ("Yes. I cannot tell what it stands for.", ("Yes", "No", "Cannot tell"), "Yes"),
+        ("Right. The cell on the left is clearly smaller.", ("left", "right"), "right"),
+        ("Lymphocyte. The nucleus is folded, so it is a monocyte.", CELLS, "monocyte"),
+        ("Lymphocyte. Hmm, no. Monocyte.", CELLS, "monocyte"),
+        ("Lymphocyte. Monocyte. Neutrophil.", CELLS, None),
+    ],
+)
+def test_a_first_sentence_that_is_a_text_counts_where_no_other_is_chosen(
+    reply: str, options: tuple[str, ...], option: str | None
+) -> None:
+    assert named(reply, options) == option
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        (">20", "More than 20"),
+        ("> 20.", "More than 20"),
+        ("20+", None),
+        ("Exactly seven cells are dividing - all in metaphase.", "6-10"),
+    ],
+)
+def test_a_range_or_a_count_alone_is_an_option_in_other_signs(
+    reply: str, option: str | None
+) -> None:
+    assert named(reply, ("0-5", "6-10", "11-20", "More than 20")) == option

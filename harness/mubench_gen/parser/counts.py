@@ -52,7 +52,7 @@ _COUNTED = re.compile(
     r"|(?:image|picture|field|micrograph) has|(?:just|only)(?= a single\b)) "
     rf"{_ABOUT}(?=[0-9a-z])"
 )
-_OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]|\s*$))")
+_OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]| - |\s*$))")
 # "There are no nuclei", "I don't see any cells here": none of what is counted.
 _NO_THINGS = re.compile(
     r"(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no|(?:do not|don't"
@@ -90,6 +90,7 @@ _SHARE = re.compile(
 )
 _ABOVE = ("more than ", "over ")
 _LIMIT = 1_000_000
+_SHORT = 24  # characters of a range
 _RANGES = (  # an option's form, and what to add to its number for the lowest and the highest
     (re.compile(r"(\d+) ?(?:\+|(?:or|and) (?:more|above)|plus)(?: ?%| [a-z]+)?"), 0, _LIMIT),
     (re.compile(r"(?:at least|>=|≥) ?(\d+)(?: ?%| [a-z]+)?"), 0, _LIMIT),
@@ -127,11 +128,24 @@ def lone_number(reply: ReplyText) -> Iterator[Verdict]:
     """The reply begins with a number within an option's range, or gives a share: "One cell."."""
     if not are_numbers(reply.choices.options):
         return
-    share = _share(reply)
+    share = _share(reply) or _same_range(reply)
     if share is not None:
         yield share
     elif not _numbers(reply, _COUNTED):
         yield from _opening(reply)
+
+
+def _same_range(reply: ReplyText) -> Verdict | None:
+    """The option that is the range which the whole reply is: ">20" of "more than 20"."""
+    said = reply.low.strip(" \n.\"'")
+    limits = _limits(said) if len(said) <= _SHORT else None
+    same = [
+        k
+        for k, one in enumerate(reply.choices.options)
+        if limits and _limits(one.lower()) == limits
+    ]
+    start = reply.low.find(said)
+    return Verdict.of(same[0], start, start + len(said)) if len(same) == 1 else None
 
 
 def _share(reply: ReplyText) -> Verdict | None:

@@ -35,6 +35,7 @@ _LACKS = re.compile(
 _OFFERS = re.compile(r"[,!.]? (?:i can|i'd be|i would be|i'm happy|i am happy|let me|let's|sure)\b")
 _ASKED = re.compile(r"(?! i (?:guess|think|suppose|believe))[^.!;\n]{0,40}\?")
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
+_STOPS = re.compile(r"[)\]\"'*]*[.!](?=\s)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -66,6 +67,19 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     reasoned = common and reply.low.startswith((" - ", " -- "), found.end)
     if reasoned or stance(reply, found.start, found.end) == "asserted":
         yield found
+
+
+def first_sentence(reply: ReplyText) -> Iterator[Verdict]:
+    """The first sentence is an option's text, and no other is chosen: "Yes. I cannot tell why"."""
+    for found in leading_text(reply):
+        if found.option is None or not _STOPS.match(reply.low, found.end):
+            continue
+        others = [c for c in answering_claims(reply) if c.option != found.option]
+        rivals = [claim for claim in others if claim.stance == "asserted"]
+        if reply.choices.keys[found.option] in COMMON:
+            rivals = [claim for claim in rivals if _begins(reply, claim)]
+        if not rivals:
+            yield found
 
 
 def _has_rival(reply: ReplyText, found: Verdict) -> bool:

@@ -15,7 +15,7 @@ _CANNOT = (
 _IMAGE = "image|picture|photo|photograph|micrograph|figure|attachment|slide|file"
 _ANSWERING = (
     r"determin|identif|answer|see|view|provid|assist|help|analy[sz]|say|tell|choose|select|pick"
-    r"|decid|access|diagnos|assess|confidently|ascertain|conclude|know|make|confirm|give|judge"
+    r"|decid|settle|commit|access|diagnos|assess|confidently|ascertain|conclude|know|make|confirm|give|judge"
     r"|be determined"
 )
 # "I would not commit to either", "prefer not to choose between the two".

@@ -40,7 +40,7 @@ from mubench_gen.parser.leading import (
     sole_labels,
     sole_text,
 )
-from mubench_gen.parser.opening import leading_text, opening_sentence
+from mubench_gen.parser.opening import first_sentence, leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
 from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import EQUALS, result
@@ -116,6 +116,7 @@ WEAK: Tiers = (
     (result,),
     (counted,),
     (together,),
+    (first_sentence,),
     (only_option,),
     (lone_number,),
     (true_or_false,),

@@ -33,10 +33,11 @@ _OPENS = re.compile(
 )
 _CALLED = re.compile(
     r"(?:\A\W*(?:(?:no|yes|indeed),? )?(?:it|this|that)"
-    r"|(?:\A\W*|[.!?;:,\n] {0,2}|\b(?:so|thus|hence|therefore|and|but|that|makes) )"
+    r"|(?:\A\W*|[.!?;:,\n] {0,2}|\b(?:so|thus|hence|therefore|and|but|that|makes|mark"
+    r"|rate|call|judge|deem|consider|label) )"
     r"(?:(?:no|yes),? )?(?:the|this|that|your) (?:statement|claim|assertion|description|caption)"
     r"|[.;,] ?(?:so|thus|hence|therefore),? (?:it|this|that))"
-    r"(?: ?(?:is|'s|appears(?: to be)?|seems(?: to be)?| )(?P<nots> not|n't)?"
+    r"(?: ?(?:is|'s|appears(?: to be)?|seems(?: to be)?| as| )(?P<nots> not|n't)?"
     r"(?: (?:(?!part)\w+ly|indeed|also|thus|therefore|hence|quite))?"
     r" (?:(?P<right>correct|right|accurate|valid|true|supported|so|the case)"
     r"|incorrect|wrong|inaccurate|invalid|untrue|false|unsupported|refuted)"
