@@ -87,7 +87,7 @@ def _has_rival(reply: ReplyText, found: Verdict) -> bool:
     groups = answering_sentences(reply)
     for claim in groups[0] if groups else ():
         between = reply.low[found.end : claim.start]
-        if claim.start < found.end or "\n" in between:
+        if claim.start < found.end or SENTENCE.search(between):
             continue
         if claim.stance in ("asserted", "open") and claim.option != found.option:
             verb, other = _VERB.match(reply.low, found.end), _VERB.match(reply.low, claim.end)
