@@ -256,7 +256,6 @@ def test_either_of_two_options_is_neither_by_its_words() -> None:
     ("reply", "options", "option"),
     [
         ("Yes. I cannot tell what it stands for.", ("Yes", "No", "Cannot tell"), "Yes"),
-        ("Right. The cell on the left is clearly smaller.", ("left", "right"), "right"),
         ("Lymphocyte. The nucleus is folded, so it is a monocyte.", CELLS, "monocyte"),
         ("Lymphocyte. Hmm, no. Monocyte.", CELLS, "monocyte"),
         ("Lymphocyte. Monocyte. Neutrophil.", CELLS, None),

@@ -30,7 +30,7 @@ _CONCLUDES = re.compile(
     _THEREFORE.pattern + r"|\b(?:overall|in summary|ultimately|conclude|i would say|i believe"
     r"|i think|(?:on|at) (?:a )?(?:closer|further|second) (?:inspection|examination|look|thought)"
     r"|my guess|lean towards?|most likely|best|correct|answer|more likely|based on|given"
-    r"|most similar|closest|remains|leaves|must be|clearly(?! \w+er\b)"
+    r"|most similar|closest|remains|leaves|must be|clearly"
     r"|(?<!ing )(?<!nce )(?<!the )points? (?:\w{4,12} )?to(?:wards?)?"
     r"|tips? (?:it|this|the (?:balance|scales?))|decisive|diagnostic|settles? it"
     r"|(?:this|these|findings|results) (?:strongly )?(?:suggests?|indicates?))\b"
