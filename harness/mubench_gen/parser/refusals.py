@@ -20,7 +20,8 @@ _ANSWERING = (
 )
 # "I would not commit to either", "prefer not to choose between the two".
 _NOT_CHOOSING = re.compile(
-    r"\b(?:not|(?:wo|do|would)n't|decline|refuse)"
+    r"\b(?:(?:i|we)(?:'d|'ll|'m| would| will| do| am)?(?: (?:rather|prefer|really))? not"
+    r"|(?:(?:i|we) (?:do|would)|wo)n't|decline|refuse)"
     r" (?:(?:going|want|like|wish|willing|ready|prepared|able) )?(?:to )?"
     r"(?:commit(?: myself)?|choose|pick|decide|settle|select|guess)(?: (?:to|on|for))?"
     r"(?= (?:either|any|one)\b(?! (?:of (?:an?|the|options?) \w|over|other|but))| between\b"

@@ -187,7 +187,9 @@ OPENS = cues(
 # "I think it might be A", "not sure, but it could be A": a guess, and a choice.
 GUESSED = re.compile(
     r"\b(?:i(?:'d| would)? (?:think|guess|believe|suspect|assume|say)|my (?:best )?guess"
-    r" (?:is|would be)|(?:sure|certain|confident|tell|say)\b[^.;,\n]{0,30},? but)(?: that)?"
+    r" (?:is|would be)|(?:sure|certain|confident|tell|say)"
+    r"(?: (?:for sure|about (?:this|that|it)|at all|here|yet|enough|from (?:this|the) \w{1,12}"
+    r"|with certainty)){0,2},? but)(?: that)?"
     r" (?:it|this|that|these|they|the \w{1,20}) (?:might|could|may) be (?:an? |the )?[\"'(]?$"
 )
 # "A and B would both be plausible", "A is equally possible".

@@ -10,7 +10,7 @@ from mubench_gen.parser.reply_text import Claim, ReplyText
 
 # "I take that back": what was said before counts no more.
 _WITHDRAWN = re.compile(
-    r"\bi (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
+    r"\b(?<!if )i (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
     r"|(?:retract|withdraw) (?:that|it|my))|stand corrected"
     r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
