@@ -200,6 +200,8 @@ def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
 
 def denied_later(placed: list[Claim], said: Claim | Verdict) -> bool:
     """Whether a later claim denies the option: "It is A. It is not A."."""
+    if len(placed) < 2:
+        return False
     later = (c for c in placed if c.start > said.start and c.option == said.option)
     return any(claim.stance == "denied" for claim in later)
 

@@ -88,7 +88,7 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
         if floor and not _RETURNS.search(low, max(0, label.start - 80), label.start):
             continue
         if not _UNLESS.search(reply.low, max(0, label.start - 30), label.start):
-            if contradicts(reply, label.option, label.end):
+            if own is None and contradicts(reply, label.option, label.end):
                 yield Verdict("contradiction", None, label.start, label.end)
             else:
                 yield Verdict.of(label.option, label.start, own or label.end)

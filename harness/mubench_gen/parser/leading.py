@@ -170,6 +170,8 @@ def _end(reply: ReplyText, label: Verdict) -> int:
 
 def _next_line_is_another(reply: ReplyText, label: Verdict) -> bool:
     """ "A\nB\nC", "D. mucus\nB. debris": labels, bare or with their texts, line by line."""
+    if "\n" not in reply.text:
+        return False
     assert label.option is not None
     own = own_text_end(reply, label.option, label.end)
     line = _BARE_LINES.match(reply.text, own or label.end)

@@ -73,11 +73,7 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
         if count == 1 and not heads_another(reply.choices.keys, word)
     }
     capitals = set(_CAPITALS.findall(reply.text))
-    plain = [
-        key if len(key) <= _INITIALS and not _is_species(option) else []
-        for option, key in zip(options, keys, strict=True)
-    ]
-    derived = _derived(plain, words)
+    derived = _derived(reply, keys, words)
     if not only and not capitals and not any(derived):
         return None
     # "Smooth." where all options are muscles: any word tells them apart.
@@ -204,15 +200,18 @@ def _is_short(key: list[str]) -> bool:
     return len(key) <= _WORDS or sum(word not in LINKS for word in key) <= _NOUNS
 
 
-def _derived(keys: list[list[str]], said: set[str]) -> list[list[str]]:
+def _derived(reply: ReplyText, keys: list[list[str]], said: set[str]) -> list[list[str]]:
     """For each option the words of the reply that are derived from a word of it alone."""
     stems: dict[str, list[tuple[str, int]]] = {}
     for index, key in enumerate(keys):
-        for word in key:
-            if len(word) >= _STEM and word not in PLAIN:
+        near = [w for w in key if len(w) >= _STEM and f" {w[:_STEM]}" in reply.tokens.joined]
+        if not near or len(key) > _INITIALS or _is_species(reply.choices.options[index]):
+            continue
+        for word in near:
+            if word not in PLAIN:
                 stems.setdefault(word[:_STEM], []).append((word, index))
     found: list[list[str]] = [[] for _ in keys]
-    for word in said:
+    for word in said if stems else ():
         if len(word) < _DERIVED or word[:_STEM] not in stems or any(word in key for key in keys):
             continue
         of = [(other, index) for other, index in stems[word[:_STEM]] if is_of_stem(word, other)]

@@ -34,6 +34,9 @@ _ABBREVIATION = re.compile(r"[A-Z]{3,5}|[A-Z] ?& ?[A-Z]")
 _HALVES = re.compile(r"([^()]{3,}) \(([^()]{2,})\)")
 _NUMBERED = re.compile(r"(?i:option|choice|answer) ?\w{1,2}[:.)] ?(.{3,})")
 _LEAST = 3  # letters of a word in what an abbreviation stands for
+_WRITTEN_OTHERWISE = re.compile(
+    r"[(&]| and |\A(?:[A-Z]{3,5}\Z|(?i:cannot|top|upper|bottom|lower|option|choice|answer)\b)"
+)
 _SAME = {
     "cannot": ("can't", "can not", "could not", "couldn't"),
     "top": ("upper",),
@@ -64,7 +67,7 @@ def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
         return ()
     found = [
         _abbreviated(reply, option) + _replaced(reply, option) + _in_brackets(reply, option)
-        if len(option) <= _LONG
+        if len(option) <= _LONG and _WRITTEN_OTHERWISE.search(option)
         else ()
         for option in options
     ]
@@ -72,7 +75,7 @@ def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
         [word for word in key.split() if word not in LINKS] if len(key) <= _LONG else []
         for key in keys
     ]
-    if not any(1 < len(content) <= _NOUNS for content in contents):
+    if not any(_may_hold(reply.tokens.joined, content) for content in contents):
         return tuple(found)
     near = _near(reply, contents)
     for index, content in enumerate(contents):
@@ -82,6 +85,13 @@ def other_forms(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
             forms = islice(_stretches(reply, key, content, near[index], others), _MANY)
             found[index] += tuple(dict.fromkeys(forms))
     return tuple(found)
+
+
+def _may_hold(joined: str, content: list[str]) -> bool:
+    """Whether a word that begins as each of an option's words is in the reply."""
+    if not 1 < len(content) <= _NOUNS:
+        return False
+    return all(f" {word[:_SHORT_STEM]}" in joined for word in content)
 
 
 def _near(reply: ReplyText, contents: list[list[str]]) -> list[list[tuple[int, int]]]:

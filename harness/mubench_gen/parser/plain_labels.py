@@ -56,6 +56,7 @@ _OVER = re.compile(r"\.?\s*$|\.\s+(?=[A-Z])|\n\n(?=[A-Z])")
 _WORD = re.compile(r"[a-z]{2}|[0-9]")  # more than further labels
 _FIRST = re.compile(r"[a-z0-9']*")
 _PHRASES = ("no es", "no puede", "none of", "neither of", "all of")
+_THIS = ("t", "i")  # "this is", "it's"
 _NO_TEXT = (*ARTICLES, "none", "neither", "all")
 # Behind a label these make it more than a mark before a text.
 _WORDS = (
@@ -146,7 +147,7 @@ def _text_stands(rest: str, low: str, index: int, choices: Choices, *, leads: bo
         return not (leads and over.end() == len(rest)) and not _says(low, over.end())
     if _says(low, 0) or _is_option(low, choices):
         return False
-    said = IDENTIFIES.match(low)
+    said = IDENTIFIES.match(low) if low[:1] in _THIS else None
     return said is None or not _is_option(low[said.end() :], choices)
 
 

@@ -65,11 +65,15 @@ def _is_of_others(reply: ReplyText, start: int) -> bool:
     return subject is not None and f" {nouns.pop()} " not in subject
 
 
+def _has_initials(reply: ReplyText) -> bool:
+    found = _CAPITALS.search(reply.text) is not None
+    return found and any_in(reply.choices.initials, reply.text)
+
+
 def short_name(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a part of its text identifies: "the hallmark of TIRF", "Squamous."."""
-    if not any_in(reply.choices.beginnings, reply.low):
-        if _CAPITALS.search(reply.text) is None or not any_in(reply.choices.initials, reply.text):
-            return
+    if not (any_in(reply.choices.beginnings, reply.low) or _has_initials(reply)):
+        return
     if only_declines(reply) and "cannot" not in reply.choices.lowered:
         return
     forms = other_forms(reply)

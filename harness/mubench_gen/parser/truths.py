@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.option_text import said_at_start
@@ -81,10 +82,16 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
 
 def _meant(reply: ReplyText) -> Mapping[str, int]:
     """The words of truth that are options, or that options begin with: "No, it is not"."""
-    options = reply.choices.options
+    begun = _begun(reply.choices.options)
+    return reply.choices.texts if begun is None else begun
+
+
+@lru_cache(maxsize=4096)
+def _begun(options: tuple[str, ...]) -> Mapping[str, int] | None:
+    """The options that begin with yes and no; None if one is a word of truth."""
     short = (option for option in options if len(option) < _SHORT)
     if any(option.strip(" .").lower() in _TRUE_OR_FALSE for option in short):
-        return reply.choices.texts
+        return None
     return {f" {word} ": k for word, k in said_at_start(options).items()}
 
 
