@@ -280,3 +280,24 @@ def test_a_range_or_a_count_alone_is_an_option_in_other_signs(
     reply: str, option: str | None
 ) -> None:
     assert named(reply, ("0-5", "6-10", "11-20", "More than 20")) == option
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("The round cell is a lymphocyte. The membrane can't be judged.", "lymphocyte"),
+        ("The image shows a lymphocyte; its granules cannot be seen.", "lymphocyte"),
+        ("The cell is a lymphocyte. However, it cannot be determined with certainty.", None),
+        ("The nucleus is like a lymphocyte's, but the identity cannot be determined.", None),
+        ("Lymphocytes have round nuclei. The nuclei cannot be seen here.", None),
+    ],
+)
+def test_what_cannot_be_seen_of_a_part_takes_no_answer_away(reply: str, option: str | None) -> None:
+    assert named(reply, CELLS) == option
+
+
+@pytest.mark.parametrize(
+    "end", ["Lymphocyte seems right to me.", "It is the lymphocyte that predominates."]
+)
+def test_more_words_say_that_an_option_fits(end: str) -> None:
+    assert named(f"Neutrophils would have lobes and monocytes folds. {end}", CELLS) == "lymphocyte"

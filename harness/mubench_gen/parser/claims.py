@@ -21,7 +21,7 @@ from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
 from mubench_gen.parser.other_uses import is_other_use, unmeasured
-from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, YET, refusals
+from mubench_gen.parser.refusals import ADVICE, ALTHOUGH, YET, is_of_part, refusals
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
@@ -274,7 +274,13 @@ def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: li
     if right - left < _CLAUSES and ALTHOUGH.match(reply.low[left:right]):
         return True
     declined = _advice_until(reply, refused)
-    return 0 < declined < group[0].start and identifies(reply.low, group[0].start)
+    if 0 < declined < group[0].start:
+        return identifies(reply.low, group[0].start)
+    # "It is a lymphocyte. The granules can't be seen."
+    asserted = all(claim.stance == "asserted" for claim in group)
+    return asserted and all(
+        group[-1].end < one.start() and is_of_part(reply.low, one.start()) for one in refused
+    )
 
 
 def _advice_until(reply: ReplyText, refused: list[re.Match[str]]) -> int:

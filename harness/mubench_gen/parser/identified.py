@@ -47,7 +47,7 @@ _FRAME = re.compile(
     r"|(?:bulk|majority|most) of (?:the|this) \w+ (?:is|are|consists? of)|mostly|mainly|chiefly"
     r"|predominantly|dominated by"
     r"|(?:predominant|main|dominant|principal) [^.;,\n]{0,40} (?:is|are)"
-    r"|(?:so|but|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
+    r"|in other words|in (?:short|brief|sum)|(?:so|but|hence|thus|therefore|giving|which (?:gives|makes))[,:]?)|[=>]|[a-z\d)]:)"
     r"(?: (?:most likely|probably|likely|clearly|definitely|thus|therefore|indeed|a case of"
     r"|an example of))? ?(?:an? |the )?"
     # "a mature neutrophil"
@@ -57,13 +57,14 @@ _FRAME = re.compile(
 _ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.;:!(\n]|- |,? ?(?:because|since|as|with|which|rather|and not|not|given|due"
     r"|based|from|of(?! view)|i (?:think|believe|guess)|to me|here|itself|and against|it is"
-    r"|that (?:we|you|i|is|are))\b|,)"
+    r"|that (?:we|you|i|is|are|predominates|dominates|prevails))\b|,)"
 )
 # "… is the only one that makes sense", "… fits best", right behind it.
 _FITS = re.compile(
     r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice"
     r"|[^.;,\n]{1,40} (?:among|of|in) (?:the|these|those) (?:choices|options|list|candidates))"
-    r"|best|most (?:likely|plausible|consistent)|correct|right (?:one|answer|option))"
+    r"|best|most (?:likely|plausible|consistent)|correct|the answer|right(?: one| answer| option)?"
+    r"(?! (?:side|half|panel|image|part|for|at|in|of)\b))"
     r"|fits best|makes (?:the )?most sense"
     r"|it is|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
     r"|(?:located|situated|positioned)(?=[.,;]|$)"

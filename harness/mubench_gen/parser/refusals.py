@@ -66,10 +66,20 @@ YET = re.compile(
     r"|(?<=[.!?\n][ \n])(?:of|out of|among|from) (?:the|these|those|your) (?:\w+ )?"
     r"(?:options|choices|classes|categories))\b|但|不过"
 )
+# "The granules can't be seen": what is said of a part, and not of what is asked for.
+_PART = re.compile(
+    r"(?:\A|[.;,!?\n] ?|\b(?:and|but|although|though|while|because|since) )(?:the|its|their|any)"
+    r"(?! (?:\w+ ){0,3}(?:types?|class(?:es)?|categor(?:y|ies)|answers?|options?|choices?|identity"
+    r"|diagnos[ei]s|stages?|stains?|staining|modality|techniques?|methods?|species|organisms?"
+    r"|tissues?|images?|pictures?|question|cells?|structures?|number|count|microscop[ey]|difference"
+    r"|origin|source|subtype|exact|correct|right|content|rest)\b)(?: \w+){1,4} $"
+)
+_PASSIVE = re.compile(r"(?:can ?not|can't|could ?n[o']t) be\b")
 # How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
 
 
+_SUBJECT = 60  # characters
 _POLITELY = cues("sorry apologise apologize as", _POLITE)
 
 
@@ -80,6 +90,13 @@ def refusals(reply: ReplyText, start: int = 0) -> list[re.Match[str]]:
         found += _NOT_CHOOSING.finditer(reply.low, start)
         found.sort(key=re.Match.start)
     return found
+
+
+def is_of_part(low: str, at: int) -> bool:
+    """Whether what a place says not to be seen or told is a part of what the image shows."""
+    return _PASSIVE.match(low, at) is not None and bool(
+        _PART.search(low, max(0, at - _SUBJECT), at)
+    )
 
 
 def _may_decline(reply: ReplyText) -> bool:
