@@ -26,7 +26,6 @@ LINKS = frozenset(
      "text", "option")
 )  # fmt: skip
 _BEGINNING = 4  # letters
-_NEGATIONS = ("can't", "can not")  # are said for "cannot"
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
 _ARTICLE_STARTS = ("the", "a")
 
@@ -123,9 +122,6 @@ class Choices:
             if key and key not in texts:
                 further.setdefault(key, set()).add(index)
                 self._cased[short_of(key)] = f"{option[0]}."
-            for said in _NEGATIONS if "cannot" in option.lower() else ():
-                key = key_of(option.lower().replace("cannot", said))
-                further.setdefault(key, set()).add(index)
         return {key: min(named) for key, named in further.items() if len(named) == 1}
 
     @property

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 
+from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.claims import answering_claims, answering_sentences
 from mubench_gen.parser.cues import cues
-from mubench_gen.parser.keys import key_of
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.text import any_in
 
@@ -32,17 +32,18 @@ _JOINED = re.compile(
     r"[^.!?;\n]{0,24}?(?:,? (?:and|as well as|along with|together with|plus|in addition to|&|\+)"
     r" |, )(?:also )?(?:[a-z]+ )?(?:an? |the |some )?[\"'(]?"
 )
-_STANDS = (" and ", " & ", "both")
+_STANDS = (" and ", " & ", "both", "Both", "BOTH")
 _BACK = 24  # characters
 TOGETHER = cues("both neither and as along together plus addition & +", _BOTH, _NEITHER)
 
 
-@lru_cache(maxsize=4096)
-def composites(options: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
+def composites(choices: Choices) -> Mapping[int, frozenset[int]]:
     """The options that stand for several others, with those."""
-    if not any_in(_STANDS, "\n".join(options).lower()):
-        return {}
-    keys = tuple(map(key_of, options))
+    return _composites(choices.keys) if any_in(_STANDS, "\n".join(choices.options)) else {}
+
+
+@lru_cache(maxsize=4096)
+def _composites(keys: tuple[str, ...]) -> Mapping[int, frozenset[int]]:
     place = {key.strip(): index for index, key in enumerate(keys)}
     plain = [k for k, key in enumerate(keys) if not _NEITHER_OPTION.fullmatch(key)]
     found: dict[int, frozenset[int]] = {}
@@ -60,7 +61,7 @@ def together(reply: ReplyText) -> Iterator[Verdict]:
     """All that one option stands for is asserted side by side, or "both" of it is, or "neither"."""
     if "neither" in reply.low and "neither" in reply.choices.lowered:
         yield from _neither(reply)
-    known = composites(reply.choices.options)
+    known = composites(reply.choices)
     if not known:
         return
     placed = answering_claims(reply)

@@ -204,7 +204,7 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
     """All options but one are denied; of two, one in so many words: "not abnormal"."""
     placed = answering_claims(reply)
     against = {claim.option for claim in placed if claim.stance == "denied"}
-    for index, parts in composites(reply.choices.options).items():
+    for index, parts in composites(reply.choices).items():
         against |= {index} if against & parts else set()
     rest = set(range(len(reply.choices.options))) - against
     if len(rest) != 1 or any(claim.stance != "denied" for claim in placed):

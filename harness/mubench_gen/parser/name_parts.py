@@ -203,9 +203,12 @@ def _is_short(key: list[str]) -> bool:
 def _derived(reply: ReplyText, keys: list[list[str]], said: set[str]) -> list[list[str]]:
     """For each option the words of the reply that are derived from a word of it alone."""
     stems: dict[str, list[tuple[str, int]]] = {}
+    joined = reply.tokens.joined
     for index, key in enumerate(keys):
-        near = [w for w in key if len(w) >= _STEM and f" {w[:_STEM]}" in reply.tokens.joined]
-        if not near or len(key) > _INITIALS or _is_species(reply.choices.options[index]):
+        if len(key) > _INITIALS:
+            continue
+        near = [word for word in key if len(word) >= _STEM and f" {word[:_STEM]}" in joined]
+        if not near or _is_species(reply.choices.options[index]):
             continue
         for word in near:
             if word not in PLAIN:

@@ -226,9 +226,10 @@ def text_at(reply: ReplyText, at: int) -> Verdict | None:
     another option's label is behind it: "oxygen (B)". Of a calculation the result counts.
     """
     found = any_text_at(reply, at)
-    past = _past_sum(reply.low, at)
-    if past > at and (found is None or found.end < past):
-        found = any_text_at(reply, past)
+    if reply.low.find("=", at, at + _SUM_ROOM) >= 0:
+        sum_ = _SUM.match(reply.low, at)
+        if sum_ and (found is None or found.end < sum_.end()):
+            found = any_text_at(reply, sum_.end())
     if found is None or found.option is None:
         return found
     label = LABEL_BEHIND.match(reply.text, found.end)
@@ -241,9 +242,3 @@ def text_at(reply: ReplyText, at: int) -> Verdict | None:
     if other is None or other.option == found.option or _JOIN_BACK.match(reply.low, other.end):
         return found
     return Verdict("ambiguous", None, found.start, found.end)
-
-
-def _past_sum(low: str, at: int) -> int:
-    """Where the result is if a calculation begins here, or the same place."""
-    sum_ = _SUM.match(low, at) if low.find("=", at, at + _SUM_ROOM) >= 0 else None
-    return sum_.end() if sum_ else at
