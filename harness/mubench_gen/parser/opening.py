@@ -35,12 +35,21 @@ _LACKS = re.compile(
 _OFFERS = re.compile(r"[,!.]? (?:i can|i'd be|i would be|i'm happy|i am happy|let me|let's|sure)\b")
 _ASKED = re.compile(r"(?! i (?:guess|think|suppose|believe))[^.!;\n]{0,40}\?")
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
+_FIRST_STOP = re.compile(r"[.!](?=\s)")
 _STOPS = re.compile(r"[)\]\"'*]*[.!](?=\s)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
 def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply begins with an option's text: "Yes, the …", "Mitochondrion. It …"."""
+    yield from reply.kept(_leading)
+
+
+def _leading(reply: ReplyText) -> list[Verdict]:
+    return list(_begun(reply))
+
+
+def _begun(reply: ReplyText) -> Iterator[Verdict]:
     found = text_at(reply, skip_fillers(reply, 0))
     if found is None or found.option is None:
         yield from () if found is None else (found,)
@@ -71,6 +80,9 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
 
 def first_sentence(reply: ReplyText) -> Iterator[Verdict]:
     """The first sentence is an option's text, and no other is chosen: "Yes. I cannot tell why"."""
+    stop = _FIRST_STOP.search(reply.low)
+    if stop is None or stop.start() > reply.choices.room:
+        return
     for found in leading_text(reply):
         if found.option is None or not _STOPS.match(reply.low, found.end):
             continue

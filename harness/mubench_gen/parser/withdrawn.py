@@ -19,8 +19,8 @@ _WITHDRAWN = re.compile(
     r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
 )
 _WITHDRAWS = cues(
-    "take stand wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
-    " second closer mistake bad wait correct",
+    "back corrected wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
+    " thought thoughts mistake bad wait let",
     _WITHDRAWN,
 )
 
