@@ -39,7 +39,8 @@ def test_every_reply_has_a_regime_and_a_failure_mode(half: str) -> None:
 
 
 # Hard: read without the aliases that tasks have, or full of paraphrases.
-BARS = {"terse": 0.68, "without_answer": 0.94, "answers_by_voices": 0.88}
+BARS = {"terse": 0.68, "without_answer": 0.94, "answers_by_voices": 0.88, "judges": 0.91}
+WRONG = {"judges": 0.01}  # long chains of thought among them
 # Facts in general, which are answers where a question asks for one.
 LEFT = {"chorus": 0.92, "without_answer": 0.9}
 
@@ -49,7 +50,7 @@ def test_the_parser_keeps_to_its_bar(half: str) -> None:
     tally, _ = tallies(shipped(half), own_reader)
     held, bare = tally.right + tally.wrong + tally.unanswered, tally.left + tally.invented
     assert tally.right >= BARS.get(half, 0.96) * held
-    assert tally.wrong <= 0.007 * held
+    assert tally.wrong <= WRONG.get(half, 0.007) * held
     assert tally.left >= LEFT.get(half, 0.95) * bare
 
 

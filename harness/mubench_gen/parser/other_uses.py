@@ -52,6 +52,8 @@ _AROUND = {
     "low": (None, r"[ -](?:magnification|power|resolution|quality)\b"),
     "good": (None, r" (?:question|point|idea|luck|news|morning|afternoon|day)\b"),
     "above": (rf"{_SAID} $", r" all\b"),
+    "before": (None, r" (?:i|we|you|answering|choosing|deciding|going|anything)\b"),
+    "after": (None, r" (?:all|careful|clos(?:e|er)|looking|weighing|considering|some thought)\b"),
     "below": (rf"{_SAID} $", None),
     "left": (
         r"\b(?:space|room|nothing|little|much) (?:is |was )?$",

@@ -27,6 +27,7 @@ FILES = (
     "without_answer",
     "kinds_of_the_issue",
     "answers_by_voices",
+    "judges",
 )
 _NOTHING = "[no valid answer]"  # how xFinder's annotators mark a reply without an answer
 
