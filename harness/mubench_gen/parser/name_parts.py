@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import NamedTuple
 
 from mubench_gen.parser.choices import LINKS
@@ -78,13 +78,13 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
         return None
     # "Smooth." where all options are muscles: any word tells them apart.
     noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
-    firsts = Counter(key[0] for key in keys if len(key) == _INITIALS)
+    firsts = [key[0] for key in keys if len(key) == _INITIALS]
     said = _Said(
         words=words,
         only=only,
         own=only if noun else only - PLAIN,
         capitals=capitals,
-        heads={word for word, count in firsts.items() if count > 1},
+        heads={word for word in firsts if firsts.count(word) > 1},
         frame=_frame(keys),
     )
     found = tuple(
@@ -106,6 +106,8 @@ def _is_species(option: str) -> bool:
 
 
 def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
+    if not said.capitals and said.words.isdisjoint(key):
+        return
     yield from _middle(key, said)
     if len(key) < 2 or not _is_short(key) or key[0] in _META or _DIGIT.search(option):
         return
@@ -168,13 +170,16 @@ def _abbreviations(key: list[str], capitals: set[str]) -> Iterator[str]:
 
 def _frame(keys: list[list[str]]) -> tuple[int, int]:
     """How many words all options begin with, and how many they end with."""
-    ahead = sum(1 for _ in takewhile(_is_one, zip(*keys, strict=False)))
-    behind = sum(1 for _ in takewhile(_is_one, zip(*map(reversed, keys), strict=False)))
-    return ahead, behind
+    turned = [key[::-1] for key in keys]
+    return _shared(keys), _shared(turned)
 
 
-def _is_one(words: tuple[str, ...]) -> bool:
-    return len(set(words)) == 1
+def _shared(keys: list[list[str]]) -> int:
+    """How many words all keys begin with."""
+    for count, words in enumerate(zip(*keys, strict=False)):
+        if words.count(words[0]) < len(words):
+            return count
+    return min(map(len, keys))
 
 
 def _middle(key: list[str], said: _Said) -> Iterator[str]:

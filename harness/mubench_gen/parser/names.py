@@ -68,6 +68,7 @@ _LATIN_WORDS = (
 )
 _SPECIES = re.compile(r"\. ?([a-z]{3,})(?![^\W_])(?= [a-z]|)")
 _SMALL_WORD = re.compile(r"[a-z]+")
+_SHORTEST = 3  # letters of a word that is abbreviated
 _WORDS_BEFORE = re.compile(r"(?:([^\W\d_]{3,})[ -])?([^\W\d_]{3,})[ ]?[(\[]$")
 SIZE = re.compile(
     r"[)\]]\s?\d+(?:[.,]\d+)?\s?(?:[µμn]m\b|um\b|mm\b|cm\b|[x×%]|kv\b)", re.IGNORECASE
@@ -171,7 +172,12 @@ def _is_sized(reply: ReplyText, end: int) -> bool:
 
 def _is_abbreviation(reply: ReplyText, start: int) -> bool:
     """ "carbon (C)", "acinar cells (A)": the letter in brackets begins one of two words before."""
-    words = _WORDS_BEFORE.search(reply.low, max(0, start - 48), start)
+    before = reply.low[max(0, start - 48) : start]
+    last = before[:-1].split()[-1:]
+    # The pattern is slow, and most brackets stand behind a short word or a known one.
+    if not last or len(last[0]) < _SHORTEST or last[0] in LEADS:
+        return False
+    words = _WORDS_BEFORE.search(before)
     if words is None or not reply.choices.labels.lettered or words[2] in LEADS:
         return False
     return reply.low[start] in (words[2][0], (words[1] or words[2])[0])
