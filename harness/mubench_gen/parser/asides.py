@@ -14,18 +14,18 @@ from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText
 
 _EXAMPLE = re.compile(
-    r"(?:such as|\be\.g\.|\bfor (?:example|instance)|\bincluding|which (?:closely )?resembles?"
-    r"|\bon top of|\b(number|amount|proportion|percentage|count) of"
-    r"|\b(?:next|adjacent|close|distance) to|\b(?:between|outside(?: of)?|(around|past))"
-    r"|\b(?:check|look|test) for"
-    r"|\bcomes? (?:\w+ )?(?:after|before)|\b(?:that|which) (?:\w+ )?(?:follows|precedes)"
-    r"|\bafter [^.;,\n]{2,30} comes?|\b(?:left|right|edge|side|vicinity) of"
-    r"|\b(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
-    r"|treatment|therapy|defects?) (?:for|of|against)|\bnobel prize for"
-    r"|(?:\A|[.;\n] ?)in (?:patients|individuals|people|cases|subjects) (?:with|of)"
-    r"|\b(?:hearts?|brains?|tissues?) of (?:patients|individuals|people|subjects) with"
-    r"|\bto (?:identify|recogni[sz]e|diagnose|detect|avoid)|\b(?:history|suspicion|risk) of"
-    r"|\b(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of),?"
+    r"(?:\b(?:such as|e\.g\.|for (?:example|instance)|including|which (?:closely )?resembles?"
+    r"|on top of|(number|amount|proportion|percentage|count) of"
+    r"|(?:next|adjacent|close|distance) to|between|outside(?: of)?|(around|past)"
+    r"|(?:check|look|test) for"
+    r"|comes? (?:\w+ )?(?:after|before)|(?:that|which) (?:\w+ )?(?:follows|precedes)"
+    r"|after [^.;,\n]{2,30} comes?|(?:left|right|edge|side|vicinity) of"
+    r"|(?<!\ba )(?<!\ban )(?<!\bthe )(?:risk factors?|vaccin\w+|staging"
+    r"|treatment|therapy|defects?) (?:for|of|against)|nobel prize for"
+    r"|(?:hearts?|brains?|tissues?) of (?:patients|individuals|people|subjects) with"
+    r"|to (?:identify|recogni[sz]e|diagnose|detect|avoid)|(?:history|suspicion|risk) of"
+    r"|(?:before|without|until|for) (?:an?|the) (?:definitive |final )?diagnosis of)"
+    r"|(?:\A|[.;\n] ?)in (?:patients|individuals|people|cases|subjects) (?:with|of)),?"
     r"(?: (?:an?|the))? [\"'(]?$"
 )
 _CANDIDATE = re.compile(

@@ -32,6 +32,8 @@ _JOINED = re.compile(
     r"[^.!?;\n]{0,24}?(?:,? (?:and|as well as|along with|together with|plus|in addition to|&|\+)"
     r" |, )(?:also )?(?:[a-z]+ )?(?:an? |the |some )?[\"'(]?"
 )
+# "Compare the left and the right image", "the left one before, and the right one after"
+_SET_APART = re.compile(r"\b(?:compar\w+|differ\w*|between|before|after|then|first|please)\b")
 _STANDS = (" and ", " & ", "both", "Both", "BOTH")
 _BACK = 24  # characters
 TOGETHER = cues("both neither and as along together plus addition & +", _BOTH, _NEITHER)
@@ -76,10 +78,6 @@ def together(reply: ReplyText) -> Iterator[Verdict]:
         for group in answering_sentences(reply):
             if {claim.option for claim in group} == parts and _side_by_side(reply, group):
                 yield Verdict.of(index, group[0].start, group[-1].end)
-
-
-# "Compare the left and the right image", "the left one before, and the right one after"
-_SET_APART = re.compile(r"\b(?:compar\w+|differ\w*|between|before|after|then|first|please)\b")
 
 
 def _side_by_side(reply: ReplyText, group: list[Claim]) -> bool:

@@ -20,7 +20,8 @@ _ASCII_TOKEN = re.compile(
     r"[0-9]+(?:[.,][0-9]+)*|(?!s(?<=[a-z]'s)(?![a-z0-9_]))[a-z]+"
     r"|-(?<![a-z0-9_)\]]-)(?=\.?[0-9])|[+/=<>^%&]"
 )
-_APART = re.compile(r"(?<=[a-z]{2}) (?=[a-z]{2})")  # between words that `squeezed` joins
+# Between words that `squeezed` joins; the space comes first, so that others are passed over.
+_APART = re.compile(r" (?<=[a-z]{2} )(?=[a-z]{2})")
 
 
 def _pattern(lowered: str) -> re.Pattern[str]:
