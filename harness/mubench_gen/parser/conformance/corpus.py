@@ -25,7 +25,7 @@ FILES = (
     "voices",
     "chorus",
     "without_answer",
-    "kinds_of_the_issue",
+    "siblings",
     "answers_by_voices",
     "judges",
 )
