@@ -7,17 +7,14 @@ import pytest
 from mubench_gen.parser import parse_answer
 from mubench_gen.tasks.task import load_task
 
+from .reading import named
+
 CELLS = ("neutrophil", "eosinophil", "basophil", "lymphocyte", "monocyte", "platelet")
 STAINS = ("H&E", "IHC(HDab)", "Giemsa", "no stain", "DAPI", "Congo red")
 TISSUES = ("adipose tissue", "debris", "mucus", "smooth muscle", "background")
 COUNTS = ("3", "4", "7", "12")
 FAILURE = ("chronic heart failure", "not chronic heart failure")
 MITOCHONDRIA = ("normal mitochondria", "abnormal mitochondria")
-
-
-def named(reply: str, options: tuple[str, ...]) -> str | None:
-    index = parse_answer(reply, options).index
-    return None if index is None else options[index]
 
 
 def status(reply: str, options: tuple[str, ...]) -> str:

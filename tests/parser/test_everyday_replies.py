@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.parser import parse_answer
+from .reading import named
 
 ORGANELLES = ("nucleus", "mitochondrion", "Golgi apparatus", "endoplasmic reticulum")
 CELLS = ("neutrophil", "eosinophil", "basophil", "lymphocyte", "monocyte")
@@ -13,11 +13,6 @@ COUNTS = ("3", "5", "12", "15")
 SIZES = ("10 µm", "100 µm", "1 mm", "5 nm")
 LUNG = ("normal lung tissue", "lung adenocarcinoma", "lung squamous cell carcinoma")
 MUSCLES = ("skeletal muscle", "cardiac muscle", "smooth muscle")
-
-
-def named(reply: str, options: tuple[str, ...], complete: bool | None = None) -> str | None:
-    index = parse_answer(reply, options, complete=complete).index
-    return None if index is None else options[index]
 
 
 @pytest.mark.parametrize(

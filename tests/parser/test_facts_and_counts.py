@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.parser import parse_answer
+from .reading import named
 
 ACTS = ("The Stamp Act", "The Coercive Acts", "The Tea Act")
 ORGANELLES = ("nucleus", "mitochondrion", "Golgi apparatus", "lysosome")
@@ -18,11 +18,6 @@ MODES = ("bright-field microscopy", "dark-field microscopy", "fluorescence micro
 COUNTS = ("1", "2", "3", "4")
 LESIONS = ("benign", "malignant")
 TRUTHS = ("true", "false")
-
-
-def named(reply: str, options: tuple[str, ...]) -> str | None:
-    index = parse_answer(reply, options).index
-    return None if index is None else options[index]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.parser import parse_answer
+from .reading import named
 
 BLURS = ("blur", "contrast reduction", "brightness increase", "no perturbation")
 STAINS = ("hematoxylin and eosin", "PAS", "Giemsa", "silver stain")
@@ -15,11 +15,6 @@ TWO = ("nucleus", "mitochondrion", "nucleus and mitochondrion", "neither")
 COUNTS = ("1", "2", "3", "5 or more")
 SHARES = ("less than 10%", "10-50%", "more than 50%")
 TRUTH = ("True", "False")
-
-
-def named(reply: str, options: tuple[str, ...]) -> str | None:
-    index = parse_answer(reply, options).index
-    return None if index is None else options[index]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 
 from mubench_gen.parser import parse_answer
 
+from .reading import named
+
 COUNTS = ("0", "1", "2", "3", "4", "8")
 PLACES = ("left", "right", "above", "below")
 ORGANELLES = ("nucleus", "mitochondria", "microtubules", "Golgi apparatus")
@@ -14,11 +16,6 @@ SPECIES = ("Plasmodium falciparum", "Plasmodium vivax", "Trypanosoma brucei")
 FUNGI = ("Rhizopus", "Mucor", "Aspergillus", "Candida")
 LESIONS = ("benign", "malignant")
 TRUTHS = ("true", "false")
-
-
-def named(reply: str, options: tuple[str, ...]) -> str | None:
-    index = parse_answer(reply, options).index
-    return None if index is None else options[index]
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,11 @@ import pytest
 
 from mubench_gen.parser import parse_answer
 
+from .reading import named
+
 ORGANELLES = ("nucleus", "Golgi apparatus", "rough endoplasmic reticulum", "lysosome")
 MODES = ("widefield microscopy", "scanning electron microscopy", "TIRF microscopy")
 MUSCLES = ("smooth muscle", "cardiac muscle", "skeletal muscle", "none of the above")
-
-
-def named(reply: str, options: tuple[str, ...]) -> str | None:
-    index = parse_answer(reply, options).index
-    return None if index is None else options[index]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.parser import parse_answer
+from .reading import named
 
 TRUTHS = ("True", "False")
 YES_NO = ("Yes", "No")
@@ -15,11 +15,6 @@ SIZES = ("10 µm", "50 µm", "100 µm")
 COUNTS = ("1", "2", "3", "4")
 ORGANS = ("breast tissue", "colon tissue", "kidney tissue", "liver tissue")
 CLAIMS = ("The cells are round and small", "The cells are long and thin", "No cells are present")
-
-
-def named(reply: str, options: tuple[str, ...]) -> str | None:
-    index = parse_answer(reply, options).index
-    return None if index is None else options[index]
 
 
 @pytest.mark.parametrize(

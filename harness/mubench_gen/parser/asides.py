@@ -12,6 +12,7 @@ from itertools import pairwise
 from mubench_gen.parser.captions import BESIDES, is_beside
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import Claim, ReplyText
+from mubench_gen.parser.words import COUNTED
 
 _EXAMPLE = re.compile(
     r"(?:\b(?:such as|e\.g\.|for (?:example|instance)|including|which (?:closely )?resembles?"
@@ -48,7 +49,7 @@ _CANDIDATE = re.compile(
     r"|(?<!as )\b(?:you|one|we)(?: would|'d) (?:see|expect|find)(?! (?:this|it|that)\b)"
 )
 # "Around 4 cells" counts them.
-_NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
+_NUMBER = re.compile(rf"\d|(?:{COUNTED})\b")
 _SUCH = re.compile(r"(?:such as|\be\.g\.,?|\bfor example,?|\bincluding|\bbetween) (?:an? |the )?$")
 _EXEMPLIFIES = cues(
     "patients individuals people cases subjects *such* g example instance including resemble"

@@ -13,7 +13,7 @@ from mubench_gen.parser.other_uses import is_other_use
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import text_at
-from mubench_gen.parser.words import NUMBERS
+from mubench_gen.parser.words import COUNTED, NUMBERS
 
 # What sums up: a number behind it stands against the numbers before.
 _TOTAL = re.compile(
@@ -37,7 +37,7 @@ _OR = re.compile(r" ?or ?\d")  # "7 or 8 nuclei"
 _FOR_EACH = re.compile(
     r"(?: \w{2,20}){0,3} (?:in|of|per|for) (?:each|every)\b|(?: \w{2,20}){0,3} per | more\b"
 )
-_COUNT = re.compile(r"(?:\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten)\b")
+_COUNT = re.compile(rf"(?:\d{{1,4}}|{COUNTED})\b")
 _APART = re.compile(  # a count for each side
     r"\b(?:left|upper|first|top) (?:image|panel|half|side|part|one|field)\b.{1,120}"
     r"\b(?:right|lower|second|bottom) (?:image|panel|half|side|part|one|field)\b"
@@ -114,7 +114,7 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     if totals:
         yield max(totals, key=lambda number: number.start)
         return
-    found = [] if _APART.search(reply.low) else _numbers(reply, _COUNTED)
+    found = [] if _APART.search(reply.low) else reply.kept(_stated)
     if found and len({number.option for number in found}) == 1 and not _adds(reply, found[-1]):
         yield found[-1]
 
@@ -131,7 +131,7 @@ def lone_number(reply: ReplyText) -> Iterator[Verdict]:
     share = _share(reply) or _same_range(reply)
     if share is not None:
         yield share
-    elif not _numbers(reply, _COUNTED):
+    elif not reply.kept(_stated):
         yield from _opening(reply)
 
 
@@ -139,11 +139,9 @@ def _same_range(reply: ReplyText) -> Verdict | None:
     """The option that is the range which the whole reply is: ">20" of "more than 20"."""
     said = reply.low.strip(" \n.\"'")
     limits = _limits(said) if len(said) <= _SHORT else None
-    same = [
-        k
-        for k, one in enumerate(reply.choices.options)
-        if limits and _limits(one.lower()) == limits
-    ]
+    if limits is None:
+        return None
+    same = [k for k, one in enumerate(reply.choices.options) if _limits(one.lower()) == limits]
     start = reply.low.find(said)
     return Verdict.of(same[0], start, start + len(said)) if len(same) == 1 else None
 
@@ -183,6 +181,11 @@ def _adds(reply: ReplyText, found: Verdict) -> bool:
         return True
     joined = _AND_MORE.match(reply.low, found.end)
     return joined is not None and _COUNT.match(reply.low, joined.end()) is not None
+
+
+def _stated(reply: ReplyText) -> list[Verdict]:
+    """The numbers behind "there are" and the like."""
+    return _numbers(reply, _COUNTED)
 
 
 def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mubench_gen.parser.choices import LINKS
 from mubench_gen.parser.keys import heads_another, species_key
 from mubench_gen.parser.names import may_be_epithet
-from mubench_gen.parser.other_forms import is_of_stem
+from mubench_gen.parser.other_forms import DENIALS, is_of_stem
 from mubench_gen.parser.reply_text import ReplyText
 from mubench_gen.parser.tokens import words_of
 
@@ -42,7 +42,6 @@ PLAIN = frozenset(
     )
     for word in line.split()
 )
-_META = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
 _GRADES = ("grade", "stage", "type", "class", "phase", "score", "level")
 _FRAME = 3  # words that statements share
 _STEM = 4  # letters that a word and one derived from it share at least
@@ -77,7 +76,7 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     if not only and not capitals and not any(derived):
         return None
     # "Smooth." where all options are muscles: any word tells them apart.
-    noun = len({key[-1] for key in keys if key and key[0] not in _META}) == 1
+    noun = len({key[-1] for key in keys if key and key[0] not in DENIALS}) == 1
     firsts = [key[0] for key in keys if len(key) == _INITIALS]
     said = _Said(
         words=words,
@@ -109,7 +108,7 @@ def _parts(option: str, key: list[str], said: _Said) -> Iterator[str]:
     if not said.capitals and said.words.isdisjoint(key):
         return
     yield from _middle(key, said)
-    if len(key) < 2 or not _is_short(key) or key[0] in _META or _DIGIT.search(option):
+    if len(key) < 2 or not _is_short(key) or key[0] in DENIALS or _DIGIT.search(option):
         return
     yield from _phrases(key, said)
     yield from _words(option, key, said)
@@ -193,7 +192,7 @@ def _middle(key: list[str], said: _Said) -> Iterator[str]:
         yield " ".join(middle)  # "4+3" of "Gleason 4+3"
     if ahead + behind < _FRAME:
         return
-    if not 1 <= len(middle) <= _NOUNS or middle[0] in _META:
+    if not 1 <= len(middle) <= _NOUNS or middle[0] in DENIALS:
         return
     if behind:
         yield " ".join((*middle, key[len(key) - behind]))

@@ -42,40 +42,36 @@ _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 def leading_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply begins with an option's text: "Yes, the …", "Mitochondrion. It …"."""
-    yield from reply.kept(_leading)
+    found = reply.kept(_leading)
+    if found is not None:
+        yield found
 
 
-def _leading(reply: ReplyText) -> list[Verdict]:
-    return list(_begun(reply))
-
-
-def _begun(reply: ReplyText) -> Iterator[Verdict]:
+def _leading(reply: ReplyText) -> Verdict | None:
     found = text_at(reply, skip_fillers(reply, 0))
     if found is None or found.option is None:
-        yield from () if found is None else (found,)
-        return
+        return found
     common = reply.choices.keys[found.option] in COMMON  # "Yes - the bar is there"
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
-        return
+        return None
     if _ASKED.match(reply.low, found.end) or (common and _OFFERS.match(reply.low, found.end)):
-        return
+        return None
     if is_other_use(reply, found.start, found.end):
-        return
+        return None
     if is_kind(reply, found.start, found.end, found.option) or is_generic(
         reply, found.start, found.end
     ):
-        return
+        return None
     others = [c for c in answering_claims(reply) if c.option != found.option and _begins(reply, c)]
     if _ENDS.match(reply.low, found.end):
         if any(_next_line(reply, found, claim) for claim in others):
-            yield Verdict("ambiguous", None, found.start, found.end)
-            return
+            return Verdict("ambiguous", None, found.start, found.end)
     elif reply.cut or _told_in_turn(reply, found, others) or declines_to_choose(reply):
-        return
+        return None
     # Behind "Yes -" comes the reason, which may deny something else.
     reasoned = common and reply.low.startswith((" - ", " -- "), found.end)
-    if reasoned or stance(reply, found.start, found.end) == "asserted":
-        yield found
+    asserted = reasoned or stance(reply, found.start, found.end) == "asserted"
+    return found if asserted else None
 
 
 def first_sentence(reply: ReplyText) -> Iterator[Verdict]:
@@ -83,15 +79,15 @@ def first_sentence(reply: ReplyText) -> Iterator[Verdict]:
     stop = _FIRST_STOP.search(reply.low)
     if stop is None or stop.start() > reply.choices.room:
         return
-    for found in leading_text(reply):
-        if found.option is None or not _STOPS.match(reply.low, found.end):
-            continue
-        others = [c for c in answering_claims(reply) if c.option != found.option]
-        rivals = [claim for claim in others if claim.stance == "asserted"]
-        if reply.choices.keys[found.option] in COMMON:
-            rivals = [claim for claim in rivals if _begins(reply, claim)]
-        if not rivals:
-            yield found
+    found = reply.kept(_leading)
+    if found is None or found.option is None or not _STOPS.match(reply.low, found.end):
+        return
+    others = [c for c in answering_claims(reply) if c.option != found.option]
+    rivals = [claim for claim in others if claim.stance == "asserted"]
+    if reply.choices.keys[found.option] in COMMON:
+        rivals = [claim for claim in rivals if _begins(reply, claim)]
+    if not rivals:
+        yield found
 
 
 def _has_rival(reply: ReplyText, found: Verdict) -> bool:

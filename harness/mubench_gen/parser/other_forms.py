@@ -44,7 +44,9 @@ _SAME = {
     "bottom": ("lower",),
     "lower": ("bottom",),
 }
-_META = ("none", "all", "no", "not", "cannot", "non", "without", "absence", "both", "neither")
+# With these an option begins that is no name.
+DENIALS = ("none", "all", "no", "not", "cannot", "non", "without", "absence")
+_META = (*DENIALS, "both", "neither")
 
 
 def is_of_stem(word: str, other: str) -> bool:

@@ -74,12 +74,10 @@ _PART = re.compile(
     r"|tissues?|images?|pictures?|question|cells?|structures?|number|count|microscop[ey]|difference"
     r"|origin|source|subtype|exact|correct|right|content|rest)\b)(?: \w+){1,4} $"
 )
+_SUBJECT = 60  # characters
 _PASSIVE = re.compile(r"(?:can ?not|can't|could ?n[o']t) be\b")
 # How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
 _POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
-
-
-_SUBJECT = 60  # characters
 _POLITELY = cues("sorry apologise apologize as", _POLITE)
 
 
@@ -119,8 +117,6 @@ def declines_to_choose(reply: ReplyText) -> bool:
 
 def refuses(reply: ReplyText) -> bool:
     """Whether the reply says that it cannot or will not answer."""
-    if reply.cues & _REFUSES and REFUSAL.search(reply.low):
-        return True
-    if _may_decline(reply) and _NOT_CHOOSING.search(reply.low):
+    if refusals(reply):
         return True
     return bool(reply.cues & _POLITELY) and _POLITE.search(reply.low) is not None

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+COUNTED = "|".join(NUMBERS[1:])  # in a pattern: "one" to "ten"
 # Plurals that no ending tells, and spellings that no rule does. "one" is a pronoun more often
 # than a number.
 _IRREGULAR = {word: str(k) for k, word in enumerate(NUMBERS) if word != "one"} | dict(

@@ -189,7 +189,6 @@ def _row(one: Change) -> Sequence[str]:
 
 
 def _notes(found: Forgetting) -> list[str]:
-
     lines = [f"Not comparable as they are: {text}." for text in found.accepted]
     lines += [f"Note: {text}." for text in found.notes]
     lines.append(

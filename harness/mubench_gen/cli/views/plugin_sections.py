@@ -43,7 +43,6 @@ def document(sections: Mapping[str, Section]) -> dict[str, Any]:
 
 def show(sections: Mapping[str, Section]) -> None:
     """Print them below the tables."""
-
     for section in sections.values():
         say(mark=f"\n{printable(section.title)}", bold=True)
         for line in printable_lines(section.text.rstrip()):

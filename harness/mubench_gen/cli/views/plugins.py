@@ -67,7 +67,6 @@ def show_options(options: dict[str, Any], prefix: str, of: str) -> None:
 
 def show_model(model: dict[str, Any], *, first: bool) -> None:
     """Print a model: its name for --model, its kind, its facts."""
-
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]
     notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
