@@ -39,7 +39,8 @@ needs_ray = pytest.mark.skipif(
 pytestmark = pytest.mark.xdist_group("ray")
 
 TASK = 8  # requests a task of a worker, about
-# Echo that writes down each request's key and its own process's number, slowly.
+# Echo that writes down each request's key and its own process's number, slowly, and begins when so
+# many workers are there.
 NOTING = """
 import os, time
 import mubench_gen
@@ -47,15 +48,28 @@ from mubench_gen import ModelSpec
 from mubench_gen_plugins.echo import Echo
 
 
+WORKERS = 1
+
+
 class Noting(Echo):
     batch_size = 8
 
+    def load(self):
+        super().load()
+        note(LOG + " opened", f"{os.getpid()}\\n")
+        while len(open(LOG + " opened").readlines()) < WORKERS:
+            time.sleep(0.02)
+
     def generate(self, requests):
-        noted = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(noted, "".join(f"{os.getpid()} {r.key}\\n" for r in requests).encode())
-        os.close(noted)
-        time.sleep(0.01 * len(requests))
+        note(LOG, "".join(f"{os.getpid()} {r.key}\\n" for r in requests))
+        time.sleep(0.01 * len(requests) + 1.0 * (len(requests) == 1))
         return super().generate(requests)
+
+
+def note(path, text):
+    noted = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(noted, text.encode())
+    os.close(noted)
 
 
 @mubench_gen.hookimpl
@@ -246,7 +260,11 @@ def test_what_is_answered_is_on_the_disk_while_the_rest_of_its_bundle_is_waited_
 def test_a_run_that_loses_a_worker_and_is_terminated_goes_on_and_ends_as_in_one_process(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
 ) -> None:
-    """In `make test` what the next tests prove one by one."""
+    """In `make test` what the next tests prove one by one.
+
+    The second request waits for the first one's answer, which comes while the other worker is idle.
+    """
+    noting.write_text(noting.read_text().replace("WORKERS = 1", "WORKERS = 2"))
     folder = tmp_path / "run"
     words = ["--plugin", noting, "--data", cells, "--prompt", "plain", "--run-dir", folder]
     line = on_ray(cluster, *words, "-o", "engine.actors=2")
@@ -384,7 +402,7 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(
 def test_a_model_that_cannot_be_loaded_ends_the_run_with_its_own_words(
     tmp_path: Path, cluster: Nodes, cells: Path
 ) -> None:
-    body = NOTING.replace("batch_size = 8", "def load(self):\n        raise OSError('no weights')")
+    body = NOTING.replace("super().load()", "raise OSError('no weights')")
     plugin = tmp_path / "broken.py"
     plugin.write_text(body)
     done = run(on_ray(cluster, "--plugin", plugin, "--data", cells, "--run-dir", tmp_path / "run"))
@@ -433,7 +451,7 @@ def test_a_node_that_joins_later_with_another_version_gets_no_work(
     assert process.returncode == 2, told
     assert "A node that joined the cluster is not ready" in told
     assert f"has mubench-gen 0.0.1, needs {mubench_gen.__version__}" in told
-    assert "the same command goes on from here" in told
+    assert "the same command continues from here" in told
     assert "Traceback" not in told
     assert len({number for number, _ in asked(tmp_path)}) <= 2
     assert len(list(load_run(folder).records())) >= 16

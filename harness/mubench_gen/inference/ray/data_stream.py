@@ -49,7 +49,11 @@ class AnswerReader(threading.Thread):
 
     def run(self) -> None:
         try:
-            blocks = self._dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+            # With prefetching, Ray Data holds back each block until another one follows. At a
+            # barrier none does.
+            blocks = self._dataset.iter_batches(
+                batch_size=None, batch_format="pyarrow", prefetch_batches=0
+            )
             for block in blocks:
                 for answered in block.to_pylist():
                     self._results.put((answered["number"], self._received(answered)))

@@ -91,7 +91,6 @@ class _Flow:
         self._references = References(ray)
         self._under_way: dict[int, dict[str, Request]] = {}
         self._sent = 0
-        self._flushed = False
         self._looked = 0.0
         self._window = 0
         self._fault: MubenchError | None = None
@@ -145,21 +144,12 @@ class _Flow:
         while len(self._under_way) < self._window:
             bundle = self._bundles.next()
             if bundle is None:
-                self._flush()
+                if self._bundles.ended:
+                    self._feed.end.remote(self._sent)
                 return
             failed = self._send(bundle)
             if failed:
                 yield failed
-
-    def _flush(self) -> None:
-        """Send an empty number: Ray Data holds back the last one until another follows."""
-        if self._flushed:
-            return
-        if self._bundles.ended:
-            self._feed.end.remote(self._sent)
-        elif self._under_way:
-            self._put(Bundle((), {}))
-        self._flushed = True
 
     def _send(self, requests: list[Request]) -> Answered:
         sent, images, failed = {}, {}, []
@@ -174,7 +164,6 @@ class _Flow:
                 failed.append((request, Response(error=failure(error))))
         if packed:
             self._under_way[self._sent] = sent
-            self._flushed = False
             self._put(Bundle(packed, images))
         return failed
 

@@ -65,7 +65,7 @@ class RayWorker:
         if self._opened is None:
             return WorkerAnswers(self._name, node, fault=self._fault)
         answered = _Answered(self._opened, self._name, node)
-        if bundle is not None and bundle.requests:
+        if bundle is not None:
             contents = dict(zip(bundle.images, fetch(list(bundle.images.values())), strict=True))
             requests = self._opened.requests(bundle, contents)
             try:
