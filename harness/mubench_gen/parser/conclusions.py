@@ -45,6 +45,11 @@ CONCLUDES = cues(
     " tips decisive diagnostic settle settles suggest suggests indicate indicates it",
     _CONCLUDES,
 )
+PLAINLY_CONCLUDES = re.compile(
+    r"(?:\A|[.;\n-] ?)\W{0,3}(?:but |and |ok(?:ay)?,? )?(?:so|thus|hence|therefore|consequently|all in all|all things considered"
+    r"|overall|in summary|in short|in conclusion|to (?:conclude|sum up|summari[sz]e)"
+    r"|i (?:therefore |thus |hence )?conclude|conclusion:|that settles|no doubt|without doubt)\b"
+)
 _POINTS = re.compile(
     r"(?:\b(?:is|are|be|was|leaves|say|select|choose|pick|chose|selected|picked|with|for|towards?"
     r"|favou?r|matches|to|as|makes it|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"

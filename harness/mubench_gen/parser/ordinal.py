@@ -33,6 +33,13 @@ _ONE = re.compile(
     rf"\bthe {_PLACE}() one(?= (?:fits|matches|is (?:the )?(?:best|correct|right|most likely))"
     r"|\W*$)"
 )
+# "The only true statement is the second one", "this matches the third item of my list".
+_CLOSES = re.compile(
+    r"\b(?:(?:option|choice|answer|statement|candidate|description|claim|item|sentence|fit|match)"
+    r"(?: (?:that|which) [^.;,:\n]{1,40})? (?:is|remains)|matches|fits|describes|leads to|points to)"
+    rf" the {_PLACE}()(?: one| (?:description|candidate|explanation)"
+    r"| (?:item|entry|line|point) (?:in|of|on) (?:my|the|your|this|that) list)?(?=[\s.!]*$|[,;] )"
+)
 _ONE_CUES = (" one fits", " one matches", " one is")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
@@ -74,6 +81,15 @@ def ordinal(reply: ReplyText) -> Iterator[Verdict]:
             found.setdefault(option, Verdict.of(option, *match.span()))
     if len(found) == 1:
         yield from found.values()
+
+
+def closing_place(sentence: ReplyText) -> Verdict | None:
+    """The option whose place a closing sentence tells: "The only true statement is the second"."""
+    match = _CLOSES.search(sentence.low)
+    option = _place(match, len(sentence.choices.options)) if match else None
+    if match is None or option is None or stance(sentence, *match.span(1)) != "asserted":
+        return None
+    return Verdict.of(option, *match.span(1))
 
 
 def _place(match: re.Match[str], options: int) -> int | None:

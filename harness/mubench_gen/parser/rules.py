@@ -7,6 +7,7 @@ from functools import lru_cache, reduce
 from operator import or_
 
 from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, corrected
+from mubench_gen.parser.closing import closing
 from mubench_gen.parser.composites import TOGETHER, together
 from mubench_gen.parser.conclusions import (
     CONCLUDES,
@@ -95,6 +96,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         result,
         counted,
         together,
+        closing,
         only_option,
         lone_number,
         true_or_false,
@@ -117,6 +119,7 @@ WEAK: Tiers = (
     (counted,),
     (together,),
     (first_sentence,),
+    (closing,),
     (only_option,),
     (lone_number,),
     (true_or_false,),

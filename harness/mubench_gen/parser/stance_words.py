@@ -34,7 +34,7 @@ CONTRAST = re.compile(
     r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
     r"|followed by|other than|apart from|besides|versus|vs|different from|differs? from"
-    r"|in contrast to|(?:mistaken|confused) (?:for|with)|beyond(?: what)?)\b"
+    r"|in contrast to|(?:mistak\w{1,3}|confus\w{1,3}) (?:(?:it|this|them|these|one) )?(?:for|with)|beyond(?: what)?)\b"
     r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
     # What others think.
@@ -65,7 +65,7 @@ CONTRASTS = cues(
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought gone call"
     " thinking leaning first initial initially originally might may could over would"
-    " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
+    " otherwise mistak* confus* report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )
 DENIAL = re.compile(
@@ -172,7 +172,7 @@ LACKS = cues(
 )
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
-    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"
+    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|(?<!all in )all(?! (?:in all|things|told)\b)|none(?! of )"
     r"|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
     r"|indicate|suggest|represent)|beide|tanto|ambos)\b"
     r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"

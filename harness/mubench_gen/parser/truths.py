@@ -15,6 +15,9 @@ _TRUTH = re.compile(
     r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
     r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
+    # "So yes, there is more than one."
+    r"|(?:\A|[.!?;\n] ?)(?:so|thus|hence|therefore|overall|in conclusion|conclusion)[,:]? (?:then )?"
+    r"(?P<drawn>yes|no)(?=, (?:there|it|this|that|these|they|the|in|i|we|he|she)\b)"
 )
 # How a reply begins, or all of it: "Definitely not.", "I disagree".
 _NOT_SO = re.compile(
@@ -74,9 +77,10 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _is_partly(reply, found):
             return
-        option = texts.get(f" {found[1]} ", -1)
-        if option >= 0 and stance(reply, *found.span(1)) == "asserted":
-            yield Verdict.of(option, found.start(1), found.end(1))
+        group = "drawn" if found["drawn"] else 1
+        option = texts.get(f" {found[group]} ", -1)
+        if option >= 0 and stance(reply, *found.span(group)) == "asserted":
+            yield Verdict.of(option, *found.span(group))
             return
 
 
