@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.conclusions import PLAINLY_CONCLUDES
 from mubench_gen.parser.identified import ends_clause, framed_claims, is_followed_by_another
-from mubench_gen.parser.ordinal import closing_place
+from mubench_gen.parser.middle import STOP, has_sentences
+from mubench_gen.parser.ordinal import ORDINALS, closing_place
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.short_names import is_plain, with_short_names
-from mubench_gen.parser.text import lower
+from mubench_gen.parser.text import any_in, lower
 
 _LEAST = 80  # characters before a closing sentence
 _BEFORE = 2  # sentences before it
 _BACK = 3  # sentences from the end on that may speak of the rejected options alone
-_REACH = 900  # characters of these
-# Not the point of "E. coli" or "i.e.": two letters, a digit or a bracket stand before it.
-_STOP = re.compile(r"(?:(?<=[^\W\d_]{2})|(?<=[\d)\]\"'%+]))[.!?][\"')\]]{0,2}(?=\s)|\n|[。！？]")
+_REACH = 720  # characters of these
 # "So the epithelium is …": a subject and its verb, right before an option.
 _IS = re.compile(
     r"(?:\A\W{0,3}|[,:;(>-] ?|\bi\.e\. |\b(?:that|so|and|thus|hence|therefore|then|but) )"
@@ -40,38 +39,45 @@ _ROOM = 120
 
 def closing(reply: ReplyText) -> Iterator[Verdict]:
     """What the last sentence of several says; those that only reject options are passed over."""
+    if len(reply.low) < _LEAST or not has_sentences(reply.low[-_REACH:], _BEFORE + 1):
+        return
     bounds = _last_sentences(reply)
     if len(bounds) <= _BEFORE or bounds[-1][0] < _LEAST or _ends_in_list(reply, bounds):
         return
     for start, end in reversed(bounds[-_BACK:]):
+        if not _may_name(reply, start, end):
+            return
         text = ReplyText(reply.marked[start:end], reply.choices)
-        placed = closing_place(text)
-        if placed is not None:
-            yield _moved(placed, start)
-            return
-        if _IF.match(text.low):
-            continue
-        short = with_short_names(text) or text
-        said = answering_claims(short)
-        found = _named(short, said)
+        found = closing_place(text) or _named(reply, text)
         if found is not None:
-            if not _stands_alone(reply, text, found):
-                return
-            yield _moved(found, start)
+            yield found._replace(start=found.start + start, end=found.end + start)
+        if found is not None or not _only_rejects(text):
             return
-        if refusals(text) or (
-            " would " not in text.low and any(c.stance in ("asserted", "open") for c in said)
-        ):
-            return
+
+
+def _may_name(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether a sentence holds an option, or the beginning of one."""
+    low = reply.low[start:end]
+    return (
+        any_in(reply.choices.beginnings, low)
+        or any_in(reply.choices.initials, reply.text[start:end])
+        or ORDINALS.search(low) is not None
+    )
+
+
+def _only_rejects(text: ReplyText) -> bool:
+    """Whether the sentence only tells what is not shown, or what would be if it were."""
+    if _IF.match(text.low) or " would " in text.low:
+        return True
+    if refusals(text):
+        return False
+    said = answering_claims(text.kept(with_short_names) or text)
+    return bool(said) and all(c.stance not in ("asserted", "open") for c in said)
 
 
 def _ends_in_list(reply: ReplyText, bounds: list[tuple[int, int]]) -> bool:
     """Whether the reply ends with the items of a list."""
     return all(_ITEM.match(lower(reply.marked[start:end])) for start, end in bounds[-2:])
-
-
-def _moved(found: Verdict, start: int) -> Verdict:
-    return found._replace(start=found.start + start, end=found.end + start)
 
 
 def _last_sentences(reply: ReplyText) -> list[tuple[int, int]]:
@@ -80,7 +86,7 @@ def _last_sentences(reply: ReplyText) -> list[tuple[int, int]]:
     end = len(low.rstrip())
     at = max(0, end - _REACH)
     spans = []
-    for stop in _STOP.finditer(low, at, end):
+    for stop in STOP.finditer(low, at, end):
         if low[at : stop.end()].strip():
             spans.append((at, stop.end()))
         at = stop.end()
@@ -89,12 +95,16 @@ def _last_sentences(reply: ReplyText) -> list[tuple[int, int]]:
     return spans
 
 
-def _named(text: ReplyText, said: list[Claim]) -> Verdict | None:
+def _named(reply: ReplyText, text: ReplyText) -> Verdict | None:
     """The one option that the sentence frames as what is shown."""
+    if _IF.match(text.low):
+        return None
+    text = text.kept(with_short_names) or text
+    said = answering_claims(text)
     framed = framed_claims(text, said)
     framed += [c for c in said if c.stance == "asserted" and _is_said(text, c)]
     framed = [c for c in framed if not is_plain(text, Verdict.of(c.option, c.start, c.end))]
-    if len({claim.option for claim in framed}) != 1:
+    if len({claim.option for claim in framed}) != 1 or not _stands_alone(reply, text, framed[-1]):
         return None
     return Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
@@ -108,7 +118,7 @@ def _is_said(text: ReplyText, claim: Claim) -> bool:
     )
 
 
-def _stands_alone(reply: ReplyText, text: ReplyText, found: Verdict) -> bool:
+def _stands_alone(reply: ReplyText, text: ReplyText, found: Claim) -> bool:
     """Whether no other option was said to be shown before, or several, or the sentence concludes."""
     if PLAINLY_CONCLUDES.search(text.low):
         return True

@@ -136,7 +136,7 @@ def framed_claims(reply: ReplyText, placed: list[Claim]) -> list[Claim]:
     return [
         claim
         for claim in placed
-        if claim.stance == "asserted" and claim.start not in listed and _is_framed(reply, claim)
+        if claim.stance == "asserted" and claim.start not in listed and is_framed(reply, claim)
     ]
 
 
@@ -169,7 +169,8 @@ def _past_noun(low: str, end: int) -> int:
     return noun.end() if noun else end
 
 
-def _is_framed(reply: ReplyText, claim: Claim) -> bool:
+def is_framed(reply: ReplyText, claim: Claim) -> bool:
+    """Whether words about the mention say that it is what is shown."""
     if not _says_what_is_shown(*reply.near(claim.start, claim.end)):
         return False
     named = target_at(reply, claim.start)

@@ -40,6 +40,7 @@ _CLOSES = re.compile(
     rf" the {_PLACE}()(?: one| (?:description|candidate|explanation)"
     r"| (?:item|entry|line|point) (?:in|of|on) (?:my|the|your|this|that) list)?(?=[\s.!]*$|[,;] )"
 )
+ORDINALS = re.compile(rf"\b(?:{'|'.join(_WORDS)}|last)\b")
 _ONE_CUES = (" one fits", " one matches", " one is")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
@@ -51,6 +52,7 @@ _OF_TWO = re.compile(
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
+_EACH = ("of ", "for ")
 LATTERS = cues("former* latter*", _OF_TWO)
 PLACES = cues(
     "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
@@ -107,7 +109,11 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     """The one of two options of the same or the last sentence that "the latter" speaks of."""
     if "the former" not in reply.low and "the latter" not in reply.low:
         return
-    for match in reversed(list(_OF_TWO.finditer(reply.low))[-MANY:]):
+    found = list(_OF_TWO.finditer(reply.low))[-MANY:]
+    each = [match for match in found if match[0].startswith(_EACH)]
+    if len({match[1] for match in each}) > 1:  # "for the former: …; for the latter: …"
+        found = [match for match in found if match not in each]
+    for match in reversed(found):
         named = [claim for claim in reply.kept(claims) if claim.end <= match.start()]
         two = _last_two(reply, named)
         # What is said of the two before ("A vs. B: the latter") says nothing of the choice.

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mubench_gen.parser.claims import claims
 from mubench_gen.parser.choices import Choices, choices_for
 from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.rules import OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
+from mubench_gen.parser.rules import BEHIND, OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
-from mubench_gen.parser.withdrawn import taken_back
+from mubench_gen.parser.withdrawn import reconsidered, taken_back
 from mubench_gen.types import Answer
 
 
@@ -82,10 +83,25 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
                     left_out = unneeded_behind(text)
         if best is not None and not taken_back(text, best[0].start):
             verdict, name = best
-            if verdict.status == "answered":
-                return Answer("answered", verdict.option, name, (verdict.start, verdict.end))
-            return Answer(verdict.status)
+            if verdict.status != "answered":
+                return Answer(verdict.status)
+            thought_again = reconsidered(text, verdict.end)
+            answer = Answer("answered", verdict.option, name, (verdict.start, verdict.end))
+            answer = _rethought(text, answer, *thought_again) if thought_again else answer
+            if answer is not None:
+                return answer
     return None
+
+
+def _rethought(text: ReplyText, answer: Answer, at: int, wrong: bool) -> Answer | None:
+    """What a reply concludes from a place on; the answer before, if nothing speaks against it."""
+    behind = ReplyText(" " * at + text.marked[at:], text.choices)
+    behind.complete = text.complete
+    later = _decide(behind, BEHIND)
+    if later is not None and later.status == "answered":
+        return later
+    said = [claim.stance for claim in claims(behind) if claim.option == answer.index]
+    return None if wrong or said[-1:] == ["denied"] else answer
 
 
 def _overrules(later: Verdict, verdict: Verdict) -> bool:

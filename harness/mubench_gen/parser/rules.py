@@ -135,6 +135,17 @@ WEAK: Tiers = (
     (short_name,),
     (several_options,),
 )
+# What reads a reply from where it thinks again: rules that see how it goes on, or ends.
+BEHIND: Tiers = (
+    STRONG[3],
+    (final_line,),
+    (pointed_label,),
+    (final_text,),
+    (closing,),
+    (therefore,),
+    (identified,),
+    (short_name,),
+)
 # What a rule needs to be tried at all: one of these groups of cue words (`cues.py`).
 NEEDS: dict[Rule, int] = {
     ranked: BRACES,

@@ -253,6 +253,7 @@ IF_SO = re.compile(
     r"|\b(?:if|when) [^.;\n]{3,80}, (?:(?:it|this|that|the \w{1,20}) (?:is|would be) (?:called"
     r"|termed|known as|classified as)|(?:we|you|one) (?:calls?|speaks? of|terms?)"
     r"(?: (?:it|this|that))?) (?:an? |the )?$"
+    r"|\botherwise,? (?:(?:it(?:'s| is| would be)|the answer (?:is|would be)) )?(?:an? |the )?[\"'(]?$"
     # "Is there a tail? If so, it's a phage."
     r"|\bif (?:so|yes|not|present|absent),? (?:then )?"
     r"(?:(?:it|this|that)(?:'s| is| would be| must be) )?(?:an? |the )?$"
@@ -262,7 +263,7 @@ IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
     r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
     r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown))\b"
 )
-IFS = cues("if had were when", IF_SO, IF_BEHIND)
+IFS = cues("if had were when otherwise", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS

@@ -79,7 +79,7 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
             return
         group = "drawn" if found["drawn"] else 1
         option = texts.get(f" {found[group]} ", -1)
-        if option >= 0 and stance(reply, *found.span(group)) == "asserted":
+        if option >= 0 and (found["drawn"] or stance(reply, *found.span(1)) == "asserted"):
             yield Verdict.of(option, *found.span(group))
             return
 

@@ -1,0 +1,71 @@
+"""Declarations that are none: for another picture, of somebody else, or of how to answer."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.cues import cues
+from mubench_gen.parser.text import any_in
+
+_WOULD = re.compile(
+    r"s?(?: (?:choice|option))?(?P<other> for an? (?!\w+ like)[^.;,\n]{1,40})?"
+    r" would (?:be|have been)\b"
+)
+_IF = re.compile(
+    r"\bif (?!(?:i|we|you) (?:had|have|must|were|need|assume|consider|take|look|go|rely)|forced|pressed|pushed"
+    r"|anything)[^.;\n]{1,160}$|(?:\A|[.;\n] ?)for an? (?!\w+ like)[^.;\n]{1,120}$"
+)
+# "If the bar is 10 µm, then the answer is A", "Suppose it were a TEM image. Then the answer is A".
+_CASE = re.compile(
+    r"\bif (?!(?:i|we|you|one)\b|forced|pressed|pushed|anything|not\b|so\b)[^.;,\n]{3,120}, then"
+    r" (?:the |my )?$"
+    r"|(?:\A|[.;\n] ?)(?:now |so |but )?(?:suppose|imagine|assume|pretend|let's (?:say|assume))\b"
+    r"[^.;\n]{1,120}[.;,] (?:then|in that case),? (?:the |my )?$"
+)
+# "Whoever looks at the colour could say 'the answer is A'".
+_REPORTED = re.compile(
+    r"\b(?:some(?:one|body)|any(?:one|body)|who(?:ever)?|(?:an?|the) (?:\w+ )?(?:reader|student"
+    r"|observer|person|novice|beginner|colleague|reviewer|viewer|layman|classifier|model))\b"
+    r"[^.;\n]{0,100}? (?:could|might|may|would|will) (?:\w+ )?"
+    r"(?:say|answer|claim|argue|conclude|think|reply|object|write)(?: that)?[,:]? ?[\"']?(?:the )?$"
+)
+# "Your last line should be of the form: Answer: A".
+_FORM = re.compile(
+    r"\b(?:should|must|needs? to|ought to|shall|please)\b[^\n]{0,80}"
+    r" (?:form|format|like|as|template|pattern|with)(?: [^\n.;]{0,16})?:\s{1,2}[\"'(]?(?:the )?$"
+)
+HYPOTHESES = cues(
+    "if suppose imagine assume pretend let's could might may would will should must need needs"
+    " ought shall please",
+    _CASE,
+    _REPORTED,
+    _FORM,
+)
+_REACH = 200
+
+
+_SAYS = ("say", "answer", "claim", "argue", "conclude", "think", "reply", "object", "write")
+_NEAR = 24  # characters before the noun, in which the last words of these patterns stand
+_BEHIND = 40  # characters from the noun to the option
+
+
+def is_hypothetical(low: str, start: int, end: int) -> bool:
+    """Whether the declaration whose noun is at a place is not this reply's answer."""
+    before = low[max(0, start - _REACH) : start]
+    near = before[-_NEAR:]
+    if (
+        (("then" in near or "case" in near) and _CASE.search(before))
+        or (any_in(_SAYS, near) and _REPORTED.search(before))
+        or (":" in near and _FORM.search(before))
+    ):
+        return True
+    would = _WOULD.match(low, end)
+    return would is not None and bool(would["other"] or _IF.search(before))
+
+
+def is_declared_so(low: str, start: int) -> bool:
+    """Whether the option at a place is named by such a declaration."""
+    noun = low.rfind("answer", max(0, start - _BEHIND), start)
+    if noun < 0 or any(stop in low[noun:start] for stop in ".;\n"):
+        return False
+    return is_hypothetical(low, noun, noun + len("answer"))
