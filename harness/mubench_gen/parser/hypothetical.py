@@ -34,33 +34,44 @@ _FORM = re.compile(
     r"\b(?:should|must|needs? to|ought to|shall|please)\b[^\n]{0,80}"
     r" (?:form|format|like|as|template|pattern|with)(?: [^\n.;]{0,16})?:\s{1,2}[\"'(]?(?:the )?$"
 )
+# "Your answer should look like this: …".
+_TEMPLATE = re.compile(
+    r" (?:should|must|needs to|ought to) (?:look|be|read|end|appear|have|come)(?: \w+){0,2}"
+    r" (?:like|as|in|of|with) (?:this|follows|the (?:\w+ )?(?:form|format))\b"
+)
 HYPOTHESES = cues(
     "if suppose imagine assume pretend let's could might may would will should must need needs"
     " ought shall please",
     _CASE,
     _REPORTED,
     _FORM,
+    _TEMPLATE,
 )
 _REACH = 200
 
 
-_SAYS = ("say", "answer", "claim", "argue", "conclude", "think", "reply", "object", "write")
+_SAYS = ("say", "answer", "claim", "argue", "conclu", "think", "reply", "object", "write")
 _NEAR = 24  # characters before the noun, in which the last words of these patterns stand
 _BEHIND = 40  # characters from the noun to the option
 
 
 def is_hypothetical(low: str, start: int, end: int) -> bool:
     """Whether the declaration whose noun is at a place is not this reply's answer."""
-    before = low[max(0, start - _REACH) : start]
-    near = before[-_NEAR:]
+    left, near = max(0, start - _REACH), low[max(0, start - _NEAR) : start]
     if (
-        (("then" in near or "case" in near) and _CASE.search(before))
-        or (any_in(_SAYS, near) and _REPORTED.search(before))
-        or (":" in near and _FORM.search(before))
+        (("then" in near or "case" in near) and _CASE.search(low[left:start]))
+        or (any_in(_SAYS, near) and _REPORTED.search(low[left:start]))
+        or (":" in near and _FORM.search(low[left:start]))
+        or _TEMPLATE.match(low, end)
     ):
         return True
     would = _WOULD.match(low, end)
-    return would is not None and bool(would["other"] or _IF.search(before))
+    return would is not None and bool(would["other"] or _IF.search(low[left:start]))
+
+
+def is_reported(low: str, end: int) -> bool:
+    """Whether the verb that ends at a place tells what somebody else would say."""
+    return _REPORTED.search(low, max(0, end - _REACH), end) is not None
 
 
 def is_declared_so(low: str, start: int) -> bool:

@@ -12,7 +12,7 @@ from mubench_gen.parser.target import target_at
 
 # "That's a glomerulus", "consistent with PAS", "= monocyte", right before the option.
 _FRAME = re.compile(
-    r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
+    r"(?:\b(?:(?:this|(?<!of )these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
     r"|organelle|tissue|stain"
     r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage|number"
     r"|count|total|sum|value|result|protein|signal|patch|slide|sample|smear|lesion|grain|parasite"
@@ -21,7 +21,7 @@ _FRAME = re.compile(
     r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
     r"|with)|opt for|lean(?:ing)? towards?|(?:i'd|would) say"
-    r"|(?:call|grade|score|rate|label) (?:it|this)|leaves(?: us with)?|guess"
+    r"|(?:call|grade|score|rate|label) (?:it|this|that)|leaves(?: us with)?|guess"
     r"|bet on|choose|mak(?:es?|ing) (?:it|this|that)"
     r"|(?:must|can only|has to) be)"
     r"|\bthat would be|\b(?:they|these|those)(?:'re| are| were)"

@@ -62,6 +62,11 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
             return Answer("out_of_range")
     if unclosed:
         return Answer("truncated")
+    for text in texts:
+        thought_again = reconsidered(text, 0)
+        later = _decide(_from(text, thought_again[0]), BEHIND) if thought_again else None
+        if later is not None and later.status == "answered":
+            return later
     return Answer("refused" if any(map(refuses, texts)) else "none")
 
 
@@ -95,13 +100,19 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
 
 def _rethought(text: ReplyText, answer: Answer, at: int, wrong: bool) -> Answer | None:
     """What a reply concludes from a place on; the answer before, if nothing speaks against it."""
-    behind = ReplyText(" " * at + text.marked[at:], text.choices)
-    behind.complete = text.complete
+    behind = _from(text, at)
     later = _decide(behind, BEHIND)
     if later is not None and later.status == "answered":
         return later
     said = [claim.stance for claim in claims(behind) if claim.option == answer.index]
     return None if wrong or said[-1:] == ["denied"] else answer
+
+
+def _from(text: ReplyText, at: int) -> ReplyText:
+    """The reply from a place on."""
+    behind = ReplyText(" " * at + text.marked[at:], text.choices)
+    behind.complete = text.complete
+    return behind
 
 
 def _overrules(later: Verdict, verdict: Verdict) -> bool:

@@ -16,7 +16,8 @@ _TRUTH = re.compile(
     r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
     # "So yes, there is more than one."
-    r"|(?:\A|[.!?;\n] ?)(?:so|thus|hence|therefore|overall|in conclusion|conclusion)[,:]? (?:then )?"
+    r"|(?:\A|[.!?;\n] ?)(?:so|thus|hence|therefore|overall|all in all"
+    r"|in (?:conclusion|sum|summary|short)|taken together|conclusion)[,:]? (?:then )?"
     r"(?P<drawn>yes|no)(?=, (?:there|it|this|that|these|they|the|in|i|we|he|she)\b)"
 )
 # How a reply begins, or all of it: "Definitely not.", "I disagree".

@@ -29,9 +29,9 @@ _RECONSIDERS = re.compile(
     r"(?:\A|[.!?,;:\n(-] {0,3}|\b(?:but|and|hmm+) )"
     r"(?:(?:(?:hmm+|but|no|oh|ah|uh|well|actually|ok|okay),? ){0,3}"
     r"(?:wait|hold on|hang on|not so fast)\b(?! (?:for|until|till|to|times?|a (?:week|month|day))\b)"
-    r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}on (?:(?:a )?(?:second|closer|further)"
-    r" (?:thoughts?|look|glance|inspection|reflection)|re-?(?:count|inspection|examination|reading"
-    r"|flection|consideration|viewing)\w{0,3})\b"
+    r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}on"
+    r" (?:(?:(?:a )?(?:second|closer)|further) (?:thoughts?|look|glance|inspection|reflection)"
+    r"|re-?(?:count|inspect|examin|read|flect|consider|view)\w{0,5})\b"
     r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}(?:let me|i(?:'ll| should))"
     r" (?:re-?(?:count|consider|check|think|examine|read)|(?:count|check|look|think|read|start|try)"
     r" (?:(?:it|this|that|them|the \w+) )?(?:again|over|anew|once more))\b"
@@ -41,10 +41,15 @@ _RECONSIDERS = re.compile(
     r"| it| so)?|that (?:doesn't|does not) (?:fit|work|add up)|i was wrong)(?=[.,;:!\n ])()"
     r")?"
 )
-_RECONSIDERING = cues("wait on fast let i mind hmm* actually", _RECONSIDERS)
-_THINKS_AGAIN = (  # one is in every match
-    "wait", "hold on", "hang on", "so fast", "second ", "closer ", "further ", "on re", "let me ",
-    "i'll ", "i should ", "my mind", "hmm", "actually",
+RECONSIDERING = cues(
+    "wait hold hang fast second closer further re recount* reinspect* reexamin* reread* reflect*"
+    " reconsider* review* let ll should mind hmm* actually",
+    _RECONSIDERS,
+)
+_SHORTEST = 4  # characters, as "wait"
+THINKS_AGAIN = (  # one is in every match
+    "wait", "hold on", "hang on", "so fast", "on second", "on closer", "on further", "on a se", "on a cl", "on re",
+    "let me ", "i'll ", "i should ", "my mind", "hmm", "actually",
 )  # fmt: skip
 
 
@@ -66,7 +71,9 @@ def taken_back(reply: ReplyText, start: int) -> bool:
 
 def reconsidered(reply: ReplyText, start: int) -> tuple[int, bool] | None:
     """Where the reply thinks again behind a place; whether it says at once that it was wrong."""
-    if not (reply.cues & _RECONSIDERING and any_in(_THINKS_AGAIN, reply.low[start:])):
+    if len(reply.low) - start < _SHORTEST or not reply.cues & RECONSIDERING:
+        return None
+    if not any_in(THINKS_AGAIN, reply.low[start:]):
         return None
     found = _RECONSIDERS.search(reply.low, start)
     return (found.end(), found.lastindex is not None) if found else None
