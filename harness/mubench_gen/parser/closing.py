@@ -24,8 +24,7 @@ _IS = re.compile(
     r"(?:\A\W{0,3}|[,:;(>-] ?|\bi\.e\. |\b(?:that|so|and|thus|hence|therefore|then|but) )"
     r"(?:the|this|these|that|those|my|our|it|they|what) "
     r"(?!(?:scale|bar|background|other|others|rest|remaining|counterstain|adjacent|neighbo\w+"
-    r"|surrounding|second|next|smaller|larger|upper|lower|left|right|one|first|most|least"
-    r"|(?!best|clos|lik|near)\w+est)\b)"
+    r"|surrounding|second|next|smaller|larger|upper|lower|left|right|one)\b)"
     r"(?:(?!(?:on|at|next|beside|near|above|below|behind|under|around|between)\b)[\w'-]+ ){0,6}?"
     r"(?:is|are|was|were|must be|has to be|have to be|can only be|remains|shows|represents|names?)"
     r" (?:(?:\w+ly|thus|indeed|still|already|just|in fact) )?"
@@ -120,7 +119,7 @@ def _is_said(text: ReplyText, claim: Claim) -> bool:
 
 
 def _stands_alone(reply: ReplyText, text: ReplyText, found: Claim) -> bool:
-    """Whether no other option was said to be shown before, or several, or the sentence concludes."""
+    """Whether before it no other option was said to be shown, or several; or it concludes."""
     if PLAINLY_CONCLUDES.search(text.low):
         return True
     framed = {claim.option for claim in framed_claims(reply, answering_claims(reply))}

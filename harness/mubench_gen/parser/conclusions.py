@@ -47,8 +47,9 @@ CONCLUDES = cues(
     _CONCLUDES,
 )
 PLAINLY_CONCLUDES = re.compile(
-    r"(?:\A|[.;\n-] ?)\W{0,3}(?:but |and |ok(?:ay)?,? )?(?:so|thus|hence|therefore|consequently|all in all|all things considered"
-    r"|overall|in summary|in short|in conclusion|to (?:conclude|sum up|summari[sz]e)"
+    r"(?:\A|[.;\n-] ?)\W{0,3}(?:but |and |ok(?:ay)?,? )?"
+    r"(?:so|thus|hence|therefore|consequently|all in all|all things considered|overall"
+    r"|in summary|in short|in conclusion|to (?:conclude|sum up|summari[sz]e)"
     r"|i (?:therefore |thus |hence )?conclude|conclusion:|that settles|no doubt|without doubt)\b"
 )
 _POINTS = re.compile(
@@ -59,7 +60,10 @@ _POINTS = re.compile(
 )
 _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
-_IF = re.compile(r"(?:^|[.\n:;])\s*(?:(?:so|and|but|then|now),? )?if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
+_IF = re.compile(
+    r"(?:^|[.\n:;])\s*(?:(?:so|and|but|then|now),? )?"
+    r"if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$"
+)
 _IFS = cues("if", _IF)
 _PLAINLY_NOT = re.compile(r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't) (?:an? |the )?[(\"']?$")
 _UNSURE = re.compile(

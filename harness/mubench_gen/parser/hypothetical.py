@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.reply_text import Stance
 from mubench_gen.parser.text import any_in
 
 _WOULD = re.compile(
@@ -12,8 +13,8 @@ _WOULD = re.compile(
     r" would (?:be|have been)\b"
 )
 _IF = re.compile(
-    r"\bif (?!(?:i|we|you) (?:had|have|must|were|need|assume|consider|take|look|go|rely)|forced|pressed|pushed"
-    r"|anything)[^.;\n]{1,160}$|(?:\A|[.;\n] ?)for an? (?!\w+ like)[^.;\n]{1,120}$"
+    r"\bif (?!(?:i|we|you) (?:had|have|must|were|need|assume|consider|take|look|go|rely)|forced"
+    r"|pressed|pushed|anything)[^.;\n]{1,160}$|(?:\A|[.;\n] ?)for an? (?!\w+ like)[^.;\n]{1,120}$"
 )
 # "If the bar is 10 µm, then the answer is A", "Suppose it were a TEM image. Then the answer is A".
 _CASE = re.compile(
@@ -57,16 +58,26 @@ _BEHIND = 40  # characters from the noun to the option
 
 def is_hypothetical(low: str, start: int, end: int) -> bool:
     """Whether the declaration whose noun is at a place is not this reply's answer."""
+    return is_of_a_case(low, start, end) or _is_not_its_own(low, start, end)
+
+
+def is_of_a_case(low: str, start: int, end: int) -> bool:
+    """Whether it is for a case, or another picture: "if it had a tail, the answer would be"."""
     left, near = max(0, start - _REACH), low[max(0, start - _NEAR) : start]
-    if (
-        (("then" in near or "case" in near) and _CASE.search(low[left:start]))
-        or (any_in(_SAYS, near) and _REPORTED.search(low[left:start]))
-        or (":" in near and _FORM.search(low[left:start]))
-        or _TEMPLATE.match(low, end)
-    ):
+    if ("then" in near or "case" in near) and _CASE.search(low[left:start]):
         return True
     would = _WOULD.match(low, end)
     return would is not None and bool(would["other"] or _IF.search(low[left:start]))
+
+
+def _is_not_its_own(low: str, start: int, end: int) -> bool:
+    """Whether it is what somebody else would say, or shows how to answer."""
+    left, near = max(0, start - _REACH), low[max(0, start - _NEAR) : start]
+    return (
+        (any_in(_SAYS, near) and _REPORTED.search(low[left:start]) is not None)
+        or (":" in near and _FORM.search(low[left:start]) is not None)
+        or _TEMPLATE.match(low, end) is not None
+    )
 
 
 def is_reported(low: str, end: int) -> bool:
@@ -74,9 +85,12 @@ def is_reported(low: str, end: int) -> bool:
     return _REPORTED.search(low, max(0, end - _REACH), end) is not None
 
 
-def is_declared_so(low: str, start: int) -> bool:
-    """Whether the option at a place is named by such a declaration."""
+def declared_otherwise(low: str, start: int) -> Stance | None:
+    """What such a declaration of the option at a place makes of it; None if there is none."""
     noun = low.rfind("answer", max(0, start - _BEHIND), start)
     if noun < 0 or any(stop in low[noun:start] for stop in ".;\n"):
-        return False
-    return is_hypothetical(low, noun, noun + len("answer"))
+        return None
+    end = noun + len("answer")
+    if is_of_a_case(low, noun, end):
+        return "supposed"
+    return "contrasted" if _is_not_its_own(low, noun, end) else None

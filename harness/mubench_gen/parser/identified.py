@@ -12,7 +12,7 @@ from mubench_gen.parser.target import target_at
 
 # "That's a glomerulus", "consistent with PAS", "= monocyte", right before the option.
 _FRAME = re.compile(
-    r"(?:\b(?:(?:this|(?<!of )these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
+    r"(?:\b(?:(?:this|these|that)(?: \w+)?|it|which|cell|image|picture|micrograph|structure"
     r"|organelle|tissue|stain"
     r"|staining|technique|method|modality|pattern|section|specimen|organism|embryo|stage|number"
     r"|count|total|sum|value|result|protein|signal|patch|slide|sample|smear|lesion|grain|parasite"
@@ -32,7 +32,8 @@ _FRAME = re.compile(
     r"|(?:image|picture|micrograph|photo)(?: \w+){0,3} (?:produced|made)"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
-    r"|characteristic (?:of|for)|(?:unique|specific|exclusive|confined|restricted) to|classic(?:al)? (?:of|for)"
+    r"|characteristic (?:of|for)|(?:unique|specific|exclusive|confined|restricted) to"
+    r"|classic(?:al)? (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
     r"|namely|that is,?|belongs? to"

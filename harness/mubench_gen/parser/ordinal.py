@@ -36,7 +36,8 @@ _ONE = re.compile(
 # "The only true statement is the second one", "this matches the third item of my list".
 _CLOSES = re.compile(
     r"\b(?:(?:option|choice|answer|statement|candidate|description|claim|item|sentence|fit|match)"
-    r"(?: (?:that|which) [^.;,:\n]{1,40})? (?:is|remains)|matches|fits|describes|leads to|points to)"
+    r"(?: (?:that|which) [^.;,:\n]{1,40})? (?:is|remains)"
+    r"|matches|fits|describes|leads to|points to)"
     rf" the {_PLACE}()(?: one| (?:description|candidate|explanation)"
     r"| (?:item|entry|line|point) (?:in|of|on) (?:my|the|your|this|that) list)?(?=[\s.!]*$|[,;] )"
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mubench_gen.parser.claims import claims
 from mubench_gen.parser.choices import Choices, choices_for
+from mubench_gen.parser.claims import claims
 from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
@@ -63,8 +63,8 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
     if unclosed:
         return Answer("truncated")
     for text in texts:
-        thought_again = reconsidered(text, 0)
-        later = _decide(_from(text, thought_again[0]), BEHIND) if thought_again else None
+        again = reconsidered(text, 0)
+        later = _decide(_from(text, again[0]), BEHIND) if again else None
         if later is not None and later.status == "answered":
             return later
     return Answer("refused" if any(map(refuses, texts)) else "none")
@@ -90,11 +90,11 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
             verdict, name = best
             if verdict.status != "answered":
                 return Answer(verdict.status)
-            thought_again = reconsidered(text, verdict.end)
             answer = Answer("answered", verdict.option, name, (verdict.start, verdict.end))
-            answer = _rethought(text, answer, *thought_again) if thought_again else answer
-            if answer is not None:
-                return answer
+            again = reconsidered(text, verdict.end)
+            standing = _rethought(text, answer, *again) if again else answer
+            if standing is not None:
+                return standing
     return None
 
 

@@ -34,7 +34,8 @@ CONTRAST = re.compile(
     r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
     r"|followed by|other than|apart from|besides|versus|vs|different from|differs? from"
-    r"|in contrast to|(?:mistak\w{1,3}|confus\w{1,3}) (?:(?:it|this|them|these|one) )?(?:for|with)|beyond(?: what)?)\b"
+    r"|in contrast to|(?:mistak\w{1,3}|confus\w{1,3}) (?:(?:it|this|them|these|one) )?(?:for|with)"
+    r"|beyond(?: what)?)\b"
     r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
     # What others think.
@@ -172,9 +173,9 @@ LACKS = cues(
 )
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
-    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|(?<!all in )all(?! (?:in all|things|told)\b)|none(?! of )"
-    r"|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
-    r"|indicate|suggest|represent)|beide|tanto|ambos)\b"
+    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each"
+    r"|(?<!all in )all(?! (?:in all|things|told)\b)|none(?! of )|compar(?:e|ing)"
+    r"|(?:could|might|may) (?:also )?(?:be|mean|indicate|suggest|represent)|beide|tanto|ambos)\b"
     r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
     r"|between (?:options? )?[(\"']*$"
     r"|so (?:is|are|does) (?:option )?[(\"']*$)"
@@ -253,7 +254,7 @@ IF_SO = re.compile(
     r"|\b(?:if|when) [^.;\n]{3,80}, (?:(?:it|this|that|the \w{1,20}) (?:is|would be) (?:called"
     r"|termed|known as|classified as)|(?:we|you|one) (?:calls?|speaks? of|terms?)"
     r"(?: (?:it|this|that))?) (?:an? |the )?$"
-    r"|\botherwise,? (?:(?:it(?:'s| is| would be)|the answer (?:is|would be)) )?(?:an? |the )?[\"'(]?$"
+    r"|\botherwise,? (?:(?:it(?:'s| is| would be)|the answer (?:is|would be)) )?(?:an? |the )?$"
     # "Is there a tail? If so, it's a phage."
     r"|\bif (?:so|yes|not|present|absent),? (?:then )?"
     r"(?:(?:it|this|that)(?:'s| is| would be| must be) )?(?:an? |the )?$"

@@ -28,7 +28,8 @@ _WITHDRAWS = cues(
 _RECONSIDERS = re.compile(
     r"(?:\A|[.!?,;:\n(-] {0,3}|\b(?:but|and|hmm+) )"
     r"(?:(?:(?:hmm+|but|no|oh|ah|uh|well|actually|ok|okay),? ){0,3}"
-    r"(?:wait|hold on|hang on|not so fast)\b(?! (?:for|until|till|to|times?|a (?:week|month|day))\b)"
+    r"(?:wait|hold on|hang on|not so fast)\b"
+    r"(?! (?:for|until|till|to|times?|a (?:week|month|day))\b)"
     r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}on"
     r" (?:(?:(?:a )?(?:second|closer)|further) (?:thoughts?|look|glance|inspection|reflection)"
     r"|re-?(?:count|inspect|examin|read|flect|consider|view)\w{0,5})\b"
@@ -48,8 +49,8 @@ RECONSIDERING = cues(
 )
 _SHORTEST = 4  # characters, as "wait"
 THINKS_AGAIN = (  # one is in every match
-    "wait", "hold on", "hang on", "so fast", "on second", "on closer", "on further", "on a se", "on a cl", "on re",
-    "let me ", "i'll ", "i should ", "my mind", "hmm", "actually",
+    "wait", "hold on", "hang on", "so fast", "on second", "on closer", "on further",
+    "on a se", "on a cl", "on re", "let me ", "i'll ", "i should ", "my mind", "hmm", "actually",
 )  # fmt: skip
 
 
