@@ -212,3 +212,58 @@ def test_a_mention_in_the_middle_that_is_framed_as_what_is_shown_counts(reply: s
 )
 def test_a_reply_that_assigns_no_option_names_none(reply: str) -> None:
     assert named(reply, ORGANELLES) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        (
+            "Is the membrane ruptured? The contour is smooth. No gap can be found. Clearly, the "
+            "membrane is not ruptured.",
+            "No",
+        ),
+        (
+            "The question is whether the tissue is inflamed. There are neutrophils. Vessels are "
+            "dilated. So the tissue is inflamed.",
+            "Yes",
+        ),
+        (
+            "Is the cell dividing? The spindle is in place. The nucleus is gone. Since there is no "
+            "envelope, the cell is dividing.",
+            "Yes",
+        ),
+        (
+            "Is the nucleus fragmented? There are five bodies inside. They are all round and dark. "
+            "There's no doubt: the nucleus is fragmented.",
+            "Yes",
+        ),
+        (
+            "Is there more than one nucleus? It has a single one. Around it lie vesicles. They are "
+            "small. There's only one nucleus.",
+            None,
+        ),
+        (
+            "Is the cell dividing? The chromosomes may be aligned. The focus is off. It's blurred. "
+            "The cell might be dividing.",
+            None,
+        ),
+        (
+            "Is the layer stratified? There are many rows of nuclei. Each cell touches the base. "
+            "The layer looks stratified, but it isn't.",
+            None,
+        ),
+    ],
+)
+def test_a_closing_sentence_that_restates_the_question_says_yes_or_no(
+    reply: str, option: str | None
+) -> None:
+    assert named(reply, WORDS) == option
+
+
+def test_that_it_cannot_be_told_closes_a_reply_where_it_is_an_option() -> None:
+    options = ("tropical", "arctic", "cannot be inferred")
+    reply = (
+        "Faint rings are typical of tropical trees. But others show that as well. With no scale I "
+        "can't tell narrow from wide. From this picture the climate zone cannot be inferred."
+    )
+    assert named(reply, options) == "cannot be inferred"

@@ -12,10 +12,11 @@ from mubench_gen.parser.middle import STOP, has_sentences
 from mubench_gen.parser.ordinal import ORDINALS, closing_place
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
+from mubench_gen.parser.restated import restated
 from mubench_gen.parser.short_names import is_plain, with_short_names
 from mubench_gen.parser.text import any_in, lower
 
-_LEAST = 80  # characters before a closing sentence
+_LEAST = 60  # characters before a closing sentence
 _BEFORE = 2  # sentences before it
 _BACK = 3  # sentences from the end on that may speak of the rejected options alone
 _REACH = 720  # characters of these
@@ -34,6 +35,8 @@ _IS = re.compile(
 _IF = re.compile(r"\W{0,3}(?:but |and |so )?(?:if|had|were|would|assuming|suppose|unless)\b")
 _GOES_ON = re.compile(r"[)\"']?,? and (?:should|must|has|have|needs?|can|was|is|not)\b")
 _ITEM = re.compile(r"\s*(?:[-*•–]|\(?(?:[a-z]|\d{1,2})[.):])\s")
+# "From this picture the climate zone cannot be told.", if that is an option.
+_OPENLY = re.compile(r"\b(?:the|this|it|that)(?: [\w-]+){0,4} [\"'(]?$")
 _ROOM = 120
 
 
@@ -43,6 +46,10 @@ def closing(reply: ReplyText) -> Iterator[Verdict]:
         return
     bounds = _last_sentences(reply)
     if len(bounds) <= _BEFORE or bounds[-1][0] < _LEAST or _ends_in_list(reply, bounds):
+        return
+    answer = restated(reply, *bounds[-1])
+    if answer is not None:
+        yield answer
         return
     for start, end in reversed(bounds[-_BACK:]):
         if not _may_name(reply, start, end):
@@ -111,8 +118,9 @@ def _named(reply: ReplyText, text: ReplyText) -> Verdict | None:
 
 def _is_said(text: ReplyText, claim: Claim) -> bool:
     low, start, end = text.near(claim.start, claim.end)
+    denies = text.choices.keys[claim.option].startswith((" cannot ", " not "))
     return (
-        _IS.search(low, max(0, start - _ROOM), start) is not None
+        (_OPENLY if denies else _IS).search(low, max(0, start - _ROOM), start) is not None
         and (ends_clause(text, claim.start, claim.end) or _GOES_ON.match(low, end) is not None)
         and not is_followed_by_another(low, end)
     )

@@ -16,8 +16,8 @@ BOUNDARY = re.compile(
     r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc|maar"
     r"|e sim|tetapi|pero|però|lecz|tylko|utan|vaan|hanem|nego|mà|melainkan|ma|men)\b"
     # "(not correct)" is said of what stands before it, "(not the nucleus)" of something else.
-    r"|\((?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good|case|one"
-    r"|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
+    r"|(?:\(| -{1,2} )(?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good"
+    r"|case|one|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
     r"|consistent|compatible|visible|seen|present|shown|here|this|it|sure|certain)\b))"
     r"|而是|而|但|[でじ][はもゃ]なく|아니라|아니고|بل"
 )
@@ -49,7 +49,7 @@ CONTRAST = re.compile(
     # What the reply thought before it looked again.
     r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought"
     r"|gone)\b"
-    r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
+    r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)|tempting to \w+"
     r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
     r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)|(?:first|initial) impression:"
     r"|i (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
@@ -66,7 +66,7 @@ CONTRASTS = cues(
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought gone call"
     " thinking leaning first initial initially originally might may could over would"
-    " otherwise mistak* confus* report* paper* article* caption* file* truth textbook*",
+    " otherwise mistak* confus* tempting report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )
 DENIAL = re.compile(

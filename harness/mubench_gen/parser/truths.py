@@ -66,7 +66,7 @@ _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 
 def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """What the reply says of a statement: "Incorrect.", "So the statement is false."."""
-    texts = _meant(reply)
+    texts = meant(reply)
     if not texts:
         return
     for found, right in _called(reply.low):
@@ -85,7 +85,7 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
             return
 
 
-def _meant(reply: ReplyText) -> Mapping[str, int]:
+def meant(reply: ReplyText) -> Mapping[str, int]:
     """The words of truth that are options, or that options begin with: "No, it is not"."""
     begun = _begun(reply.choices.options)
     return reply.choices.texts if begun is None else begun
