@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mubench_gen.parser.claims import answering_claims
 from mubench_gen.parser.conclusions import PLAINLY_CONCLUDES
 from mubench_gen.parser.identified import ends_clause, framed_claims, is_followed_by_another
+from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.middle import STOP, has_sentences
 from mubench_gen.parser.ordinal import ORDINALS, closing_place
 from mubench_gen.parser.refusals import refusals
@@ -67,6 +68,7 @@ def _may_name(reply: ReplyText, start: int, end: int) -> bool:
     low = reply.low[start:end]
     return (
         any_in(reply.choices.beginnings, low)
+        or any(start <= label.start < end for label in labels_named(reply))
         or any_in(reply.choices.initials, reply.text[start:end])
         or ORDINALS.search(low) is not None
     )

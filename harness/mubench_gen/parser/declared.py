@@ -67,6 +67,7 @@ _ELSEWHERE = re.compile(
     r" (?:to|of|for) (?:the |my )?(?:previous|last|other|next|earlier|preceding)\b"
 )
 _ONCE = re.compile(r"[)\]\"']* (?:before|until|at first|initially|originally)\b")
+_IF_SO = re.compile(r"[)\]\"']* (?:only )?if (?:it|they|there|the \w{1,20})(?:'s| is| are| has)\b")
 _NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,;])")
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
@@ -94,7 +95,7 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             if reply.cues & HYPOTHESES and is_hypothetical(low, start, end):
                 continue
             found = _after_noun(reply, noun, end)
-            if found is not None and _ONCE.match(low, found.end):
+            if found is not None and (_ONCE.match(low, found.end) or _IF_SO.match(low, found.end)):
                 continue
             if found is not None and (
                 not listed(reply, found) or _is_list_of_two(reply, end, found)

@@ -68,7 +68,7 @@ _FITS = re.compile(
     r"|best|most (?:likely|plausible|consistent)|correct|the answer|right(?: one| answer| option)?"
     r"(?! (?:side|half|panel|image|part|for|at|in|of)\b))"
     r"|fits best|makes (?:the )?most sense"
-    r"|it is(?=\W*(?:$|[.,;!\n]| (?:because|since|then)\b))"
+    r"|it (?:is|must be|has to be)(?=\W*(?:$|[.,;!\n]| (?:because|since|then)\b))"
     r"|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
     r"|(?:located|situated|positioned)(?=[.,;]|$)"
     r"|(?:made|produced|took) (?:this|the (?:image|picture)))"

@@ -174,7 +174,8 @@ LACKS = cues(
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
     r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each"
-    r"|(?<!all in )all(?! (?:in all|things|told)\b)|none(?! of )|compar(?:e|ing)"
+    r"|(?<!all in )all(?! (?:in all|things|told|(?:the |these |my )?(?:signs|evidence"
+    r"|features|findings|clues|hints|of (?:this|that|it|these)))\b)|none(?! of )|compar(?:e|ing)"
     r"|(?:could|might|may) (?:also )?(?:be|mean|indicate|suggest|represent)|beide|tanto|ambos)\b"
     r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
     r"|between (?:options? )?[(\"']*$"
@@ -259,7 +260,8 @@ IF_SO = re.compile(
     r"|\bif (?:so|yes|not|present|absent),? (?:then )?"
     r"(?:(?:it|this|that)(?:'s| is| would be| must be) )?(?:an? |the )?$"
 )
-IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
+IF_BEHIND = re.compile(  # "is a monocyte if it's large", "would be a monocyte if it were larger"
+    r"[)\"']{0,2} (?:only )?if (?:it|they|there|the \w{1,20})(?:'s| is| are| has| have)\b|"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
     r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
     r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown))\b"

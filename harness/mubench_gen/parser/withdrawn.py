@@ -36,6 +36,7 @@ _RECONSIDERS = re.compile(
     r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}(?:let me|i(?:'ll| should))"
     r" (?:re-?(?:count|consider|check|think|examine|read)|(?:count|check|look|think|read|start|try)"
     r" (?:(?:it|this|that|them|the \w+) )?(?:again|over|anew|once more))\b"
+    r"|or (?:is|are|was|does|do) (?:it|they|this|that)(?=\?)|now that i (?:look|think|see|check)\b"
     r"|i(?:'m| am|'ve| have)? chang(?:e|ed|ing) my mind\b()|(?:hmm+|actually),? no(?=[,.:;!-]))"
     r"(?:[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong|incorrect|mistaken|not right"
     r"|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not|couldn't) be(?: right| correct"
@@ -44,13 +45,14 @@ _RECONSIDERS = re.compile(
 )
 RECONSIDERING = cues(
     "wait hold hang fast second closer further re recount* reinspect* reexamin* reread* reflect*"
-    " reconsider* review* let ll should mind hmm* actually",
+    " reconsider* review* let ll should mind hmm* actually or now",
     _RECONSIDERS,
 )
 _SHORTEST = 4  # characters, as "wait"
 THINKS_AGAIN = (  # one is in every match
     "wait", "hold on", "hang on", "so fast", "on second", "on closer", "on further",
     "on a se", "on a cl", "on re", "let me ", "i'll ", "i should ", "my mind", "hmm", "actually",
+    "it?", "they?", "this?", "that?", "that i ",
 )  # fmt: skip
 
 
