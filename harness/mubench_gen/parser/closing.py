@@ -27,7 +27,7 @@ _IS = re.compile(
     r"(?:the|this|these|that|those|my|our|it|they|what) "
     r"(?!(?:scale|bar|background|other|others|rest|remaining|counterstain|adjacent|neighbo\w+"
     r"|surrounding|second|next|smaller|larger|upper|lower|left|right|one)\b)"
-    r"(?:(?!(?:on|at|next|beside|near|above|below|behind|under|around|between)\b)[\w'-]+ ){0,6}?"
+    r"(?:(?!(?:on|at|next|beside|near|above|below|behind|around|between)\b)[\w'-]+ ){0,6}?"
     r"(?:is|are|was|were|must be|has to be|have to be|can only be|remains|shows|represents|names?)"
     r" (?:(?:\w+ly|thus|indeed|still|already|just|in fact) )?"
     r"(?:(?:in|at|from|of|called|scored|graded|classified as|one of) )?"
@@ -37,7 +37,9 @@ _IF = re.compile(r"\W{0,3}(?:but |and |so )?(?:if|had|were|would|assuming|suppos
 _GOES_ON = re.compile(r"[)\"']?,? and (?:should|must|has|have|needs?|can|was|is|not)\b")
 _ITEM = re.compile(r"\s*(?:[-*•–]|\(?(?:[a-z]|\d{1,2})[.):])\s")
 # "From this picture the climate zone cannot be told.", if that is an option.
-_OPENLY = re.compile(r"\b(?:the|this|it|that)(?: [\w-]+){0,4} [\"'(]?$")
+_OPENLY = re.compile(
+    r"\b(?:(?:the|this|it|that)(?: [\w-]+){0,4}|there(?:'s| is| are| was)) [\"'(]?$"
+)
 _ROOM = 120
 
 
@@ -120,7 +122,7 @@ def _named(reply: ReplyText, text: ReplyText) -> Verdict | None:
 
 def _is_said(text: ReplyText, claim: Claim) -> bool:
     low, start, end = text.near(claim.start, claim.end)
-    denies = text.choices.keys[claim.option].startswith((" cannot ", " not "))
+    denies = text.choices.keys[claim.option].startswith((" cannot ", " not ", " no "))
     return (
         (_OPENLY if denies else _IS).search(low, max(0, start - _ROOM), start) is not None
         and (ends_clause(text, claim.start, claim.end) or _GOES_ON.match(low, end) is not None)

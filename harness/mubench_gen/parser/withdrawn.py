@@ -37,6 +37,7 @@ _RECONSIDERS = re.compile(
     r" (?:re-?(?:count|consider|check|think|examine|read)|(?:count|check|look|think|read|start|try)"
     r" (?:(?:it|this|that|them|the \w+) )?(?:again|over|anew|once more))\b"
     r"|or (?:is|are|was|does|do) (?:it|they|this|that)(?=\?)|now that i (?:look|think|see|check)\b"
+    r"|then again\b|(?:that|this) changes (?:things|everything|my)\b"
     r"|i(?:'m| am|'ve| have)? chang(?:e|ed|ing) my mind\b()|(?:hmm+|actually),? no(?=[,.:;!-]))"
     r"(?:[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong|incorrect|mistaken|not right"
     r"|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not|couldn't) be(?: right| correct"
@@ -45,14 +46,14 @@ _RECONSIDERS = re.compile(
 )
 RECONSIDERING = cues(
     "wait hold hang fast second closer further re recount* reinspect* reexamin* reread* reflect*"
-    " reconsider* review* let ll should mind hmm* actually or now",
+    " reconsider* review* let ll should mind hmm* actually or now again changes",
     _RECONSIDERS,
 )
 _SHORTEST = 4  # characters, as "wait"
 THINKS_AGAIN = (  # one is in every match
     "wait", "hold on", "hang on", "so fast", "on second", "on closer", "on further",
     "on a se", "on a cl", "on re", "let me ", "i'll ", "i should ", "my mind", "hmm", "actually",
-    "it?", "they?", "this?", "that?", "that i ",
+    "it?", "they?", "this?", "that?", "that i ", "again", " changes ",
 )  # fmt: skip
 
 
