@@ -41,7 +41,8 @@ def is_in_middle(reply: ReplyText, found: Verdict) -> bool:
         return False
     if reply.choices.labels.token.match(reply.text, found.start):
         return False
-    stops = [stop.end() for stop in STOP.finditer(low) if low[stop.end() :].strip()]
+    end = len(low.rstrip())
+    stops = [stop.end() for stop in STOP.finditer(low, 0, end) if stop.end() < end]
     if len(stops) + 1 < _LONG or not stops[0] <= found.start < stops[-1]:
         return False
     claim = Claim(found.start, found.end, found.option, "asserted")
