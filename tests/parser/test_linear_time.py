@@ -51,6 +51,8 @@ PIECES = [
     *("wait, ", "The answer is B. Wait, no. ", "Hmm, wait. That's a nucleus. ", "Or is it? "),
     *(
         "If so, then the answer is B. ",
+        "So it is the nucleus. Let me check again. ",
+        "A? wait. B? wait, that is wrong. ",
         "The nucleus is shown. ",
         "".join(map(chr, range(0x2460, 0x2500))),
     ),

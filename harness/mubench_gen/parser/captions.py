@@ -86,6 +86,7 @@ _BACKGROUND = cues("background")
 _COUNTERSTAINS = cues("nucle* microtub* endoplasmic", _COUNTERSTAINED, _IN_BLUE)
 BESIDES = _FEW | _NEIGHBOURS | _COUNTERSTAINS | _ADVICE | _BACKGROUND
 _ROOM = 40
+_NEAR = 400  # characters from a counterstain to the signal
 
 
 def is_beside(low: str, said: int, left: int, start: int, end: int) -> bool:
@@ -111,7 +112,7 @@ def _is_counterstain(low: str, start: int, end: int, before: str) -> bool:
     """Whether it is a nucleus, as most cells have, or of another colour than the signal."""
     if _NUCLEUS.match(low, start) and _OF_A_CELL.search(before):
         return True
-    if _SIGNAL.search(low) is None:
+    if _SIGNAL.search(low, max(0, start - _NEAR), end + _NEAR) is None:
         return False
     return bool(
         _COUNTERSTAINED.match(low, start) or _IN_BLUE.search(low, max(0, start - _ROOM), end)

@@ -16,6 +16,8 @@ from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.parser.withdrawn import reconsidered, taken_back
 from mubench_gen.types import Answer
 
+_THOUGHTS = 4  # times that a reply thinks again; one that does so more often may be a loop
+
 
 def parse_answer(
     reply: str,
@@ -64,14 +66,14 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
         return Answer("truncated")
     for text in texts:
         again = reconsidered(text, 0)
-        later = _decide(_from(text, again[0]), BEHIND) if again else None
+        later = _read_from(text, again[0]) if again else None
         if later is not None and later.status == "answered":
             return later
     return Answer("refused" if any(map(refuses, texts)) else "none")
 
 
-def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
-    """The answer of the first tier that finds anything."""
+def _decide(text: ReplyText, tiers: Tiers, thoughts: int = _THOUGHTS) -> Answer | None:
+    """The answer of the first tier that finds anything; behind it the reply may think again."""
     for tier in tiers:
         text.floor = 0
         best: tuple[Verdict, str] | None = None
@@ -91,26 +93,36 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
             if verdict.status != "answered":
                 return Answer(verdict.status)
             answer = Answer("answered", verdict.option, name, (verdict.start, verdict.end))
-            again = reconsidered(text, verdict.end)
-            standing = _rethought(text, answer, *again) if again else answer
+            again = reconsidered(text, verdict.end) if thoughts else None
+            standing = _rethought(text, answer, *again, thoughts - 1) if again else answer
             if standing is not None:
                 return standing
     return None
 
 
-def _rethought(text: ReplyText, answer: Answer, at: int, wrong: bool) -> Answer | None:
+def _rethought(
+    text: ReplyText, answer: Answer, at: int, wrong: bool, thoughts: int
+) -> Answer | None:
     """What a reply concludes from a place on; the answer before, if nothing speaks against it."""
-    behind = _from(text, at)
-    later = _decide(behind, BEHIND)
+    later = _read_from(text, at, thoughts)
     if later is not None and later.status == "answered":
         return later
-    said = [claim.stance for claim in claims(behind) if claim.option == answer.index]
+    said = [claim.stance for claim in claims(_from(text, at)) if claim.option == answer.index]
     return None if wrong or said[-1:] == ["denied"] else answer
+
+
+def _read_from(text: ReplyText, at: int, thoughts: int = _THOUGHTS) -> Answer | None:
+    """What the reply concludes from a place on."""
+    later = _decide(_from(text, at), BEHIND, thoughts)
+    if later is None or later.span is None:
+        return later
+    start, end = later.span
+    return replace(later, span=(start + at, end + at))
 
 
 def _from(text: ReplyText, at: int) -> ReplyText:
     """The reply from a place on."""
-    behind = ReplyText(" " * at + text.marked[at:], text.choices)
+    behind = ReplyText(text.marked[at:], text.choices)
     behind.complete = text.complete
     return behind
 
