@@ -55,10 +55,17 @@ _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _IFS = cues("if", _IF)
-_PLAINLY_NOT = re.compile(r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't) (?:an? |the )?[(\"']?$")
+_PLAINLY_NOT = re.compile(
+    r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't|\banything but) (?:an? |the )?[(\"']?$"
+)
 _UNSURE = re.compile(
     r"\b(?:say|said|sure|certain|know|think|mean|whether|if|can|could|may|might|would|why|no"
     r"|neither|nor|only)\b|(?:not|n't)\b.*(?:not|n't)\b"
+)
+# "True for A; equally true for B": neither is singled out.
+_EQUALLY = re.compile(
+    r"\b(?:equally|just as|likewise) (?:true|valid|likely|plausible|possible|good|well|correct"
+    r"|applicable|consistent)(?: (?:for|of|with|as))? (?:option )?[(\[\"']*$"
 )
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
@@ -67,6 +74,8 @@ _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
     """ "The corresponding point is (D) Point D.", "It's B." """
     for label in reversed(labels_named(reply)[-MANY:]):
+        if _EQUALLY.search(reply.low, max(0, label.start - 48), label.start):
+            return
         if _is_pointed(reply, label):
             yield _read(reply, label)
             return

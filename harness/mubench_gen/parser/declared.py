@@ -29,7 +29,7 @@ DECLARES = cues(
 )
 _CJK_CUES = (
     "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢",
-    "回答", "答:", "正確答案", "解答",
+    "回答", "答:", "正確答案", "解答", "正确的是", "正確的是",
 )  # fmt: skip
 BEYOND_ASCII = cues("")
 _CJK_LINK = re.compile(
@@ -208,9 +208,12 @@ def declared_cjk(reply: ReplyText) -> Iterator[Verdict]:
     if reply.low.isascii():
         return
     for cue in cues_behind(reply, _CJK_CUES):
-        for _, end in occurrences(reply, cue):
+        for start, end in occurrences(reply, cue):
+            if reply.low.startswith("不", max(0, start - 1)):
+                continue  # 不正确的是 B
             link = _CJK_LINK.match(reply.low, end)
             found = target_at(reply, link.end()) if link else None
-            if found is not None and not _CJK_NOT.match(reply.low, found.end):
+            told = found is not None and not listed(reply, found)
+            if found is not None and told and not _CJK_NOT.match(reply.low, found.end):
                 yield found
                 break

@@ -17,7 +17,8 @@ _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _NUMBERS = NUMBERS[1:7]
 _PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
 _ORDINAL = re.compile(
-    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer|statement)"
+    rf"(?<!my )(?<!as is the )\b(?:{_PLACE} (?:option|choice|answer|statement|description"
+    r"|alternative|candidate|possibility)"
     rf"|(?:option|choice|statement) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))"
     r"(?!\w|\.\d)"
 )
@@ -39,12 +40,15 @@ _SOLE = 40  # characters of such a reply
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
     r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take"
-    r"|prefer)|[,:;>.?!-])"
-    r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
+    r"|prefer|on|upon)|[,:;>.?!-])"
+    r" the (former|latter|(?:first|second)(?= (?:one )?of (?:these|those|the|them)\b))"
+    r"(?: one)?(?: of (?:these|those|the|them)(?: two)?)?"
+    r"(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
-LATTERS = cues("former* latter*", _OF_TWO)
+_LATTERS = ("the former", "the latter", "first of th", "second of th", "one of th")
+LATTERS = cues("former* latter* first second", _OF_TWO)
 PLACES = cues(
     "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
     " statement",
@@ -53,7 +57,8 @@ PLACES = cues(
 )
 _CUES = (
     "option", "choice", "statement", "answer", "number", " no. ", "the last", "go with",
-    "going with", "choose the ", "pick the ", "select the ",
+    "going with", "choose the ", "pick the ", "select the ", "leaves ", "description",
+    "alternative", "candidate", "possibility",
 )  # fmt: skip
 
 
@@ -89,7 +94,7 @@ def _place(match: re.Match[str], options: int) -> int | None:
 
 def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     """The one of two options of the same or the last sentence that "the latter" speaks of."""
-    if "the former" not in reply.low and "the latter" not in reply.low:
+    if not any_in(_LATTERS, reply.low):
         return
     for match in reversed(list(_OF_TWO.finditer(reply.low))[-MANY:]):
         named = [claim for claim in reply.kept(claims) if claim.end <= match.start()]
@@ -97,7 +102,9 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
         # What is said of the two before ("A vs. B: the latter") says nothing of the choice.
         floor = named[-1].end if named else 0
         if two and stance(reply, match.start(1) - 4, match.end(1), floor) == "asserted":
-            yield Verdict.of(two[match[1] == "latter"], match.start(1) - 4, match.end(1))
+            yield Verdict.of(
+                two[match[1] in ("latter", "second")], match.start(1) - 4, match.end(1)
+            )
             return
 
 

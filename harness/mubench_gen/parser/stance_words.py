@@ -71,8 +71,8 @@ CONTRASTS = cues(
 DENIAL = re.compile(
     r"\b(?:not\b(?! (?:wrong|incorrect|false)\b)"
     r"|(?<!not )(?<!n't )(?:incorrect(?:ly)?|(?<!nothing is )(?<!least )wrong|false)\b"
-    r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot|non"
-    r"|inaccurate"
+    r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot"
+    r"|non(?!-)|inaccurate"
     r"|irrelevant|unlikely|invalid|eliminated?|rul(?:ed?|es|ing) out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
     r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly"
@@ -121,10 +121,14 @@ APPOSITION = re.compile(
 GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
     r"|always|tends? to)\b|\s+at first (?:glance|sight|look)\b"
-    r"|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
+    r"|(?: stain| method| technique)?\s+(?:was|is) named after\b"
+    r"|(?:, (?:on the other hand|by contrast|in contrast|in turn|meanwhile),)?\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
-    r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
-    r"|entertained|invented"
+    r"|\s+(?:has|have|shows?|shares?) (?:the same|an? (?:very )?similar|similar)"
+    r" [^.;\n]{1,60}? but\b|\s+is any (?!of\b)\w"
+    r"|(?: microscop[ey]| imaging| stain(?:ing)?| method| technique)?"
+    r"\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
+    r"|entertained|invented|pioneered"
     r"|introduced|discovered|described by|awarded|derived from)\b"
     r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
@@ -142,11 +146,12 @@ GENERAL = re.compile(
 GENERALISES = cues(
     "first usually typically generally often normally always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
-    " entertained invented"
+    " entertained invented pioneered"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
-    " common* that which most similar alike mimic resemble known branch study science discipline"
-    " block component constituent member subtype mitosis meiosis cycle division",
+    " common* that which most similar alike mimic resemble any known branch study science"
+    " discipline block component constituent member subtype same hand contrast turn"
+    " meanwhile mitosis meiosis cycle division",
     GENERAL,
 )
 BEGINS = re.compile(
@@ -163,7 +168,9 @@ NO = re.compile(
     r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none(?: of)?|nothing"
     r"|i retract|i withdraw|ni|negative for|free (?:of|from)|devoid of)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
-    r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
+    r"|signs? of|trace of|evidence (?:of|for)|support for"
+    r"|(?!mistaking|missing|denying|doubting)[a-z]{3,}(?:ed|ing|al|ous|ic|ual|ive|able|ible))"
+    r"\s){0,2}$"
 )
 LACKS = cues(
     "no nothing without absence lack lacks lacking absent none retract withdraw ni negative free"
