@@ -101,7 +101,7 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
         two = _last_two(reply, named)
         # What is said of the two before ("A vs. B: the latter") says nothing of the choice.
         floor = named[-1].end if named else 0
-        if two and stance(reply, match.start(1) - 4, match.end(1), floor) == "asserted":
+        if two and stance(reply, match.start(1) - 4, match.end(), floor) == "asserted":
             yield Verdict.of(
                 two[match[1] in ("latter", "second")], match.start(1) - 4, match.end(1)
             )

@@ -21,6 +21,16 @@ _NUMBERED = re.compile(
     r"|bars?(?: (?:is|of|shows|measures|represents|indicates|corresponds to)|:)?) $"
 )
 # "a 16-bit camera", "4 frames per second", "2 days after fertilization"
+# "The bar reads 10 µm; the cell is twice as long": the measure of something else.
+_OF_BAR = re.compile(
+    r"\b(?:scale|bars?|ruler|grid|squares?) (?:reads?|says|shows|is|of|measures|represents|equals"
+    r"|stands for) (?:about )?$"
+)
+_TIMES = re.compile(
+    r"\b(?:half|twice|double|triple|third|quarter|fifth|tenth|times)\b[^.;\n]{0,24}"
+    r"\b(?:as (?:long|wide|large|big|thick|tall|broad)|(?:the|that|this|its) (?:bar|length|size"
+    r"|width|scale|square)|longer|shorter|wider|larger|smaller|bigger|thicker|it|that)\b"
+)
 _MEASURES = re.compile(
     r"[ -]?d\b|x (?:objective|magnification|zoom|lens)|[^.;,\n]{0,24} (?:normally|on average)\b"
     r"|-(?:bit|channel|colou?r|dimensional|fold|well|(?:second|minute|hour|day|week|month|year)s?)\b"
@@ -85,6 +95,8 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
             return _is_said_otherwise(low, start, end)
         if "%" in low and _THRESHOLD.search(low, max(0, start - _ROOM), start):
             return low.count("%") > 1
+        if said[:1].isdigit() and _OF_BAR.search(low, max(0, start - _ROOM), start):
+            return _TIMES.search(low) is not None
         return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
     return bool(
         _SURE.match(low, end)

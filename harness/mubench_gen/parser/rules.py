@@ -47,6 +47,7 @@ from mubench_gen.parser.quantities import EQUALS, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
+from mubench_gen.parser.the_other import ARROWS_BACK, OTHERS, other_of_two, pointed_at
 from mubench_gen.parser.truths import TRUTHS, true_or_false
 from mubench_gen.parser.weights import (
     CHECKED_SIGNS,
@@ -71,6 +72,7 @@ STRONG: Tiers = (
         weighed,
         ordered,
         checked,
+        pointed_at,
         answer_tag,
         boxed,
         declared_answer,
@@ -90,6 +92,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         item_marked_correct,
         final_line,
         former_or_latter,
+        other_of_two,
         final_text,
         only_marked_label,
         result,
@@ -110,7 +113,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
 )
 WEAK: Tiers = (
     (pointed_label,),
-    (former_or_latter,),
+    (former_or_latter, other_of_two),
     (final_text,),
     (only_marked_label,),
     (result,),
@@ -149,6 +152,8 @@ NEEDS: dict[Rule, int] = {
     said_correct: SAID_CORRECT,
     item_marked_correct: MARKED_CORRECT,
     former_or_latter: LATTERS,
+    other_of_two: OTHERS,
+    pointed_at: ARROWS_BACK,
     together: TOGETHER,
     result: EQUALS,
     counted: COUNTS,

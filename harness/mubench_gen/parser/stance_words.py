@@ -6,6 +6,7 @@ import re
 
 from mubench_gen.parser.asides import LISTS
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.likened import LIKENS
 
 BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,| > |\b(?:but|whereas|while|although|though|however|because|since"
@@ -124,8 +125,6 @@ GENERAL = re.compile(
     r"|(?: stain| method| technique)?\s+(?:was|is) named after\b"
     r"|(?:, (?:on the other hand|by contrast|in contrast|in turn|meanwhile),)?\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
-    r"|\s+(?:has|have|shows?|shares?) (?:the same|an? (?:very )?similar|similar)"
-    r" [^.;\n]{1,60}? but\b|\s+is any (?!of\b)\w"
     r"|(?: microscop[ey]| imaging| stain(?:ing)?| method| technique)?"
     r"\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
     r"|entertained|invented|pioneered"
@@ -149,13 +148,13 @@ GENERALISES = cues(
     " entertained invented pioneered"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
-    " common* that which most similar alike mimic resemble any known branch study science"
-    " discipline block component constituent member subtype same hand contrast turn"
+    " common* that which most similar alike mimic resemble known branch study science"
+    " discipline block component constituent member subtype hand contrast turn"
     " meanwhile mitosis meiosis cycle division",
     GENERAL,
 )
 BEGINS = re.compile(
-    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas|that) )(?:(?:an?|the) )?[\"']?$"
+    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas|that) )[\"']?(?:(?:an?|the) )?[\"']?$"
 )
 # "Lymphocyte: no.", "looks like a neuron, but it isn't."
 NO_BEHIND = re.compile(
@@ -273,7 +272,7 @@ IFS = cues("if had were when", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
-TELLING_BEHIND = SEEMS | EQUALS | DENIES | GENERALISES | NOS | WOULDS
+TELLING_BEHIND = SEEMS | LIKENS | EQUALS | DENIES | GENERALISES | NOS | WOULDS
 SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
 # "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
 DENIED = re.compile(
