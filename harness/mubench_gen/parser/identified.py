@@ -109,7 +109,12 @@ _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
     r"|tissue|type|slide|stage|phase|one|locali[sz]ation|pattern|distribution|signal|side"
     r"|technique|mode|smear|compound|culture|proteins?|network|lesion|tumou?r|neoplasm|process"
-    r"|origin|nature|domain|class|category|specimen|sample)\b)?"
+    r"|optical (?:section|slice)|skeleton|shell|test|frustule|origin|nature|domain|class|category|specimen|sample)\b)?"
+)
+# "What the question asks about is the cilium": it counts before what else is said to be shown.
+_ASKED = re.compile(
+    r"\bquestion (?:asks? (?:about|for)|is about|refers? to|means|wants|marks?|points? (?:to|at))"
+    r"[^.;\n]{0,40}$"
 )
 _ROOM = 72
 _COMMA = 7  # characters from a comma to a name, with an article
@@ -132,8 +137,13 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         for claim in placed
         if claim.stance == "asserted" and claim.start not in listed and _is_framed(reply, claim)
     ]
+    framed = [claim for claim in framed if _is_asked(reply, claim)] or framed
     if len({claim.option for claim in framed}) == 1 and not denied_later(placed, framed[-1]):
         yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
+
+
+def _is_asked(reply: ReplyText, claim: Claim) -> bool:
+    return _ASKED.search(reply.low, max(0, claim.start - _ROOM), claim.start) is not None
 
 
 def _other_stands(claim: Claim, other: Claim) -> bool:

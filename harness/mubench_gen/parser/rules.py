@@ -42,6 +42,7 @@ from mubench_gen.parser.leading import (
 )
 from mubench_gen.parser.opening import first_sentence, leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
+from mubench_gen.parser.paraphrases import paraphrased
 from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import EQUALS, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
@@ -109,6 +110,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         eliminated,
         short_name,
         partial_text,
+        paraphrased,
     )
 )
 WEAK: Tiers = (
@@ -132,6 +134,7 @@ WEAK: Tiers = (
     (ordinal,),
     (eliminated,),
     (partial_text,),
+    (paraphrased,),
     (short_name,),
     (several_options,),
 )
