@@ -109,7 +109,8 @@ _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
     r"|tissue|type|slide|stage|phase|one|locali[sz]ation|pattern|distribution|signal|side"
     r"|technique|mode|smear|compound|culture|proteins?|network|lesion|tumou?r|neoplasm|process"
-    r"|optical (?:section|slice)|skeleton|shell|test|frustule|origin|nature|domain|class|category|specimen|sample)\b)?"
+    r"|optical (?:section|slice)|skeleton|shell|test|frustule|origin|nature|domain|class|category"
+    r"|specimen|sample)\b)?"
 )
 # "What the question asks about is the cilium": it counts before what else is said to be shown.
 _ASKED = re.compile(
