@@ -67,6 +67,7 @@ _EQUALLY = re.compile(
     r"\b(?:equally|just as|likewise) (?:true|valid|likely|plausible|possible|good|well|correct"
     r"|applicable|consistent)(?: (?:for|of|with|as))? (?:option )?[(\[\"']*$"
 )
+_EQUALS = cues("equally just likewise", _EQUALLY)
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -74,7 +75,9 @@ _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
     """ "The corresponding point is (D) Point D.", "It's B." """
     for label in reversed(labels_named(reply)[-MANY:]):
-        if _EQUALLY.search(reply.low, max(0, label.start - 48), label.start):
+        if reply.cues & _EQUALS and _EQUALLY.search(
+            reply.low, max(0, label.start - 48), label.start
+        ):
             return
         if _is_pointed(reply, label):
             yield _read(reply, label)

@@ -51,7 +51,10 @@ def mentions(
             if choices.miscased(key, text[start:end]):
                 continue
             used.update(range(first, last + 1))
-            taken.append(qualified(choices.keys, lowered, start, end, choices.squeezed[key]))
+            option = choices.squeezed[key]
+            if option in choices.longer:
+                start, end, option = qualified(choices.longer, lowered, start, end, option)
+            taken.append((start, end, option))
     taken.sort()
     return taken
 

@@ -76,7 +76,9 @@ def _text_from(reply: ReplyText, at: int) -> Verdict | None:
         common = f" {key} " in COMMON and low[end : end + 8].lstrip(" ")[:1] not in DELIMITERS
         if common and not _GOES_ON.match(low, end):
             continue
-        _, end, option = qualified(choices.keys, low, at, end, choices.squeezed[key])
+        option = choices.squeezed[key]
+        if option in choices.longer:
+            _, end, option = qualified(choices.longer, low, at, end, option)
         return Verdict.of(option, at, end)
     return None
 

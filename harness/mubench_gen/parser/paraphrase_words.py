@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.cues import cues
+
 # What a change is called: as options have it, and as replies have it.
 CHANGES = tuple(
     (re.compile(rf"\b(?:{option})"), re.compile(rf"\b(?:{said})\b"))
@@ -28,6 +30,14 @@ CHANGES = tuple(
         ),
     )
 )
+CHANGING = cues(
+    "up down rise rises risen rising rose climbs climbed increase increases increased increasing"
+    " brightens brightened stronger brighter higher intense fall falls fell drop drops dropped"
+    " decline declines declined declining decrease decreases decreased decreasing fade fades faded"
+    " dims dimmed diminishes diminished weakens weakened weaker dimmer lower fainter same constant"
+    " unchanged flat change",
+    *(said for _, said in CHANGES),
+)
 # "As the dose goes up, …": a cause is no change that was asked for.
 CAUSE = re.compile(
     r"\b(?:as|when|while|if|after|once|because|with|upon|whether|expect\w*|would|should)\b"
@@ -46,6 +56,7 @@ NONE_OF = (
     r"|{thing}s? (?:is|are) (?:absent|missing|nowhere to be (?:seen|found)"
     r"|not (?:present|visible|there))"
 )
+LACKING = cues("not no 't cannot absent missing nowhere", re.compile(NONE_OF.format(thing="x")))
 # Nothing follows that leaves some of it.
 AT_ALL = (
     r"(?=\s*(?:[.,;!)\n]|$)| (?:in (?:this|the)|on (?:this|the)|to be|visible|here|at all)\b)"
@@ -68,6 +79,10 @@ DECLINING = tuple(
             r"|impossible to (?:tell|determine|say|judge|assess)",
         ),
     )
+)
+DECLINES = cues(
+    "enough insufficient little tell told determine determined assess assessed judge judged say",
+    *(said for _, said in DECLINING),
 )
 # A reply that has no image, or will not help, declines for another cause.
 OTHER_CAUSE = re.compile(

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from mubench_gen.parser.conclusions import only_option
 from mubench_gen.parser.keys import key_of
@@ -17,7 +16,10 @@ from mubench_gen.parser.paraphrase_words import (
     AT_ALL,
     CAUSE,
     CHANGES,
+    CHANGING,
+    DECLINES,
     DECLINING,
+    LACKING,
     NONE_OF,
     OTHER_CAUSE,
     SYMBOLS,
@@ -28,107 +30,98 @@ from mubench_gen.parser.text import fold
 from mubench_gen.parser.tokens import words_of
 
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.,]*\d)")
-_AU = re.compile(r"Au (?!nano|part|grain|film|layer|foil|label|bead|coat)[^\W\d_]")  # French
+# "Au microscope" is French.
+_SYMBOL = re.compile(
+    rf"(?<!\w)(?!Au (?!nano|part|grain|film|layer|foil|label|bead|coat)[^\W\d_])"
+    rf"(?:{'|'.join(dict.fromkeys(SYMBOLS.values()))})(?!\w)"
+)
 _CLOSE = 1e-9
 _ROOM = 64  # characters of a clause
 _LONG = 600  # characters of a reply
 _SLIPS = 7  # letters; shorter words that differ in one are often two words
+_NAME = re.compile(rf"[^\W\d_]{{{_SLIPS},}}")
 _CLIPPED = 8  # letters of a word of which the end is left out
 
 _Patterns = tuple[tuple[int, re.Pattern[str]], ...]
 _Texts = tuple[tuple[int, str], ...]
 
 
-class _Forms(NamedTuple):
-    """How a reply may tell each option."""
-
-    changes: _Patterns
-    absences: _Patterns
-    declining: _Patterns
-    symbols: _Texts
-    sizes: tuple[tuple[float, Unit], ...]
-    names: _Texts
-
-
 def paraphrased(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that a reply tells in other words."""
-    forms = _forms(reply.choices.options)
-    if not any(forms) or len(reply.low) > _LONG:
+    if len(reply.low) > _LONG:
         return
     found: list[set[str]] = [set() for _ in reply.choices.options]
-    for option, said in _told(reply, forms):
+    for option, said in _told(reply):
         found[option].add(said)
     if any(found):
         named = reply.choices.named(tuple(map(tuple, map(sorted, found))))
         yield from only_option(ReplyText(reply.marked, named))
 
 
-def _told(reply: ReplyText, forms: _Forms) -> Iterator[tuple[int, str]]:
+def _told(reply: ReplyText) -> Iterator[tuple[int, str]]:
     """The options, each with what the reply has in its stead."""
-    low = reply.low
-    for option, pattern in forms.changes:
-        for match in pattern.finditer(low):
-            if not CAUSE.search(low, max(0, match.start() - _ROOM), match.start()):
-                yield option, match[0]
-    declining = forms.declining and not OTHER_CAUSE.search(low)
-    for option, pattern in (*forms.absences, *(forms.declining if declining else ())):
-        yield from ((option, match[0]) for match in pattern.finditer(low))
-    for option, text in forms.symbols:
-        if any(not _AU.match(reply.text, at) for at in _places(reply.text, text)):
-            yield option, text
-    if forms.sizes:
-        yield from _measured(reply, forms.sizes)
-    if forms.names:
-        yield from _misspelt(reply, forms.names)
+    options = reply.choices.options
+    if reply.cues & CHANGING:
+        yield from _changed(reply)
+    if reply.cues & LACKING:
+        for option, pattern in _absences(options):
+            yield from ((option, said[0]) for said in pattern.finditer(reply.low))
+    if reply.cues & DECLINES and not OTHER_CAUSE.search(reply.low):
+        for option, pattern in _declining(options):
+            yield from ((option, said[0]) for said in pattern.finditer(reply.low))
+    if _SYMBOL.search(reply.text):
+        yield from ((option, said) for option, said in _symbols(options) if said in reply.text)
+    if options[0][:1].isdigit():
+        yield from _measured(reply, _sizes(options))
+    yield from _misspelt(reply, _names(options))
 
 
-def _places(text: str, word: str) -> list[int]:
-    return [match.start() for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text)]
+def _changed(reply: ReplyText) -> Iterator[tuple[int, str]]:
+    """What is said to rise or to fall, but for causes."""
+    for option, pattern in _changes(reply.choices.options):
+        for said in pattern.finditer(reply.low):
+            if not CAUSE.search(reply.low, max(0, said.start() - _ROOM), said.start()):
+                yield option, said[0]
 
 
-@lru_cache(maxsize=4096)
-def _forms(options: tuple[str, ...]) -> _Forms:
-    low = [fold(option).lower() for option in options]
-    return _Forms(
-        changes=tuple(_changes(low)),
-        absences=tuple(_absences(low)),
-        declining=tuple(_declining(low)),
-        symbols=tuple(_symbols(options)),
-        sizes=_sizes(options),
-        names=tuple(_names(options)),
-    )
+def _lower(options: tuple[str, ...]) -> list[str]:
+    return [fold(option).lower() for option in options]
 
 
 def _with(pattern: re.Pattern[str], low: list[str]) -> list[int]:
     return [index for index, option in enumerate(low) if pattern.search(option)]
 
 
-def _changes(low: list[str]) -> Iterator[tuple[int, re.Pattern[str]]]:
+@lru_cache(maxsize=4096)
+def _changes(options: tuple[str, ...]) -> _Patterns:
     """Where one option tells a rise and another one a fall."""
-    rise, fall, same = (_with(option, low) for option, _ in CHANGES)
-    if len(rise) == len(fall) == 1 and rise != fall:
-        for found, (_, said) in zip((rise, fall, same), CHANGES, strict=True):
-            if len(found) == 1:
-                yield found[0], said
+    rise, fall, same = (_with(option, _lower(options)) for option, _ in CHANGES)
+    if not len(rise) == len(fall) == 1 or rise == fall:
+        return ()
+    told = zip((rise, fall, same), CHANGES, strict=True)
+    return tuple((found[0], said) for found, (_, said) in told if len(found) == 1)
 
 
-def _absences(low: list[str]) -> Iterator[tuple[int, re.Pattern[str]]]:
+@lru_cache(maxsize=4096)
+def _absences(options: tuple[str, ...]) -> _Patterns:
     """Where one option says that there is no X, and another one speaks of X."""
+    low = _lower(options)
     none = [(index, said) for index, one in enumerate(low) if (said := ABSENT.fullmatch(one))]
     if len(none) != 1:
-        return
+        return ()
     option, said = none[0]
     thing = (said["none"] or said["absent"]).removesuffix("s")
-    if any(thing in other for index, other in enumerate(low) if index != option):
-        yield option, re.compile(rf"\b(?:{NONE_OF.format(thing=re.escape(thing))}){AT_ALL}")
+    if not any(thing in other for index, other in enumerate(low) if index != option):
+        return ()
+    said_so = NONE_OF.format(thing=re.escape(thing))
+    return ((option, re.compile(rf"\b(?:{said_so}){AT_ALL}")),)
 
 
-def _declining(low: list[str]) -> Iterator[tuple[int, re.Pattern[str]]]:
+@lru_cache(maxsize=4096)
+def _declining(options: tuple[str, ...]) -> _Patterns:
     """Where one option says that the question cannot be answered."""
-    for option, said in DECLINING:
-        found = _with(option, low)
-        if len(found) == 1:
-            yield found[0], said
+    told = [(_with(option, _lower(options)), said) for option, said in DECLINING]
+    return tuple((found[0], said) for found, said in told if len(found) == 1)
 
 
 def _symbols(options: tuple[str, ...]) -> Iterator[tuple[int, str]]:
@@ -151,6 +144,7 @@ def _size(text: str, at: int = 0) -> tuple[float, Unit, int] | None:
     return float(number[0].replace(",", "")) * unit.size, unit, name.end()
 
 
+@lru_cache(maxsize=4096)
 def _sizes(options: tuple[str, ...]) -> tuple[tuple[float, Unit], ...]:
     """The options as sizes, if all are of one kind."""
     found = [(_size(text), text) for text in map(fold, options)]
@@ -169,16 +163,17 @@ def _measured(reply: ReplyText, sizes: tuple[tuple[float, Unit], ...]) -> Iterat
                 yield index, reply.low[number.start() : end]
 
 
-def _names(options: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def _names(options: tuple[str, ...]) -> _Texts:
     """Long words that are the whole of an option, but for what stands in brackets."""
-    for index, option in enumerate(options):
-        key = key_of(option.partition(" (")[0]).split()
-        if len(key) == 1 and len(key[0]) >= _SLIPS and key[0].isalpha():
-            yield index, key[0]
+    whole = ((index, option.partition(" (")[0]) for index, option in enumerate(options))
+    keys = [(index, key_of(name).split()) for index, name in whole if _NAME.fullmatch(name)]
+    return tuple((index, key[0]) for index, key in keys)
 
 
 def _misspelt(reply: ReplyText, names: _Texts) -> Iterator[tuple[int, str]]:
     """Names with a slip in them ("neutrophill"), or without their end ("immunohistochem")."""
+    if not names:
+        return
     known = {name for _, name in names}
     pairs = zip(reply.tokens.words, words_of(reply.low), strict=True)
     for word, written in pairs:

@@ -10,6 +10,7 @@ from mubench_gen.parser.claims import claims
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
+from mubench_gen.parser.text import any_in
 
 _OTHER = re.compile(
     r"(?:\b(?:it(?:'s| is| must be| has to be)|choose|pick|leaves(?: us with)?|answer is"
@@ -24,6 +25,7 @@ _POINTED_AT = re.compile(
     r"[ !.*)]{0,3}(?=\n|\Z)",
     re.IGNORECASE,
 )
+_BACK = ("<-", "<=", "←")  # one is in every match
 ARROWS_BACK = cues("<- <=")
 
 
@@ -43,6 +45,8 @@ def other_of_two(reply: ReplyText) -> Iterator[Verdict]:
 def pointed_at(reply: ReplyText) -> Iterator[Verdict]:
     """The one item of a list that an arrow at its end points to: "B. phloem <-- this one"."""
     found = {}
+    if not any_in(_BACK, reply.text):
+        return
     for line in islice(_POINTED_AT.finditer(reply.text), MANY):
         option = reply.choices.labels.index_of.get(line[1].lower())
         if option is not None:
