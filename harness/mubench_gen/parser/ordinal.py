@@ -16,25 +16,26 @@ from mubench_gen.parser.words import NUMBERS
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _NUMBERS = NUMBERS[1:7]
 _PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
+_NOUN = "(?:description|alternative|candidate|possibility)"
 _ORDINAL = re.compile(
-    rf"(?<!my )(?<!as is the )\b(?:{_PLACE} (?:option|choice|answer|statement|description"
-    r"|alternative|candidate|possibility)"
+    rf"(?<!my )(?<!as is the )\b(?:{_PLACE} (?:option|choice|answer|statement)"
     rf"|(?:option|choice|statement) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))"
     r"(?!\w|\.\d)"
 )
 # "I'd go with the last one.": behind words that choose.
 _CHOSEN = re.compile(
     r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is"
-    r"|leaves(?: only| us| me)?(?: with)?)"
-    rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
-    r"(?=[\s.!]*(?:\n|$|because|since|as ))"
+    r"|leaves(?: only| us| me)?(?: with)?|matches|fits|corresponds to|agrees with|describes)"
+    rf" (?:the {_PLACE}(?: (?:one|{_NOUN}))?|(?:number|no\.) ([1-9][0-9]?))"
+    r"(?=(?: best)?[\s.!]*(?:\n|$|because|since|as ))"
 )
 # "The first one fits best.", and the whole reply "The third one."
 _ONE = re.compile(
-    rf"\bthe {_PLACE}() one(?= (?:fits|matches|is (?:the )?(?:best|correct|right|most likely))"
+    rf"\bthe {_PLACE}() (?:one|{_NOUN})"
+    r"(?= (?:(?:fits|matches)(?! (?:poorly|badly|less|worse))|remains|is (?:the )?(?:best|correct|right|most likely))"
     r"|\W*$)"
 )
-_ONE_CUES = (" one fits", " one matches", " one is")
+_ONE_CUES = (" fits", " matches", " is ", " remains")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
@@ -57,8 +58,8 @@ PLACES = cues(
 )
 _CUES = (
     "option", "choice", "statement", "answer", "number", " no. ", "the last", "go with",
-    "going with", "choose the ", "pick the ", "select the ", "leaves ", "description",
-    "alternative", "candidate", "possibility",
+    "going with", "choose the ", "pick the ", "select the ", "leaves ", "fits the ",
+    "matches the ", "description", "alternative", "candidate", "possibility",
 )  # fmt: skip
 
 

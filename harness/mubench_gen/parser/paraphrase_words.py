@@ -43,6 +43,17 @@ CAUSE = re.compile(
     r"\b(?:as|when|while|if|after|once|because|with|upon|whether|expect\w*|would|should)\b"
     r"[^.,;\n]{0,40}$"
 )
+# Where a clause begins, and of what it may tell a change without naming it as the options do.
+CLAUSE = re.compile(r"[.;,:!?\n]|\b(?:and|but|that|so|which|while|say|think)\b")
+MEASURED = frozenset(
+    word
+    for line in (
+        "it this that they these i you we there here signal signals intensity fluorescence value",
+        "brightness expression level levels number amount count rate size area volume density",
+        "thickness concentration frequency activity mobility length values then later finally",
+    )
+    for word in line.split()
+)
 # An option that says that there is none of something, and what replies say instead.
 ABSENT = re.compile(
     r"(?:no, )?(?:there (?:is|are) )?no (?P<none>[\w -]{3,40}?)(?: (?:is|are) (?:present|visible"
@@ -60,7 +71,8 @@ LACKING = cues("not no 't cannot absent missing nowhere", re.compile(NONE_OF.for
 # Nothing follows that leaves some of it.
 AT_ALL = (
     r"(?=\s*(?:[.,;!)\n]|$)| (?:in (?:this|the)|on (?:this|the)|to be|visible|here|at all)\b)"
-    r"(?![^.\n]{0,80}\b(?:but|except|unless|other than|apart from|outside|left|right|if)\b)"
+    r"(?![^.\n]{0,80}\b(?:but|except|unless|other than|apart from|outside|left|right"
+    r"|if|though|although|however)\b)"
 )
 # An option that declines, and how a reply declines for the same cause.
 DECLINING = tuple(
@@ -87,6 +99,7 @@ DECLINES = cues(
 # A reply that has no image, or will not help, declines for another cause.
 OTHER_CAUSE = re.compile(
     r"\b(?:sorry|apologi[sz]e|as an ai|attach\w*|upload\w*|provid\w+|shared?|help|assist"
+    r"|images|pictures|photos|language model|view|open|access|load"
     r"|which|what)\b"
 )
 SYMBOLS = {

@@ -17,16 +17,18 @@ from mubench_gen.parser.paraphrase_words import (
     CAUSE,
     CHANGES,
     CHANGING,
+    CLAUSE,
     DECLINES,
     DECLINING,
     LACKING,
+    MEASURED,
     NONE_OF,
     OTHER_CAUSE,
     SYMBOLS,
 )
 from mubench_gen.parser.partial import is_slip
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.text import fold
+from mubench_gen.parser.text import fold, lower
 from mubench_gen.parser.tokens import words_of
 
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.,]*\d)")
@@ -79,8 +81,11 @@ def _told(reply: ReplyText) -> Iterator[tuple[int, str]]:
 def _changed(reply: ReplyText) -> Iterator[tuple[int, str]]:
     """What is said to rise or to fall, but for causes."""
     for option, pattern in _changes(reply.choices.options):
+        known = MEASURED.union(words_of(lower(reply.choices.options[option])))
         for said in pattern.finditer(reply.low):
-            if not CAUSE.search(reply.low, max(0, said.start() - _ROOM), said.start()):
+            before = reply.low[max(0, said.start() - _ROOM) : said.start()]
+            subject = words_of(CLAUSE.split(before)[-1])
+            if not CAUSE.search(before) and (not subject or not known.isdisjoint(subject)):
                 yield option, said[0]
 
 

@@ -21,7 +21,8 @@ _NOT_SO = re.compile(
     r"\W*(?:(?:definitely|absolutely|certainly|clearly|surely|probably|most likely|of course) not"
     r"[.!]?\s*$|i (?:(?:don't|do not) (?:think|believe) so|disagree|(?:do not|don't) agree)\b"
     r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b"
-    r"|it(?:(?:'s| is)(?: (?:simply|just|clearly))? not| isn't)(?: (?:really|actually|quite))?"
+    r"|(?:i(?:'d| would)? (?:say|think|believe) (?:that )?)?it(?:(?:'s| is)"
+    r"(?: (?:simply|just|clearly))? not| isn't)(?: (?:really|actually|quite))?"
     r" (?:true|the case|correct|accurate) that\b)"
 )
 _SO = re.compile(
