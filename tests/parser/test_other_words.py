@@ -275,6 +275,67 @@ def test_an_option_is_told_in_other_words(
     assert named(reply, options) == option
 
 
+DIAMETERS = ("< 10 µm", "10-50 µm", "> 50 µm")
+INDEX = ("Low (<5%)", "Intermediate (5-20%)", "High (>20%)")
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "option"),
+    [
+        ("It measures 35 µm.", DIAMETERS, DIAMETERS[1]),
+        ("0.02 to 0.03 mm", DIAMETERS, DIAMETERS[1]),
+        ("more than 50 µm", DIAMETERS, DIAMETERS[2]),
+        ("about 8 µm across", DIAMETERS, DIAMETERS[0]),
+        ("Ki-67: 22%", INDEX, INDEX[2]),
+        ("not 8 µm, 80 µm", DIAMETERS, DIAMETERS[2]),
+        ("between 5 and 15 µm", DIAMETERS, None),
+        ("The scale bar is 35 µm.", DIAMETERS, None),
+        ("It was excited at 488 nm.", DIAMETERS, None),
+        ("A section of 5 µm was cut.", DIAMETERS, None),
+        ("I cannot tell; hairs are 80 µm wide.", DIAMETERS, None),
+        ("0.1-0.2 mm", SIZES, None),
+        ("2 hours after fixation at 20x", ("30 min", "60 min", "120 min"), None),
+    ],
+)
+def test_a_size_is_read_by_the_range_that_holds_it(
+    reply: str, options: tuple[str, ...], option: str | None
+) -> None:
+    assert named(reply, options) == option
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("It does.", "Yes"),
+        ("Indeed there is.", "Yes"),
+        ("It doesn't.", "No"),
+        ("There is none.", "No"),
+        ("Not at all.", "No"),
+        ("It doesn't matter.", None),
+        ("There is none that I know.", None),
+    ],
+)
+def test_a_verb_alone_says_yes_or_no(reply: str, option: str | None) -> None:
+    assert named(reply, YES_NO) == option
+
+
+def test_of_two_equations_none_is_a_result() -> None:
+    assert named("Left = xylem, right = phloem", VESSELS) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("They look like phloem but are xylem.", "xylem"),
+        ("Only the second makes sense.", "phloem"),
+        ("Xylem, with pith inside.", "xylem"),
+        ("The second one fits poorly.", None),
+    ],
+)
+def test_what_something_looks_like_or_holds_is_no_rival(reply: str, option: str | None) -> None:
+    assert named(reply, VESSELS) == option
+
+
 @pytest.mark.parametrize(
     ("reply", "option"),
     [

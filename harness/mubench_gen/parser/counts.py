@@ -43,7 +43,7 @@ _APART = re.compile(  # a count for each side
     r"\b(?:right|lower|second|bottom) (?:image|panel|half|side|part|one|field)\b"
 )
 _ABOUT = (
-    r"(?:(?:exactly|about|more than|over|nearly|almost|only|just|around|roughly|approximately"
+    r"(?:(?:exactly|about|some|more than|over|nearly|almost|only|just|around|roughly|approximately"
     r"|at least|a total of) ){0,2}"
 )
 _COUNTED = re.compile(
@@ -57,6 +57,8 @@ _OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]| - |\s*$))")
 _NO_THINGS = re.compile(
     r"(?:\bthere (?:is|are|were)(?:n't| not) any"
     r"(?= (?:in|at|on|here|that|visible|to be|present)\b|[.,;]|\W*$)"
+    r"|(?:do not|don't|can't|cannot|couldn't|could not) (?:see|find|count|detect|spot)"
+    r" (?:any|a single one)(?=[.!]?\s*$)"
     r"|(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no"
     r"|(?:do not|don't|can't|cannot|couldn't|could not)"
     r" (?:see|find|count|identify|detect|spot|make out) any"

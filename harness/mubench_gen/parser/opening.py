@@ -32,7 +32,10 @@ _LACKS = re.compile(
     r"|present|seen|possible|likely|supported|answer|case|here|fit|match|apply|consistent"
     r"|appear)\b))"
 )
-_MADE_OF = re.compile(r" ?\((?!(?:or|not|maybe|perhaps|possibly|could|might)\b)([^()\n]{3,80})\)")
+_MADE_OF = re.compile(
+    r" ?[(\[](?!(?:or|not|maybe|perhaps|possibly|could|might)\b)([^()\[\]\n]{3,80})[)\]]"
+    r"|, (?:with|containing|consisting of|made (?:up )?of|composed of)( [^.;\n]{3,80})"
+)
 # "No, I'm not able to judge": the word is about what the reply can do.
 _DECLINES = re.compile(
     r", (?:sorry,? |but )?(?:i'm afraid )?i(?:'m| am)? (?:(?:not able|unable) to|can ?not|can't"
@@ -116,12 +119,10 @@ def _has_rival(reply: ReplyText, found: Verdict) -> bool:
 
 def _is_part(reply: ReplyText, found: Verdict, claim: Claim) -> bool:
     """Whether brackets behind the answer tell what it is made of: "pearlite (ferrite + Fe3C)"."""
-    brackets = _MADE_OF.match(reply.low, found.end)
-    return (
-        brackets is not None
-        and brackets.start(1) <= claim.start < brackets.end()
-        and (brackets[1] != reply.low[claim.start : claim.end])
-    )
+    parts = _MADE_OF.match(reply.low, found.end)
+    if parts is None or not parts.start() < claim.start < parts.end():
+        return False
+    return parts[1] != reply.low[claim.start : claim.end]
 
 
 def _begins(reply: ReplyText, claim: Claim) -> bool:

@@ -31,11 +31,11 @@ _CHOSEN = re.compile(
 )
 # "The first one fits best.", and the whole reply "The third one."
 _ONE = re.compile(
-    rf"\bthe {_PLACE}() (?:one|{_NOUN})"
-    r"(?= (?:(?:fits|matches)(?! (?:poorly|badly|less|worse))|remains|is (?:the )?(?:best|correct|right|most likely))"
-    r"|\W*$)"
+    rf"\b(?:(?<=only )the|the(?= \w+ (?:one|{_NOUN})\b)) {_PLACE}()(?: (?:one|{_NOUN}))?"
+    r"(?= (?:(?:fits|matches)(?! (?:poorly|badly|less|worse))|remains|makes sense"
+    r"|is (?:the )?(?:best|correct|right|most likely|left))|\W*$)"
 )
-_ONE_CUES = (" fits", " matches", " is ", " remains")
+_ONE_CUES = ("only the ", " fits", " matches", " is ", " remains")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(

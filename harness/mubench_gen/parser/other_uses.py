@@ -88,15 +88,15 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     """Whether the mention of an option's text stands for something else."""
     low = reply.low
     said = low[start:end]
-    if said[:1].isdigit() and _is_range(low, start, end):
+    if said[:1].isdigit() and is_range(low, start, end):
         return True
     if not said[-1:].isdigit():
         if said in _OTHERWISE:
             return _is_said_otherwise(low, start, end)
         if "%" in low and _THRESHOLD.search(low, max(0, start - _ROOM), start):
             return low.count("%") > 1
-        if said[:1].isdigit() and _OF_BAR.search(low, max(0, start - _ROOM), start):
-            return _TIMES.search(low) is not None
+        if said[:1].isdigit() and is_of_scale(low, start):
+            return True
         return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
     return bool(
         _SURE.match(low, end)
@@ -111,7 +111,12 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     )
 
 
-def _is_range(low: str, start: int, end: int) -> bool:
+def is_of_scale(low: str, start: int) -> bool:
+    """Whether the size at a place is that of a scale, by which something else is measured."""
+    return bool(_OF_BAR.search(low, max(0, start - _ROOM), start) and _TIMES.search(low))
+
+
+def is_range(low: str, start: int, end: int) -> bool:
     """Whether the number is one end of a range: "50-100 µm", "2 to 3 cells"."""
     if _TO.match(low, end):
         return True

@@ -14,14 +14,16 @@ CHANGES = tuple(
             r"increas|ris(?:e|es|ing)\b|rose\b|up-?regulat",
             r"(?:goes|go|went|going|is|are|was) up|ris(?:es?|en|ing)|rose|climb(?:s|ed)"
             r"|increase[sd]?|increasing|brighten(?:s|ed)|(?:gets?|got|becomes?|became|grows?|grew"
-            r"|is|are) (?:much |far )?(?:stronger|brighter|higher|more intense)",
+            r"|is|are) (?:much |far )?(?:stronger|brighter|higher|more intense)"
+            r"|(?<!.)(?:much |slightly )?(?:stronger|brighter|higher|more intense)",
         ),
         (
             r"decreas|falls?\b|fell\b|drops?\b|down-?regulat",
             r"(?:goes|go|went|going|is|are|was) down|falls?|fell|drop(?:s|ped)|declin(?:es?|ed|ing)"
             r"|decrease[sd]?|decreasing|fade[sd]?|dims|dimmed|diminish(?:es|ed)|weaken(?:s|ed)"
             r"|(?:gets?|got|becomes?|became|grows?|grew|is|are) (?:much |far )?(?:weaker|dimmer"
-            r"|lower|fainter|less intense)",
+            r"|lower|fainter|less intense)|(?<!.)(?:much |slightly )?(?:weaker|dimmer|lower|fainter"
+            r"|less intense)",
         ),
         (
             r"no change|unchanged|not change|stays? the same|constant\b",

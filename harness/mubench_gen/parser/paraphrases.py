@@ -1,5 +1,5 @@
 """Options told in other words: "goes up" of "increases", "there isn't any X" of "no X", "Au" of
-"gold", "0.5 mm" of "500 µm", a name with a slip in it.
+"gold", a name with a slip in it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from mubench_gen.parser.conclusions import only_option
 from mubench_gen.parser.keys import key_of
-from mubench_gen.parser.open.units import NAME, Unit, physical
 from mubench_gen.parser.paraphrase_words import (
     ABSENT,
     AT_ALL,
@@ -31,13 +30,11 @@ from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.text import fold, lower
 from mubench_gen.parser.tokens import words_of
 
-_NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.,]*\d)")
 # "Au microscope" is French.
 _SYMBOL = re.compile(
     rf"(?<!\w)(?!Au (?!nano|part|grain|film|layer|foil|label|bead|coat)[^\W\d_])"
     rf"(?:{'|'.join(dict.fromkeys(SYMBOLS.values()))})(?!\w)"
 )
-_CLOSE = 1e-9
 _ROOM = 64  # characters of a clause
 _LONG = 600  # characters of a reply
 _SLIPS = 7  # letters; shorter words that differ in one are often two words
@@ -73,8 +70,6 @@ def _told(reply: ReplyText) -> Iterator[tuple[int, str]]:
             yield from ((option, said[0]) for said in pattern.finditer(reply.low))
     if _SYMBOL.search(reply.text):
         yield from ((option, said) for option, said in _symbols(options) if said in reply.text)
-    if options[0][:1].isdigit():
-        yield from _measured(reply, _sizes(options))
     yield from _misspelt(reply, _names(options))
 
 
@@ -137,35 +132,6 @@ def _symbols(options: tuple[str, ...]) -> Iterator[tuple[int, str]]:
             symbol = SYMBOLS.get(word.lower())
             if symbol is not None:
                 yield index, " ".join((*words[:at], symbol, *words[at + 1 :]))
-
-
-def _size(text: str, at: int = 0) -> tuple[float, Unit, int] | None:
-    """The number and its unit at a place of a text, and where they end."""
-    number = _NUMBER.match(text, at)
-    name = NAME.match(text, number.end()) if number else None
-    unit = physical(name["unit"]) if name else None
-    if number is None or name is None or unit is None:
-        return None
-    return float(number[0].replace(",", "")) * unit.size, unit, name.end()
-
-
-@lru_cache(maxsize=4096)
-def _sizes(options: tuple[str, ...]) -> tuple[tuple[float, Unit], ...]:
-    """The options as sizes, if all are of one kind."""
-    found = [(_size(text), text) for text in map(fold, options)]
-    sizes = [(one[0], one[1]) for one, text in found if one is not None and one[2] == len(text)]
-    same = len(sizes) == len(options) and len({unit.kind for _, unit in sizes}) == 1
-    return tuple(sizes) if same else ()
-
-
-def _measured(reply: ReplyText, sizes: tuple[tuple[float, Unit], ...]) -> Iterator[tuple[int, str]]:
-    """The same sizes in other units."""
-    for number in _NUMBER.finditer(reply.text):
-        said = _size(reply.text, number.start())
-        for index, (size, unit) in enumerate(sizes) if said else ():
-            value, written, end = said  # type: ignore[misc]
-            if written.kind == unit.kind and abs(value - size) <= _CLOSE * size:
-                yield index, reply.low[number.start() : end]
 
 
 def _names(options: tuple[str, ...]) -> _Texts:

@@ -40,6 +40,7 @@ from mubench_gen.parser.leading import (
     sole_labels,
     sole_text,
 )
+from mubench_gen.parser.measured import measured
 from mubench_gen.parser.opening import first_sentence, leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
 from mubench_gen.parser.paraphrases import paraphrased
@@ -110,6 +111,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         eliminated,
         short_name,
         partial_text,
+        measured,
         paraphrased,
     )
 )
@@ -134,6 +136,7 @@ WEAK: Tiers = (
     (ordinal,),
     (eliminated,),
     (partial_text,),
+    (measured,),
     (paraphrased,),
     (short_name,),
     (several_options,),

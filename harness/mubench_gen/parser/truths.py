@@ -23,11 +23,16 @@ _NOT_SO = re.compile(
     r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b"
     r"|(?:i(?:'d| would)? (?:say|think|believe) (?:that )?)?it(?:(?:'s| is)"
     r"(?: (?:simply|just|clearly))? not| isn't)(?: (?:really|actually|quite))?"
-    r" (?:true|the case|correct|accurate) that\b)"
+    r" (?:true|the case|correct|accurate) that\b|it(?:'s| is) (?:false|untrue|wrong) that\b"
+    # "It doesn't.", "There is none."
+    r"|(?:(?:no|indeed),? )?(?:(?:it|they|this|that|there|these) (?:is|are|does|do|has|have|can)"
+    r"(?:n't| not| none)|not at all|no such thing)[.!]?\s*$)"
 )
 _SO = re.compile(
     r"\W*\b(?:absolutely|definitely|certainly|of course|indeed)"
     r"(?=[.!]?\s*$|, (?:there|it|they|the|this|these)\b)"
+    r"|\W*(?:(?:yes|indeed|oh),? )?(?:it|they|this|that|there|these) (?:is|are|does|do|has|have)"
+    r"(?: indeed)?[.!]?\s*$"
 )
 # "Incorrect. The cells are round."; "Correct me if …" says nothing.
 _OPENS = re.compile(
@@ -46,10 +51,11 @@ _CALLED = re.compile(
     r" (?:(?P<right>correct|right|accurate|valid|true|supported|so|the case)"
     r"|incorrect|wrong|inaccurate|invalid|untrue|false|unsupported|refuted)"
     r"(?=[.!]?\s*$|[,;:.!\n)]| because| since| as\b| and\b| for\b| given\b)"
-    r"| (?P<holds>holds)(?! (?:if|only|for some)\b)| (?:does not|doesn't) hold)"
+    r"| (?P<holds>holds|stands)(?! (?:if|only|for some)\b)| (?:does not|doesn't) (?:hold|stand))"
 )
 TRUTHS = cues(
     "yes no true false so not like statement claim disagree agree agreed hold holds right case"
+    " stand stands untrue is are does do has have can 't not at all such none"
     " correct* incorrect* wrong* accurate valid supported inaccurate invalid untrue unsupported"
     " refuted affirmative absolutely definitely certainly course indeed",
     _TRUTH,
