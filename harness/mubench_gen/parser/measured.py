@@ -52,9 +52,10 @@ class _Size(NamedTuple):
 
 def measured(reply: ReplyText) -> Iterator[Verdict]:
     """The one option that is a size, or a range that holds all sizes of a short reply."""
-    if len(reply.low) > _LONG or not _NUMBER.search(reply.text):
+    options = reply.choices.options
+    if len(reply.low) > _LONG or not any(map(str.isdigit, options[0])):
         return
-    ranges = _ranges(reply.choices.options)
+    ranges = _ranges(options)
     if not ranges or reply.mentions or answering_claims(reply) or refuses(reply):
         return
     wide = any(high > low * _WIDER for _, low, high in ranges)

@@ -77,7 +77,7 @@ def _text_from(reply: ReplyText, at: int) -> Verdict | None:
         if common and not _GOES_ON.match(low, end):
             continue
         option = choices.squeezed[key]
-        if option in choices.longer:
+        if low[end : end + 1] in (" ", ",") and option in choices.longer:
             _, end, option = qualified(choices.longer, low, at, end, option)
         return Verdict.of(option, at, end)
     return None

@@ -16,14 +16,16 @@ _LETTERS = 2  # a shorter word may be a name: "I band" is no longer text of "ban
 
 def longer_texts(keys: Sequence[str]) -> Longer:
     """For each key those with all its words, and the words that these have besides."""
-    words = [key.split() for key in keys]
-    sets = list(map(set, words))
+    lengths = [key.count(" ") for key in keys]
+    longest = max(lengths)
     found: Longer = {}
+    if min(lengths) == longest:
+        return found
+    sets = [set(key.split()) for key in keys]
     for index, own in enumerate(sets):
-        for other, more in enumerate(sets):
-            if own < more and own and min(map(len, more - own)) > _LETTERS:
-                besides = sorted(word for word in words[other] if word not in own)
-                found.setdefault(index, []).append((other, besides))
+        for other, more in enumerate(sets) if 0 < lengths[index] < longest else ():
+            if own < more and min(map(len, more - own)) > _LETTERS:
+                found.setdefault(index, []).append((other, sorted(more - own)))
     return found
 
 

@@ -50,7 +50,7 @@ from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdic
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
 from mubench_gen.parser.the_other import ARROWS_BACK, OTHERS, other_of_two, pointed_at
-from mubench_gen.parser.truths import TRUTHS, true_or_false
+from mubench_gen.parser.truths import TRUTHS, true_or_false, verb_alone
 from mubench_gen.parser.weights import (
     CHECKED_SIGNS,
     ORDERS,
@@ -103,6 +103,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         only_option,
         lone_number,
         true_or_false,
+        verb_alone,
         text_then_label,
         therefore,
         identified,
@@ -126,7 +127,7 @@ WEAK: Tiers = (
     (first_sentence,),
     (only_option,),
     (lone_number,),
-    (true_or_false,),
+    (true_or_false, verb_alone),
     (text_then_label,),
     (therefore,),
     (identified,),

@@ -23,16 +23,11 @@ _NOT_SO = re.compile(
     r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b"
     r"|(?:i(?:'d| would)? (?:say|think|believe) (?:that )?)?it(?:(?:'s| is)"
     r"(?: (?:simply|just|clearly))? not| isn't)(?: (?:really|actually|quite))?"
-    r" (?:true|the case|correct|accurate) that\b|it(?:'s| is) (?:false|untrue|wrong) that\b"
-    # "It doesn't.", "There is none."
-    r"|(?:(?:no|indeed),? )?(?:(?:it|they|this|that|there|these) (?:is|are|does|do|has|have|can)"
-    r"(?:n't| not| none)|not at all|no such thing)[.!]?\s*$)"
+    r" (?:true|the case|correct|accurate) that\b|it(?:'s| is) (?:false|untrue|wrong) that\b)"
 )
 _SO = re.compile(
     r"\W*\b(?:absolutely|definitely|certainly|of course|indeed)"
     r"(?=[.!]?\s*$|, (?:there|it|they|the|this|these)\b)"
-    r"|\W*(?:(?:yes|indeed|oh),? )?(?:it|they|this|that|there|these) (?:is|are|does|do|has|have)"
-    r"(?: indeed)?[.!]?\s*$"
 )
 # "Incorrect. The cells are round."; "Correct me if …" says nothing.
 _OPENS = re.compile(
@@ -55,7 +50,7 @@ _CALLED = re.compile(
 )
 TRUTHS = cues(
     "yes no true false so not like statement claim disagree agree agreed hold holds right case"
-    " stand stands untrue is are does do has have can 't not at all such none"
+    " stand stands untrue"
     " correct* incorrect* wrong* accurate valid supported inaccurate invalid untrue unsupported"
     " refuted affirmative absolutely definitely certainly course indeed",
     _TRUTH,
@@ -64,6 +59,13 @@ TRUTHS = cues(
     _OPENS,
     _CALLED,
 )
+# "It does.", "There is none.", as the whole reply
+_VERB_ALONE = re.compile(
+    r"\W*(?:(?:yes|no|indeed),? )?(?:(?:it|they|this|that|there|these)"
+    r" (?:is|are|does|do|has|have|can)(?: indeed)?(?P<nots>n't| not| none)?"
+    r"|(?P<none>not at all|no such thing))[.!]?\s*"
+)
+_VERB_ROOM = 32
 _TRUE_OR_FALSE = frozenset(("yes", "no", "true", "false"))
 _SHORT = 8  # characters
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
@@ -86,6 +88,21 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
         option = texts.get(f" {found[1]} ", -1)
         if option >= 0 and stance(reply, *found.span(1)) == "asserted":
             yield Verdict.of(option, found.start(1), found.end(1))
+            return
+
+
+def verb_alone(reply: ReplyText) -> Iterator[Verdict]:
+    """Yes or no by a verb, as the whole reply: "It does.", "There is none."."""
+    if len(reply.low) > _VERB_ROOM:
+        return
+    said = _VERB_ALONE.fullmatch(reply.low)
+    if said is None:
+        return
+    texts = _meant(reply)
+    denied = said["nots"] or said["none"]
+    for key in (" no ", " false ") if denied else (" yes ", " true "):
+        if key in texts:
+            yield Verdict.of(texts[key], *said.span())
             return
 
 
