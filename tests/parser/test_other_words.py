@@ -150,6 +150,8 @@ def test_it_is_not_true_that_is_false(
         ('```json\n{"answer": "A"}\n```\n```json\n{"answer": "B"}\n```', None),
         ('{"answer": "A"}\n{"answer": "A"}', "Ferrite"),
         ('{"answer": "A"}\nOn reflection:\n{"answer": "C"}', "Martensite"),
+        ('{"answer": "A", "alternatives": [{"answer": "C"}]}', "Ferrite"),
+        ('[{"id": 1, "answer": "A"}, {"id": 2, "answer": "C"}]', None),
         ("\\boxed{A}\n\n\\boxed{C}", None),
         ("\\boxed{A} or \\boxed{C}", None),
         ("\\boxed{A}, no wait: \\boxed{C}", "Martensite"),
@@ -175,6 +177,7 @@ def test_the_right_one_is_declared_in_chinese(reply: str, option: str | None) ->
 @pytest.mark.parametrize(
     ("reply", "options", "option"),
     [
+        ("The third candidate fits but so does the fourth candidate.", PHASES, None),
         ("It comes down to B or D; I settled on the first of these.", PHASES, "Pearlite"),
         ("Between ferrite and austenite I'd pick the second of the two.", PHASES, "Austenite"),
         ("The first of these two, ferrite, is out.", PHASES, None),
@@ -246,6 +249,7 @@ def test_none_and_rough_shares_are_counts(
         ("The signal does not go up; it stays flat.", TREND, TREND[2]),
         ("As the dose goes up, the signal vanishes.", TREND, None),
         ("One would expect that it rises.", TREND, None),
+        ("No cilia.", CILIA, CILIA[1]),
         ("There aren't any cilia at all.", CILIA, CILIA[1]),
         ("There isn't any doubt about cilia being there.", CILIA, None),
         ("There are no cilia except at the left edge.", CILIA, None),
@@ -287,6 +291,8 @@ INDEX = ("Low (<5%)", "Intermediate (5-20%)", "High (>20%)")
         ("more than 50 µm", DIAMETERS, DIAMETERS[2]),
         ("about 8 µm across", DIAMETERS, DIAMETERS[0]),
         ("Ki-67: 22%", INDEX, INDEX[2]),
+        ("At 37 °C it grows to 8 µm.", DIAMETERS, DIAMETERS[0]),
+        ("smaller than 12 µm", DIAMETERS, None),
         ("not 8 µm, 80 µm", DIAMETERS, DIAMETERS[2]),
         ("between 5 and 15 µm", DIAMETERS, None),
         ("The scale bar is 35 µm.", DIAMETERS, None),
@@ -326,7 +332,8 @@ def test_of_two_equations_none_is_a_result() -> None:
 @pytest.mark.parametrize(
     ("reply", "option"),
     [
-        ("They look like phloem but are xylem.", "xylem"),
+        ("They look like phloem but are actually xylem.", "xylem"),
+        ("It looks like xylem but the phloem is seen, too.", None),
         ("Only the second makes sense.", "phloem"),
         ("Xylem, with pith inside.", "xylem"),
         ("The second one fits poorly.", None),

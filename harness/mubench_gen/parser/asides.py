@@ -151,10 +151,7 @@ _PLACED = re.compile(
 )
 _AND = re.compile(r",? (?:and|or) (?:the |an? )?")
 _TURN = re.compile(r"\b(?:but|yet|however|still)\b|但")
-_HEDGE = re.compile(
-    r"\b(?:chance|possib\w{2,5}|perhaps|maybe|might|could|may|tempting"
-    r"|looks? like|resembl\w{1,3}|mimic\w{0,3}|(?:seem|appear)s? to be)\b[^.;\n]*$"
-)
+_HEDGE = re.compile(r"\b(?:chance|possib\w{2,5}|perhaps|maybe|might|could|may|tempting)\b[^.;\n]*$")
 _CONCEDED = re.compile(r"\b(?:although|though|albeit|even if)\b|\b(while|whereas)\b")
 # What identifies the image before an option; behind it "while …" speaks of something else.
 _IDENTIFIES = re.compile(

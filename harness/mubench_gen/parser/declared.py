@@ -10,6 +10,7 @@ from mubench_gen.parser.cues import cues
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.stances import denied_on_line
+from mubench_gen.parser.structured import is_nested
 from mubench_gen.parser.target import NOT, label_at, target_at
 from mubench_gen.parser.text import any_in
 
@@ -95,6 +96,8 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             if _is_doubtful(before[-24:]) or _KEYED.search(reply.marked, max(0, start - 14), start):
                 continue
             if any_in(_OTHER_WORDS, before) and _OTHERS.search(before):
+                continue
+            if reply.marked[start - 1 : start] in ('"', "'") and is_nested(reply, start - 1):
                 continue
             if _ELSEWHERE.match(low, end) or _is_imagined(low, start, end):
                 continue

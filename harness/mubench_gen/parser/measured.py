@@ -19,7 +19,7 @@ from mubench_gen.parser.text import fold
 _DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _NUMBER = re.compile(rf"(?<![\w.,]){_DIGITS}(?![\d.,]*\d)")
 _BELOW = r"(?:<=?|≤|less than|under|below|up to|smaller than|shorter than|at most|no more than)"
-_ABOVE = r"(?:>=?|≥|more than|over|above|larger than|greater than|longer than|at least)"
+_ABOVE = r"(?:>=?|≥|more than|over|above|bigger than|larger than|greater than|longer than|at least)"
 _RANGE = re.compile(
     rf"(?:(?P<below>{_BELOW})|(?P<above>{_ABOVE}))? ?(?P<first>{_DIGITS})"
     rf"(?: ?[^\W\d]{{0,2}}%? ?(?:-|to) ?(?P<last>{_DIGITS}))?(?=\s?[^\W\d]|%|\s?°)",
@@ -46,6 +46,7 @@ class _Size(NamedTuple):
 
     kind: str
     value: float
+    bound: float | None  # what it is only a limit to
     start: int
     end: int
 
@@ -69,7 +70,11 @@ def measured(reply: ReplyText) -> Iterator[Verdict]:
         said = stance(reply, size.start, size.end)
         if said == "denied":
             continue
-        within = [k for k, (_, low, high) in enumerate(ranges) if low <= size.value <= high]
+        within = [
+            k
+            for k, (_, low, high) in enumerate(ranges)
+            if low <= size.value <= high and size.bound in (None, low, high)
+        ]
         if len(within) != 1 or said != "asserted" or _is_of_other(reply, number, wide=wide):
             return
         found.append(Verdict.of(within[0], size.start, size.end))
@@ -94,10 +99,11 @@ def _size(text: str, number: re.Match[str]) -> _Size | None:
         return None
     value, start = float(number[0].replace(",", "")) * unit.size, number.start()
     bound = _BOUND.search(text.lower(), max(0, start - _BACK), start)
-    if bound:
-        value *= 1 - _NEARLY if bound["below"] else 1 + _NEARLY
-        start = bound.start()
-    return _Size(unit.kind, value, start, name.end())
+    if bound is None:
+        return _Size(unit.kind, value, None, start, name.end())
+    value *= 1 - _NEARLY if bound["below"] else 1 + _NEARLY
+    end = 0.0 if bound["below"] else math.inf
+    return _Size(unit.kind, value, end, bound.start(), name.end())
 
 
 @lru_cache(maxsize=4096)

@@ -34,7 +34,8 @@ _LACKS = re.compile(
 )
 _MADE_OF = re.compile(
     r" ?[(\[](?!(?:or|not|maybe|perhaps|possibly|could|might)\b)([^()\[\]\n]{3,80})[)\]]"
-    r"|, (?:with|containing|consisting of|made (?:up )?of|composed of)( [^.;\n]{3,80})"
+    r"|, (?:with|containing|consisting of|made (?:up )?of|composed of)"
+    r"( (?:(?!\b(?:or|maybe|perhaps)\b)[^.;\n]){3,80})"
 )
 # "No, I'm not able to judge": the word is about what the reply can do.
 _DECLINES = re.compile(

@@ -33,7 +33,8 @@ _CHOSEN = re.compile(
 _ONE = re.compile(
     rf"\b(?:(?<=only )the|the(?= \w+ (?:one|{_NOUN})\b)) {_PLACE}()(?: (?:one|{_NOUN}))?"
     r"(?= (?:(?:fits|matches)(?! (?:poorly|badly|less|worse))|remains|makes sense"
-    r"|is (?:the )?(?:best|correct|right|most likely|left))|\W*$)"
+    r"|is (?:the )?(?:best|correct|right|most likely|left))"
+    r"(?![^.\n]{0,24}\b(?:so|as) (?:does|is|do|are)\b)|\W*$)"
 )
 _ONE_CUES = ("only the ", " fits", " matches", " is ", " remains")
 _SOLE = 40  # characters of such a reply

@@ -64,7 +64,8 @@ ABSENT = re.compile(
 )
 NONE_OF = (
     r"(?:there (?:is|are)(?:n't| not) (?:any|an?)|there(?:'s| is| are) no|i (?:can )?see no"
-    r"|i (?:can't|cannot|can not|don't|do not) (?:see|find|detect|make out) (?:any|an?))"
+    r"|i (?:can't|cannot|can not|don't|do not) (?:see|find|detect|make out) (?:any|an?)"
+    r"|(?<!\w )no)"
     r"(?: (?:visible|clear|obvious|signs? of|evidence of|trace of))? {thing}s?"
     r"|{thing}s? (?:is|are) (?:absent|missing|nowhere to be (?:seen|found)"
     r"|not (?:present|visible|there))"

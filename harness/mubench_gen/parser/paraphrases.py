@@ -40,6 +40,7 @@ _LONG = 600  # characters of a reply
 _SLIPS = 7  # letters; shorter words that differ in one are often two words
 _NAME = re.compile(rf"[^\W\d_]{{{_SLIPS},}}")
 _CLIPPED = 8  # letters of a word of which the end is left out
+_CLIPS = ("istry", "copy", "raphy", "metry", "ation", "ence", "ing")
 
 _Patterns = tuple[tuple[int, re.Pattern[str]], ...]
 _Texts = tuple[tuple[int, str], ...]
@@ -141,6 +142,11 @@ def _names(options: tuple[str, ...]) -> _Texts:
     return tuple((index, key[0]) for index, key in keys)
 
 
+def _is_clipped(name: str, word: str) -> bool:
+    """Whether an ending is left out that changes no meaning: not that of "fibroblastoma"."""
+    return len(word) >= _CLIPPED and name.startswith(word) and name[len(word) :].endswith(_CLIPS)
+
+
 def _misspelt(reply: ReplyText, names: _Texts) -> Iterator[tuple[int, str]]:
     """Names with a slip in them ("neutrophill"), or without their end ("immunohistochem")."""
     if not names:
@@ -150,10 +156,6 @@ def _misspelt(reply: ReplyText, names: _Texts) -> Iterator[tuple[int, str]]:
     for word, written in pairs:
         if len(word) < _SLIPS - 1 or word in known:
             continue
-        near = [
-            index
-            for index, name in names
-            if is_slip(name, word) or (len(word) >= _CLIPPED and name.startswith(word))
-        ]
+        near = [index for index, name in names if is_slip(name, word) or _is_clipped(name, word)]
         if len(near) == 1:
             yield near[0], written

@@ -242,9 +242,9 @@ SEEMING = re.compile(
     r"|could be|might be|(?:seem|appear)s? to be|suggests?) (?:an? |the )?[\"'(]?$"
 )
 BUT_IS = re.compile(
-    r"[^.;,\n]{0,24},? (?:but|yet|although|though|however),? (?:it|this|that|they|these)"
-    r"(?:'s| is|'re| are| was) (?:an?(?! (?:bit|little|lot|tad)\b)|just|only|actually|really|merely"
-    r"|in fact)\b"
+    r"[^.;,\n]{0,24},? (?:but|yet|although|though|however),?(?: (?:it|this|that|they|these)|(?= is"
+    r"| are))(?:'s| is|'re| are| was) (?:an?(?! (?:bit|little|lot|tad)\b)|just|only|actually"
+    r"|really|merely|in fact)\b"
 )
 SEEMS = cues("but yet although though however", BUT_IS)
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them

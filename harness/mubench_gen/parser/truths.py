@@ -61,7 +61,7 @@ TRUTHS = cues(
 )
 # "It does.", "There is none.", as the whole reply
 _VERB_ALONE = re.compile(
-    r"\W*(?:(?:yes|no|indeed),? )?(?:(?:it|they|this|that|there|these)"
+    r"\W*(?:indeed,? )?(?:(?:it|they|this|that|there|these)"
     r" (?:is|are|does|do|has|have|can)(?: indeed)?(?P<nots>n't| not| none)?"
     r"|(?P<none>not at all|no such thing))[.!]?\s*"
 )
