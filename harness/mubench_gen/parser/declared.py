@@ -92,12 +92,12 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
         for start, end in occurrences(reply, noun):
             if start and low[start - 1].isalpha():
                 continue
+            if reply.marked[start - 1 : start] in ('"', "'") and is_nested(reply, start - 1):
+                continue
             before = low[max(0, start - 48) : start]
             if _is_doubtful(before[-24:]) or _KEYED.search(reply.marked, max(0, start - 14), start):
                 continue
             if any_in(_OTHER_WORDS, before) and _OTHERS.search(before):
-                continue
-            if reply.marked[start - 1 : start] in ('"', "'") and is_nested(reply, start - 1):
                 continue
             if _ELSEWHERE.match(low, end) or _is_imagined(low, start, end):
                 continue

@@ -122,12 +122,10 @@ APPOSITION = re.compile(
 GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
     r"|always|tends? to)\b|\s+at first (?:glance|sight|look)\b"
-    r"|(?: stain| method| technique)?\s+(?:was|is) named after\b"
-    r"|(?:, (?:on the other hand|by contrast|in contrast|in turn|meanwhile),)?\s+(?:uses?"
+    r"|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
-    r"|(?: microscop[ey]| imaging| stain(?:ing)?| method| technique)?"
-    r"\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
-    r"|entertained|invented|pioneered"
+    r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
+    r"|entertained|invented"
     r"|introduced|discovered|described by|awarded|derived from)\b"
     r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
@@ -145,12 +143,11 @@ GENERAL = re.compile(
 GENERALISES = cues(
     "first usually typically generally often normally always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
-    " entertained invented pioneered"
+    " entertained invented"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
-    " common* that which most similar alike mimic resemble known branch study science"
-    " discipline block component constituent member subtype hand contrast turn"
-    " meanwhile mitosis meiosis cycle division",
+    " common* that which most similar alike mimic resemble known branch study science discipline"
+    " block component constituent member subtype mitosis meiosis cycle division",
     GENERAL,
 )
 BEGINS = re.compile(
