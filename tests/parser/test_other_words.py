@@ -42,6 +42,20 @@ def test_no_doubt_denies_nothing(reply: str) -> None:
     assert named(reply, CELLS) == "Eosinophil"
 
 
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("Not H&E, not trichrome, and certainly not PAS.", "Congo red"),
+        ("It isn't H&E, and it isn't trichrome.", None),
+        ("The trichrome is out, and neither PAS nor H&E fits.", "Congo red"),
+    ],
+)
+def test_the_last_word_of_a_text_denies_the_only_option_of_its_kind(
+    reply: str, option: str | None
+) -> None:
+    assert named(reply, ("H&E", "Masson's trichrome", "PAS", "Congo red")) == option
+
+
 def test_a_non_word_with_a_hyphen_denies_no_option() -> None:
     assert named("Skin: non-ciliated, keratinised.", ("Skin", "Trachea")) == "Skin"
 
@@ -250,6 +264,9 @@ def test_none_and_rough_shares_are_counts(
         ("As the dose goes up, the signal vanishes.", TREND, None),
         ("One would expect that it rises.", TREND, None),
         ("No cilia.", CILIA, CILIA[1]),
+        ("I can't find any.", ("Present", "Absent"), "Absent"),
+        ("None seen.", ("Nucleolus present", "Nucleolus absent"), "Nucleolus absent"),
+        ("The nucleus lacks granules.", ("Nucleolus present", "Nucleolus absent"), None),
         ("There aren't any cilia at all.", CILIA, CILIA[1]),
         ("There isn't any doubt about cilia being there.", CILIA, None),
         ("There are no cilia except at the left edge.", CILIA, None),

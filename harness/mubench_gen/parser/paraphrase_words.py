@@ -59,8 +59,14 @@ MEASURED = frozenset(
 # An option that says that there is none of something, and what replies say instead.
 ABSENT = re.compile(
     r"(?:no, )?(?:there (?:is|are) )?no (?P<none>[\w -]{3,40}?)(?: (?:is|are) (?:present|visible"
-    r"|seen|shown))?\.?|(?:the )?(?P<absent>[\w -]{3,40}?) (?:is|are) (?:absent|missing|not"
-    r" (?:present|visible|seen))\.?"
+    r"|seen|shown))?\.?|(?:the )?(?P<absent>[\w -]{3,40}?) (?:(?:is |are )?(?:absent|missing)"
+    r"|(?:is|are) not (?:present|visible|seen))\.?|absent"
+)
+# "None seen.", as the whole reply
+NOTHING = re.compile(
+    r"\A(?:there (?:is|are) none|none (?:seen|visible|present|found)|not (?:there|seen|visible"
+    r"|found|any)|i (?:can't|cannot|can not|don't|do not) (?:see|find|detect) (?:any|one|it|them))"
+    r"(?=\W*\Z)"
 )
 NONE_OF = (
     r"(?:there (?:is|are)(?:n't| not) (?:any|an?)|there(?:'s| is| are) no|i (?:can )?see no"
@@ -70,7 +76,9 @@ NONE_OF = (
     r"|{thing}s? (?:is|are) (?:absent|missing|nowhere to be (?:seen|found)"
     r"|not (?:present|visible|there))"
 )
-LACKING = cues("not no 't cannot absent missing nowhere", re.compile(NONE_OF.format(thing="x")))
+LACKING = cues(
+    "not no none 't cannot absent missing nowhere", re.compile(NONE_OF.format(thing="x")), NOTHING
+)
 # Nothing follows that leaves some of it.
 AT_ALL = (
     r"(?=\s*(?:[.,;!)\n]|$)| (?:in (?:this|the)|on (?:this|the)|to be|visible|here|at all)\b)"

@@ -22,6 +22,7 @@ from mubench_gen.parser.paraphrase_words import (
     LACKING,
     MEASURED,
     NONE_OF,
+    NOTHING,
     OTHER_CAUSE,
     SYMBOLS,
 )
@@ -111,11 +112,11 @@ def _absences(options: tuple[str, ...]) -> _Patterns:
     if len(none) != 1:
         return ()
     option, said = none[0]
-    thing = (said["none"] or said["absent"]).removesuffix("s")
+    thing = (said["none"] or said["absent"] or "present").removesuffix("s")
     if not any(thing in other for index, other in enumerate(low) if index != option):
         return ()
     said_so = NONE_OF.format(thing=re.escape(thing))
-    return ((option, re.compile(rf"\b(?:{said_so}){AT_ALL}")),)
+    return (option, re.compile(rf"\b(?:{said_so}){AT_ALL}")), (option, NOTHING)
 
 
 @lru_cache(maxsize=4096)
