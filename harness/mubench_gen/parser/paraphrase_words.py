@@ -32,6 +32,7 @@ CHANGES = tuple(
         ),
     )
 )
+FALLS = ("decreas", "fall", "fell", "drop", "regulat")  # one is in an option
 CHANGING = cues(
     "up down rise rises risen rising rose climbs climbed increase increases increased increasing"
     " brightens brightened stronger brighter higher intense fall falls fell drop drops dropped"
@@ -62,6 +63,7 @@ ABSENT = re.compile(
     r"|seen|shown))?\.?|(?:the )?(?P<absent>[\w -]{3,40}?) (?:(?:is |are )?(?:absent|missing)"
     r"|(?:is|are) not (?:present|visible|seen))\.?|absent"
 )
+WITHOUT = ("no", "absent", "missing")
 # "None seen.", as the whole reply
 NOTHING = re.compile(
     r"\A(?:there (?:is|are) none|none (?:seen|visible|present|found)|not (?:there|seen|visible"
@@ -103,6 +105,9 @@ DECLINING = tuple(
         ),
     )
 )
+UNABLE = (
+    "enough", "insufficient", "little", "not", "can't", "indeterminate", "impossible",
+)  # fmt: skip
 DECLINES = cues(
     "enough insufficient little tell told determine determined assess assessed judge judged say",
     *(said for _, said in DECLINING),

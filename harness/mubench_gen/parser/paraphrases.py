@@ -19,22 +19,26 @@ from mubench_gen.parser.paraphrase_words import (
     CLAUSE,
     DECLINES,
     DECLINING,
+    FALLS,
     LACKING,
     MEASURED,
     NONE_OF,
     NOTHING,
     OTHER_CAUSE,
     SYMBOLS,
+    UNABLE,
+    WITHOUT,
 )
 from mubench_gen.parser.partial import is_slip
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.text import fold, lower
+from mubench_gen.parser.text import any_in, fold, lower
 from mubench_gen.parser.tokens import words_of
 
 # "Au microscope" is French.
+_ELEMENTS = tuple(dict.fromkeys(SYMBOLS.values()))
 _SYMBOL = re.compile(
     rf"(?<!\w)(?!Au (?!nano|part|grain|film|layer|foil|label|bead|coat)[^\W\d_])"
-    rf"(?:{'|'.join(dict.fromkeys(SYMBOLS.values()))})(?!\w)"
+    rf"(?:{'|'.join(_ELEMENTS)})(?!\w)"
 )
 _ROOM = 64  # characters of a clause
 _LONG = 600  # characters of a reply
@@ -61,16 +65,16 @@ def paraphrased(reply: ReplyText) -> Iterator[Verdict]:
 
 def _told(reply: ReplyText) -> Iterator[tuple[int, str]]:
     """The options, each with what the reply has in its stead."""
-    options = reply.choices.options
-    if reply.cues & CHANGING:
+    options, written = reply.choices.options, reply.choices.lowered
+    if reply.cues & CHANGING and any_in(FALLS, written):
         yield from _changed(reply)
-    if reply.cues & LACKING:
+    if reply.cues & LACKING and any_in(WITHOUT, written):
         for option, pattern in _absences(options):
             yield from ((option, said[0]) for said in pattern.finditer(reply.low))
-    if reply.cues & DECLINES and not OTHER_CAUSE.search(reply.low):
+    if reply.cues & DECLINES and any_in(UNABLE, written) and not OTHER_CAUSE.search(reply.low):
         for option, pattern in _declining(options):
             yield from ((option, said[0]) for said in pattern.finditer(reply.low))
-    if _SYMBOL.search(reply.text):
+    if any_in(_ELEMENTS, reply.text) and _SYMBOL.search(reply.text):
         yield from ((option, said) for option, said in _symbols(options) if said in reply.text)
     yield from _misspelt(reply, _names(options))
 

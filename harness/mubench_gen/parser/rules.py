@@ -49,7 +49,7 @@ from mubench_gen.parser.quantities import EQUALS, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
-from mubench_gen.parser.the_other import ARROWS_BACK, OTHERS, other_of_two, pointed_at
+from mubench_gen.parser.the_other import OTHERS, other_of_two, pointed_at
 from mubench_gen.parser.truths import TRUTHS, true_or_false, verb_alone
 from mubench_gen.parser.weights import (
     CHECKED_SIGNS,
@@ -160,7 +160,7 @@ NEEDS: dict[Rule, int] = {
     item_marked_correct: MARKED_CORRECT,
     former_or_latter: LATTERS,
     other_of_two: OTHERS,
-    pointed_at: ARROWS_BACK,
+    pointed_at: TAGS,
     together: TOGETHER,
     result: EQUALS,
     counted: COUNTS,

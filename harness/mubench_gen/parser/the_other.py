@@ -26,7 +26,6 @@ _POINTED_AT = re.compile(
     re.IGNORECASE,
 )
 _BACK = ("<-", "<=", "←")  # one is in every match
-ARROWS_BACK = cues("<- <=")
 
 
 def other_of_two(reply: ReplyText) -> Iterator[Verdict]:
