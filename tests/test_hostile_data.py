@@ -239,6 +239,9 @@ def test_an_image_that_cannot_be_imported_is_told_with_its_row(
 
 TABLES: dict[str, tuple[str, bytes, str]] = {
     "a column twice": ("csv", b"image,question,options,answer,answer\n", "'answer' is there twice"),
+    "an empty line before the columns": (
+        "csv", b"\xef\xbb\xbf\n" + TABLE.encode() + b"a.png,Q,x|y,y\n", "row 1: it is empty",
+    ),
     "a null character": ("csv", TABLE.encode() + b"a\0.png,Q,x|y,y\n", "t.csv"),
     "a quote that is never closed": ("csv", b'image,"question\n', "no valid CSV"),
     "options nested deeply": (

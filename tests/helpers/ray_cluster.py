@@ -61,6 +61,8 @@ def ray_cluster(folder: Path, nodes: int) -> Iterator[Nodes]:
     """A head without room for workers, and so many nodes."""
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": "/tmp"}
     environment["PYTHONWARNINGS"] = "ignore"
+    # Ray's workers would give way to all else on a busy machine, and tests wait for them.
+    environment["RAY_worker_niceness"] = "0"
     with (folder / "cluster.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, __file__],

@@ -48,7 +48,12 @@ PIECES = [
         "apparatus of the golgi ",
         "it looks like a nuclear, but it is a ",
     ),
-    *("The nucleus is shown. ", "".join(map(chr, range(0x2460, 0x2500)))),
+    *("wait, ", "The answer is B. Wait, no. ", "Hmm, wait. That's a nucleus. ", "Or is it? "),
+    *(
+        "If so, then the answer is B. ",
+        "The nucleus is shown. ",
+        "".join(map(chr, range(0x2460, 0x2500))),
+    ),
 ]
 
 

@@ -206,7 +206,7 @@ def test_the_right_one_is_declared_in_chinese(reply: str, option: str | None) ->
             "phloem",
         ),
         ("I would not say it's the other one; it is xylem.", TWO, "xylem"),
-        ("One cell is a xylem vessel, the other one is a phloem tube.", TWO, None),
+        ("One cell is a xylem vessel, the other one a phloem tube.", TWO, None),
     ],
 )
 def test_an_option_is_told_by_its_place_among_others(

@@ -40,7 +40,17 @@ _NEIGHBOUR = re.compile(
     r" (?:is |was )?(?:right |just )?(?:next to|beside|adjacent to|near|around|above|below|behind)"
     r" (?:it|them|this|that)\b"
 )
-_NEIGHBOURS = cues("next beside adjacent near around above below behind", _NEIGHBOUR)
+# "The other cell is a monocyte."
+_OF_ANOTHER = re.compile(
+    r"(?:\A|[.!?;,:\n] ?|\band )(?:the|its) (?:other|neighbo\w{5,7}|adjacent|surrounding)"
+    r" (?!(?:option|choice|candidate|possibilit|answer|guess|idea|thought|look|glance)\w*\b)"
+    r"[a-z]+ (?:is|are|was|were|looks like|seems to be) (?:an? |the )?[\"'(]?$"
+)
+_NEIGHBOURS = cues(
+    "next beside adjacent near around above below behind other neighbo* surrounding",
+    _NEIGHBOUR,
+    _OF_ANOTHER,
+)
 # "On a white background", "the background appears pink".
 _BACKDROP = re.compile(
     r"\b(?:(?:on|against|in|over)(?: (?:an?|the|its|their))?(?: [\w-]+){0,2}"
@@ -80,7 +90,9 @@ _ROOM = 40
 
 def is_beside(low: str, said: int, left: int, start: int, end: int) -> bool:
     """Whether the mention, in a clause from `left` on, is of something beside what is shown."""
-    if said & _NEIGHBOURS and _NEIGHBOUR.match(low, end):
+    if said & _NEIGHBOURS and (
+        _NEIGHBOUR.match(low, end) or _OF_ANOTHER.search(low, max(0, start - _ROOM), start)
+    ):
         return True
     if said & _ADVICE and (_ADVISED.search(low, left, start) or _TO_BE_DONE.match(low, end)):
         return True

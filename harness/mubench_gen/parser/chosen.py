@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.hypothetical import is_reported
 from mubench_gen.parser.repeated_options import listed, own_text_end
-from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
+from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences, words_behind
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import NOT, target_at
 from mubench_gen.parser.text import any_in
@@ -109,13 +110,15 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
     """ "I would choose B", "Therefore, B.", "选B"; a text only behind a few of the cues."""
     low = reply.low
     cues = CHOOSES if low.isascii() else CHOOSES + _CJK_CHOOSES
-    for cue in cues_behind(reply, cues):
+    for cue in words_behind(reply, cues):
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
             if _is_mistaken(low, start) or _is_case(low, start):
                 continue
             if cue == "so" and _LIKEWISE.match(low, end):
+                continue
+            if cue == "would say" and is_reported(low, end):
                 continue
             found = _label_after(reply, end)
             if found is None and cue in _FIRM:
@@ -150,7 +153,7 @@ def corrected(reply: ReplyText) -> Iterator[Verdict]:
     """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": the reply retracts what it said."""
     low = reply.low
     cues = RETRACTS if low.isascii() else RETRACTS + _CJK_RETRACTS
-    for cue in cues_behind(reply, cues):
+    for cue in words_behind(reply, cues):
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue

@@ -15,6 +15,7 @@ from mubench_gen.parser.claims import (
 from mubench_gen.parser.composites import composites
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.labels_in_prose import labels_named
+from mubench_gen.parser.middle import is_in_middle
 from mubench_gen.parser.option_text import contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
@@ -46,6 +47,12 @@ CONCLUDES = cues(
     " tips decisive diagnostic settle settles suggest suggests indicate indicates it",
     _CONCLUDES,
 )
+PLAINLY_CONCLUDES = re.compile(
+    r"(?:\A|[.;\n-] ?)\W{0,3}(?:but |and |ok(?:ay)?,? )?"
+    r"(?:so|thus|hence|therefore|consequently|all in all|all things considered|overall"
+    r"|in summary|in short|in conclusion|to (?:conclude|sum up|summari[sz]e)"
+    r"|i (?:therefore |thus |hence )?conclude|conclusion:|that settles|no doubt|without doubt)\b"
+)
 _POINTS = re.compile(
     r"(?:\b(?:is|are|be|was|leaves|say|select|choose|pick|chose|selected|picked|with|for|towards?"
     r"|favou?r|matches|to|as|makes it|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
@@ -54,7 +61,10 @@ _POINTS = re.compile(
 )
 _ORDERED = re.compile(r"[A-Z] ?> ?[A-Z] ?> ?$")  # "A > C > D"
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
-_IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
+_IF = re.compile(
+    r"(?:^|[.\n:;])\s*(?:(?:so|and|but|then|now),? )?"
+    r"if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$"
+)
 _IFS = cues("if", _IF)
 _PLAINLY_NOT = re.compile(
     r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't|\banything but) (?:an? |the )?[(\"']?$"
@@ -118,7 +128,10 @@ def only_marked_label(reply: ReplyText) -> Iterator[Verdict]:
     labels = labels_named(reply)
     if len({label.option for label in labels}) != 1:
         return
-    owns = [own_text_end(reply, label.option, label.end) for label in labels]
+    owns = [
+        None if is_article(reply, label) else own_text_end(reply, label.option, label.end)
+        for label in labels
+    ]
     marked = [
         own is not None or reply.text[max(0, label.start - 1) : label.start] in ("(", "[")
         for label, own in zip(labels, owns, strict=True)
@@ -131,6 +144,13 @@ def only_marked_label(reply: ReplyText) -> Iterator[Verdict]:
         if is_marked and stance(reply, label.start, own or label.end) == "asserted":
             yield _read(reply, label)
             return
+
+
+def is_article(reply: ReplyText, label: Label) -> bool:
+    """Whether the text of the first option stands right behind an "A": "A centriole is"."""
+    return reply.text[label.start : label.end + 1] == "A " and (
+        reply.text[label.end + 1 : label.end + 2].isalpha()
+    )
 
 
 def _contradicted(reply: ReplyText, label: Label) -> bool:
@@ -150,6 +170,7 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
         if not (
             denied_later(placed, verdict)
             or _in_passing(reply, verdict)
+            or is_in_middle(reply, verdict)
             or _other_one(reply, verdict)
         ):
             yield verdict

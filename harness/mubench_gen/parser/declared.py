@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.hypothetical import HYPOTHESES, is_hypothetical
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.stances import denied_on_line
@@ -66,15 +67,8 @@ _KEYED = re.compile(
 _ELSEWHERE = re.compile(
     r" (?:to|of|for) (?:the |my )?(?:previous|last|other|next|earlier|preceding)\b"
 )
-_WOULD = re.compile(
-    r"s?(?: (?:choice|option))?(?P<other> for an? (?!\w+ like)[^.;,\n]{1,40})?"
-    r" would (?:be|have been)\b"
-)
-_IF = re.compile(
-    r"\bif (?!(?:i|we|you) (?:had|have|must|were|need)|forced|pressed|pushed"
-    r"|anything)[^.;\n]{1,160}$|(?:\A|[.;\n] ?)for an? (?!\w+ like)[^.;\n]{1,120}$"
-)
 _ONCE = re.compile(r"[)\]\"']* (?:before|until|at first|initially|originally)\b")
+_IF_SO = re.compile(r"[)\]\"']* (?:only )?if (?:it|they|there|the \w{1,20})(?:'s| is| are| has)\b")
 _NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,;])")
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
@@ -99,10 +93,12 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
                 continue
             if any_in(_OTHER_WORDS, before) and _OTHERS.search(before):
                 continue
-            if _ELSEWHERE.match(low, end) or _is_imagined(low, start, end):
+            if _ELSEWHERE.match(low, end):
+                continue
+            if reply.cues & HYPOTHESES and is_hypothetical(low, start, end):
                 continue
             found = _after_noun(reply, noun, end)
-            if found is not None and _ONCE.match(low, found.end):
+            if found is not None and (_ONCE.match(low, found.end) or _IF_SO.match(low, found.end)):
                 continue
             if found is not None and (
                 not listed(reply, found) or _is_list_of_two(reply, end, found)
@@ -112,14 +108,6 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
                 yield found
                 if found.status != "out_of_range":
                     break  # of several declarations the last counts
-
-
-def _is_imagined(low: str, start: int, end: int) -> bool:
-    """Whether the answer is one for another picture: "if it had a tail, the answer would be B"."""
-    would = _WOULD.match(low, end)
-    if would is None:
-        return False
-    return bool(would["other"] or _IF.search(low, max(0, start - _REACH), start))
 
 
 def _is_doubtful(before: str) -> bool:

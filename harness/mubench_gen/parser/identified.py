@@ -21,7 +21,7 @@ _FRAME = re.compile(
     r"|\b(?:looks? (?:like|to be)|says?|means?|suggests?|indicates?|(?:argues?|speaks?) for"
     r"|points? to|favou?rs|in favou?r of|falls (?:under|into)|called|known as|go(?:ing)? (?:for"
     r"|with)|opt for|lean(?:ing)? towards?|(?:i'd|would) say"
-    r"|(?:call|grade|score|rate|label) (?:it|this)|leaves(?: us with)?|guess"
+    r"|(?:call|grade|score|rate|label) (?:it|this|that)|leaves(?: us with)?|guess"
     r"|bet on|choose|mak(?:es?|ing) (?:it|this|that)"
     r"|(?:must|can only|has to) be)"
     r"|\bthat would be|\b(?:they|these|those)(?:'re| are| were)"
@@ -32,7 +32,8 @@ _FRAME = re.compile(
     r"|(?:image|picture|micrograph|photo)(?: \w+){0,3} (?:produced|made)"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
     r"|\b(?:consistent with|compatible with|in keeping with|typical (?:of|for)"
-    r"|characteristic (?:of|for)|classic(?:al)? (?:of|for)"
+    r"|characteristic (?:of|for)|(?:unique|specific|exclusive|confined|restricted) to"
+    r"|classic(?:al)? (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
     r"|namely|that is,?|belongs? to|one of (?:them|these|those)[,:-]"
@@ -68,7 +69,8 @@ _FITS = re.compile(
     r"|best|most (?:likely|plausible|consistent)|correct|the answer|right(?: one| answer| option)?"
     r"(?! (?:side|half|panel|image|part|for|at|in|of)\b))"
     r"|fits best|makes (?:the )?most sense|(?:gets?|has|wins) my vote|is (?:my|the) (?:pick|bet)"
-    r"|it is|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
+    r"|it (?:is|must be|has to be)(?=\W*(?:$|[.,;!\n]| (?:because|since|then)\b))"
+    r"|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
     r"|(?:located|situated|positioned)(?=[.,;]|$)"
     r"|(?:made|produced|took) (?:this|the (?:image|picture)))"
     r"(?!\w)"
@@ -126,6 +128,14 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
     placed = answering_claims(reply)
     if any(claim.stance == "supposed" for claim in placed):
         return
+    framed = framed_claims(reply, placed)
+    framed = [claim for claim in framed if _is_asked(reply, claim)] or framed
+    if len({claim.option for claim in framed}) == 1 and not denied_later(placed, framed[-1]):
+        yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
+
+
+def framed_claims(reply: ReplyText, placed: list[Claim]) -> list[Claim]:
+    """The claims in words that say what is shown, less those of a list."""
     listed = {
         place.start
         for claim, other in pairwise(placed)
@@ -133,14 +143,11 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
         or (_other_stands(claim, other) and _LEADS.fullmatch(reply.low, claim.end, other.start))
         for place in (claim, other)
     }
-    framed = [
+    return [
         claim
         for claim in placed
-        if claim.stance == "asserted" and claim.start not in listed and _is_framed(reply, claim)
+        if claim.stance == "asserted" and claim.start not in listed and is_framed(reply, claim)
     ]
-    framed = [claim for claim in framed if _is_asked(reply, claim)] or framed
-    if len({claim.option for claim in framed}) == 1 and not denied_later(placed, framed[-1]):
-        yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
 
 def _is_asked(reply: ReplyText, claim: Claim) -> bool:
@@ -166,12 +173,18 @@ def ends_clause(reply: ReplyText, start: int, end: int) -> bool:
     return _ENDS.match(low, _past_noun(low, end)) is not None
 
 
+def is_followed_by_another(low: str, end: int) -> bool:
+    """Whether the sentence goes on to something beside it: "…, the one next to it a …"."""
+    return _ANOTHER.match(low, _past_noun(low, end)) is not None
+
+
 def _past_noun(low: str, end: int) -> int:
     noun = _NOUN.match(low, end)
     return noun.end() if noun else end
 
 
-def _is_framed(reply: ReplyText, claim: Claim) -> bool:
+def is_framed(reply: ReplyText, claim: Claim) -> bool:
+    """Whether words about the mention say that it is what is shown."""
     if not _says_what_is_shown(*reply.near(claim.start, claim.end)):
         return False
     named = target_at(reply, claim.start)
@@ -184,7 +197,7 @@ def _says_what_is_shown(low: str, start: int, end: int) -> bool:
         return True
     if not low[:start].strip(" \n\"'(*-"):
         return _OPENS.match(low, end) is not None
-    if _ENDS.match(low, noun_end) is None or _ANOTHER.match(low, noun_end):
+    if _ENDS.match(low, noun_end) is None or is_followed_by_another(low, end):
         return False
     if _FRAME.search(low, max(0, start - _ROOM), start):
         return True

@@ -36,6 +36,15 @@ _ONE = re.compile(
     r"|is (?:the )?(?:best|correct|right|most likely|left))"
     r"(?![^.\n]{0,24}\b(?:so|as) (?:does|is|do|are)\b)|\W*$)"
 )
+# "The only true statement is the second one", "this matches the third item of my list".
+_CLOSES = re.compile(
+    r"\b(?:(?:option|choice|answer|statement|candidate|description|claim|item|sentence|fit|match)"
+    r"(?: (?:that|which) [^.;,:\n]{1,40})? (?:is|remains)"
+    r"|matches|fits|describes|leads to|points to)"
+    rf" the {_PLACE}()(?: one| (?:description|candidate|explanation)"
+    r"| (?:item|entry|line|point) (?:in|of|on) (?:my|the|your|this|that) list)?(?=[\s.!]*$|[,;] )"
+)
+ORDINALS = re.compile(rf"\b(?:{'|'.join(_WORDS)}|last)\b")
 _ONE_CUES = ("only the ", " fits", " matches", " is ", " remains")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
@@ -49,6 +58,7 @@ _OF_TWO = re.compile(
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
+_EACH = ("of ", "for ")
 _LATTERS = ("the former", "the latter", "first of th", "second of th")
 LATTERS = cues("former* latter* first second", _OF_TWO)
 PLACES = cues(
@@ -83,6 +93,15 @@ def ordinal(reply: ReplyText) -> Iterator[Verdict]:
         yield from found.values()
 
 
+def closing_place(sentence: ReplyText) -> Verdict | None:
+    """The option whose place a closing sentence tells: "The only true statement is the second"."""
+    match = _CLOSES.search(sentence.low)
+    option = _place(match, len(sentence.choices.options)) if match else None
+    if match is None or option is None or stance(sentence, *match.span(1)) != "asserted":
+        return None
+    return Verdict.of(option, *match.span(1))
+
+
 def _place(match: re.Match[str], options: int) -> int | None:
     word, digit, number = match.groups()
     if word == "last":
@@ -98,7 +117,11 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     """The one of two options of the same or the last sentence that "the latter" speaks of."""
     if not any_in(_LATTERS, reply.low):
         return
-    for match in reversed(list(_OF_TWO.finditer(reply.low))[-MANY:]):
+    found = list(_OF_TWO.finditer(reply.low))[-MANY:]
+    each = [match for match in found if match[0].startswith(_EACH)]
+    if len({match[1] for match in each}) > 1:  # "for the former: …; for the latter: …"
+        found = [match for match in found if match not in each]
+    for match in reversed(found):
         named = [claim for claim in reply.kept(claims) if claim.end <= match.start()]
         two = _last_two(reply, named)
         # What is said of the two before ("A vs. B: the latter") says nothing of the choice.

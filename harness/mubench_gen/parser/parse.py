@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mubench_gen.parser.choices import Choices, choices_for
+from mubench_gen.parser.claims import claims
 from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.rules import OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
+from mubench_gen.parser.rules import BEHIND, OF_WHOLE, Rule, Tiers, strong, unneeded_behind, weak
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
-from mubench_gen.parser.withdrawn import taken_back
+from mubench_gen.parser.withdrawn import reconsidered, taken_back
 from mubench_gen.types import Answer
 
 
@@ -61,6 +62,11 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
             return Answer("out_of_range")
     if unclosed:
         return Answer("truncated")
+    for text in texts:
+        again = reconsidered(text, 0)
+        later = _decide(_from(text, again[0]), BEHIND) if again else None
+        if later is not None and later.status == "answered":
+            return later
     return Answer("refused" if any(map(refuses, texts)) else "none")
 
 
@@ -82,10 +88,31 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
                     left_out = unneeded_behind(text)
         if best is not None and not taken_back(text, best[0].start):
             verdict, name = best
-            if verdict.status == "answered":
-                return Answer("answered", verdict.option, name, (verdict.start, verdict.end))
-            return Answer(verdict.status)
+            if verdict.status != "answered":
+                return Answer(verdict.status)
+            answer = Answer("answered", verdict.option, name, (verdict.start, verdict.end))
+            again = reconsidered(text, verdict.end)
+            standing = _rethought(text, answer, *again) if again else answer
+            if standing is not None:
+                return standing
     return None
+
+
+def _rethought(text: ReplyText, answer: Answer, at: int, wrong: bool) -> Answer | None:
+    """What a reply concludes from a place on; the answer before, if nothing speaks against it."""
+    behind = _from(text, at)
+    later = _decide(behind, BEHIND)
+    if later is not None and later.status == "answered":
+        return later
+    said = [claim.stance for claim in claims(behind) if claim.option == answer.index]
+    return None if wrong or said[-1:] == ["denied"] else answer
+
+
+def _from(text: ReplyText, at: int) -> ReplyText:
+    """The reply from a place on."""
+    behind = ReplyText(" " * at + text.marked[at:], text.choices)
+    behind.complete = text.complete
+    return behind
 
 
 def _overrules(later: Verdict, verdict: Verdict) -> bool:

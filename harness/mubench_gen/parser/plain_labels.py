@@ -26,6 +26,7 @@ from mubench_gen.parser.option_text import IDENTIFIES
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import any_in, fold, strip_markup
 from mubench_gen.parser.tokens import first_tokens, join, squeezed, words_of
+from mubench_gen.parser.withdrawn import RECONSIDERING, THINKS_AGAIN
 from mubench_gen.types import Answer
 
 _CUES = tuple(
@@ -113,6 +114,8 @@ def _stands(text: str, found: re.Match[str], index: int, rule: str, choices: Cho
     leads = rule == "leading_label"
     said = cues_in(low)
     if said & _SAYS_MORE and (any_in(_CUES, low) or ("so" in low and _SO.search(low))):
+        return False
+    if said & RECONSIDERING and any_in(THINKS_AGAIN, low):
         return False
     corrects = said & SAID_CORRECT and any_in(CORRECT_WORDS, low)
     if corrects and _CAPITAL.search(rest) and _IS.search(low):

@@ -26,9 +26,22 @@ _NOT_CHOOSING = re.compile(
     r"(?:commit(?: myself)?|choose|pick|decide|settle|select|guess)(?: (?:to|on|for))?"
     r"(?= (?:either|any|one)\b(?! (?:of (?:an?|the|options?) \w|over|other|but))| between\b"
     r"| an? (?:\w+ )?(?:answer|option|diagnosis|choice|side|label)\b(?! (?:other|but))|[.!]| ?$)"
+    # "I prefer not to assign this case to any of the groups."
+    r"|\b(?:(?:(?:i|we)(?:'d|'ll| would| will| do)?"
+    r"(?: (?:therefore|thus|hence|rather|prefer|really)){1,2} not to|decline to|refuse to)"
+    r" (?:assign|classify|label|place|put|categori[sz]e)"
+    r"|refrain from (?:assign|classify|labell?|plac|putt|categori[sz])ing)(?: \w+){0,3}"
+    r" (?:in|into|to|as|under|with|an?|any) (?:any|either|one|a|class|label|category|group)\b"
 )
-_CHOOSING = ("commit", "choose", "pick", "decide", "settle", "select", "guess")
-_CHOOSES = cues(" ".join(_CHOOSING), _NOT_CHOOSING)
+_CHOOSING = (
+    "commit", "choose", "pick", "decide", "settle", "select", "guess",
+    "to assign", "to classify", "to label", "to place", "to put", "to categori", "refrain",
+)  # fmt: skip
+_CHOOSES = cues(
+    "commit choose pick decide settle select guess assign classify label place put categori*"
+    " refrain",
+    _NOT_CHOOSING,
+)
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
     r"|i (?:do not|don't) (?:know(?! what (?:is|else)\b)|have)|no idea|not sure"

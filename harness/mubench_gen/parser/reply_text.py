@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from mubench_gen.parser.choices import Choices
@@ -174,6 +175,28 @@ class ReplyText:
             found = mentions(self.choices, self.tokens, self.text, self.low) if near else []
             self._mentions = found
         return self._mentions
+
+
+_LETTERS = bytes(code if chr(code).isascii() and chr(code).isalpha() else 32 for code in range(256))
+
+
+def _runs(low: str) -> list[bytes]:
+    """The runs of the letters a to z."""
+    return low.encode(errors="replace").translate(_LETTERS).split()
+
+
+@lru_cache(maxsize=512)
+def _longest_run(cue: str) -> bytes:
+    return max(_runs(cue), key=len, default=b"")
+
+
+def words_behind(reply: ReplyText, cues: Iterable[str]) -> list[str]:
+    """Those of the lower-case cues, of whole words, that are behind the reply's floor."""
+    if len(reply.low) - reply.floor < _LONG:
+        return cues_behind(reply, cues)
+    said = reply.low[reply.floor :]
+    runs = {b"", *_runs(said)}
+    return [cue for cue in cues if _longest_run(cue) in runs and cue in said]
 
 
 def cues_behind(reply: ReplyText, cues: Iterable[str]) -> list[str]:

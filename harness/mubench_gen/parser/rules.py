@@ -7,6 +7,7 @@ from functools import lru_cache, reduce
 from operator import or_
 
 from mubench_gen.parser.chosen import CHOICE_WORDS, RETRACTION_WORDS, chosen, corrected
+from mubench_gen.parser.closing import closing
 from mubench_gen.parser.composites import TOGETHER, together
 from mubench_gen.parser.conclusions import (
     CONCLUDES,
@@ -100,6 +101,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         result,
         counted,
         together,
+        closing,
         only_option,
         lone_number,
         true_or_false,
@@ -125,6 +127,7 @@ WEAK: Tiers = (
     (counted,),
     (together,),
     (first_sentence,),
+    (closing,),
     (only_option,),
     (lone_number,),
     (true_or_false, verb_alone),
@@ -141,6 +144,17 @@ WEAK: Tiers = (
     (paraphrased,),
     (short_name,),
     (several_options,),
+)
+# What reads a reply from where it thinks again: rules that see how it goes on, or ends.
+BEHIND: Tiers = (
+    STRONG[3],
+    (final_line,),
+    (pointed_label,),
+    (final_text,),
+    (closing,),
+    (therefore,),
+    (identified,),
+    (short_name,),
 )
 # What a rule needs to be tried at all: one of these groups of cue words (`cues.py`).
 NEEDS: dict[Rule, int] = {

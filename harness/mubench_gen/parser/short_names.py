@@ -36,12 +36,28 @@ _PREDICATE = re.compile(
 )
 
 
-def _is_plain(reply: ReplyText, found: Verdict) -> bool:
+def is_plain(reply: ReplyText, found: Verdict) -> bool:
     """Whether an everyday word is said of something else: "a bright image", not "it's smooth"."""
     said = reply.low[found.start : found.end]
     return (said in PLAIN or said.removesuffix("s") in PLAIN) and not _ENDED.match(
         reply.low, found.end
     )
+
+
+def with_short_names(reply: ReplyText) -> ReplyText | None:
+    """The reply, where parts and other forms of a text mean their option; None if it has none."""
+    if not (any_in(reply.choices.beginnings, reply.low) or _has_initials(reply)):
+        return None
+    return _renamed(reply, other_forms(reply))
+
+
+def _renamed(reply: ReplyText, forms: tuple[tuple[str, ...], ...]) -> ReplyText | None:
+    names = short_names(reply)
+    if names is None and not any(forms):
+        return None
+    none = ((),) * len(reply.choices.options)
+    named = tuple(a + b for a, b in zip(forms or none, names or none, strict=True))
+    return ReplyText(reply.marked, reply.choices.named(named))
 
 
 def _is_predicate(reply: ReplyText, claim: Claim) -> bool:
@@ -83,13 +99,10 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
         if whole:
             yield from whole
             return
-    names = short_names(reply)
-    if names is None and not any(forms):
+    short = _renamed(reply, forms)
+    if short is None:
         return
-    none = ((),) * len(reply.choices.options)
-    named = tuple(a + b for a, b in zip(forms or none, names or none, strict=True))
-    short = ReplyText(reply.marked, reply.choices.named(named))
-    found = [verdict for verdict in identified(short) if not _is_plain(reply, verdict)]
+    found = [verdict for verdict in identified(short) if not is_plain(reply, verdict)]
     if found:
         yield from found
         return

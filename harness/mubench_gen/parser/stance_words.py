@@ -17,8 +17,8 @@ BOUNDARY = re.compile(
     r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc|maar"
     r"|e sim|tetapi|pero|però|lecz|tylko|utan|vaan|hanem|nego|mà|melainkan|ma|men)\b"
     # "(not correct)" is said of what stands before it, "(not the nucleus)" of something else.
-    r"|\((?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good|case|one"
-    r"|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
+    r"|(?:\(| -{1,2} )(?=not (?!(?:an? |the |very |quite |so )?(?:answers?|correct|right|best|good"
+    r"|case|one|match|fit|option|choice|likely|possible|plausible|applicable|valid|true|accurate|supported"
     r"|consistent|compatible|visible|seen|present|shown|here|this|it|sure|certain)\b))"
     r"|而是|而|但|[でじ][はもゃ]なく|아니라|아니고|بل"
 )
@@ -35,7 +35,8 @@ CONTRAST = re.compile(
     r"\b(?:(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
     r"|followed by|other than|apart from|besides|versus|vs|different from|differs? from"
-    r"|in contrast to|(?:mistaken|confused) (?:for|with)|beyond(?: what)?)\b"
+    r"|in contrast to|(?:mistak\w{1,3}|confus\w{1,3}) (?:(?:it|this|them|these|one) )?(?:for|with)"
+    r"|beyond(?: what)?)\b"
     r"|(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
     # What others think.
@@ -49,7 +50,7 @@ CONTRAST = re.compile(
     # What the reply thought before it looked again.
     r"|(?:would|could|might)(?:'ve| have) (?:been|said|answered|picked|chosen|guessed|thought"
     r"|gone)\b"
-    r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)"
+    r"|i was (?:about|going|tempted|inclined) to (?:say|think|call)|tempting to \w+"
     r"|i was (?:first |initially |at first )?(?:thinking of|leaning)"
     r"|my (?:first|initial) \w{4,12}(?: was| is| would have been|:)|(?:first|initial) impression:"
     r"|i (?:had )?(?:first|at first|initially|originally) (?:thought|said|suspected|considered"
@@ -66,7 +67,7 @@ CONTRASTS = cues(
     " differ* contrast beyond mostly mainly predominantly primarily largely some many"
     " most other others people think say been said answered picked chosen guessed thought gone call"
     " thinking leaning first initial initially originally might may could over would"
-    " otherwise mistaken confused report* paper* article* caption* file* truth textbook*",
+    " otherwise mistak* confus* tempting report* paper* article* caption* file* truth textbook*",
     CONTRAST,
 )
 DENIAL = re.compile(
@@ -175,9 +176,10 @@ LACKS = cues(
 )
 # Several options at once, or one of several: no single one is asserted.
 OPEN = re.compile(
-    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each|all|none(?! of )"
-    r"|compar(?:e|ing)|(?:could|might|may) (?:also )?(?:be|mean"
-    r"|indicate|suggest|represent)|beide|tanto|ambos)\b"
+    r"\b(?:(?:either(?! way)|same (?:chance|probability|likelihood)|each"
+    r"|(?<!all in )all(?! (?:in all|things|told|(?:the |these |my )?(?:signs|evidence"
+    r"|features|findings|clues|hints|of (?:this|that|it|these)))\b)|none(?! of )|compar(?:e|ing)"
+    r"|(?:could|might|may) (?:also )?(?:be|mean|indicate|suggest|represent)|beide|tanto|ambos)\b"
     r"|both(?: [^.;]{1,60} and)?(?: (?:the|an?|are|were|options?|of))* [(\"']*$"
     r"|between (?:options? )?[(\"']*$"
     r"|so (?:is|are|does) (?:option )?[(\"']*$)"
@@ -256,16 +258,18 @@ IF_SO = re.compile(
     r"|\b(?:if|when) [^.;\n]{3,80}, (?:(?:it|this|that|the \w{1,20}) (?:is|would be) (?:called"
     r"|termed|known as|classified as)|(?:we|you|one) (?:calls?|speaks? of|terms?)"
     r"(?: (?:it|this|that))?) (?:an? |the )?$"
+    r"|\botherwise,? (?:(?:it(?:'s| is| would be)|the answer (?:is|would be)) )?(?:an? |the )?$"
     # "Is there a tail? If so, it's a phage."
     r"|\bif (?:so|yes|not|present|absent),? (?:then )?"
     r"(?:(?:it|this|that)(?:'s| is| would be| must be) )?(?:an? |the )?$"
 )
-IF_BEHIND = re.compile(  # "would be a monocyte if it were larger"
+IF_BEHIND = re.compile(  # "is a monocyte if it's large", "would be a monocyte if it were larger"
+    r"[)\"']{0,2} (?:only )?if (?:it|they|there|the \w{1,20})(?:'s| is| are| has| have)\b|"
     r"[^.;\n]{0,20}\b(?<!as )(?<!even )if (?:it|they|there|the \w{1,20})"
     r" (?:(?:were|was|had)(?:n't)?|\w{3,20}ed)\b"
     r"|[^.;\n]{0,40}\b(?:were it not|had (?:it|they|there|the \w{1,20}) (?:been|had|shown))\b"
 )
-IFS = cues("if had were when", IF_SO, IF_BEHIND)
+IFS = cues("if had were when otherwise", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS

@@ -7,6 +7,7 @@ import re
 from mubench_gen.parser.all_but_one import ALL_BUT_ONE, all_but
 from mubench_gen.parser.asides import MAY_BE_ASIDE, TELLS, is_aside, is_told_apart
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.hypothetical import HYPOTHESES, declared_otherwise
 from mubench_gen.parser.likened import LIKENED_BUT, LIKENS
 from mubench_gen.parser.reply_text import ReplyText, Stance
 from mubench_gen.parser.stance_words import (
@@ -73,7 +74,7 @@ _AT_FIRSTS = cues(
     "dachte hielt vermutete tippte blick abord pensais croyais initialement", _AT_FIRST
 )
 _BEFORE = TELLING_BEFORE | _AT_FIRSTS
-_TELLING = _BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE
+_TELLING = _BEFORE | TELLING_BEHIND | ALL_BUT_ONE | IFS | MAY_BE_ASIDE | HYPOTHESES
 
 
 def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
@@ -144,6 +145,9 @@ def _past_dash(low: str, left: int, start: int) -> int:
 def _supposed(low: str, said: int, left: int, start: int, end: int) -> Stance | None:
     if said & SUPPOSES and SUPPOSED.search(low, left, start):
         return "supposed"
+    declared = declared_otherwise(low, start) if said & HYPOTHESES else None
+    if declared:
+        return declared
     if not said & IFS:
         return None
     before = IF_SO.search(low, max(0, start - REACH), start)

@@ -15,6 +15,10 @@ _TRUTH = re.compile(
     r"(?:\b(?:is|be|answer:?|so[,:]?|thus|hence|therefore|holds|(?:that|it)'s) |[>:] "
     r"|(?<!yes)(?<!no)(?<!true)(?<!false), )"
     r"(yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$)|; |, (?:although|though|but|because|since|as)\b)"
+    # "So yes, there is more than one."
+    r"|(?:\A|[.!?;\n] ?)(?:so|thus|hence|therefore|overall|all in all"
+    r"|in (?:conclusion|sum|summary|short)|taken together|conclusion)[,:]? (?:then )?"
+    r"(?P<drawn>yes|no)(?=, (?:there|it|this|that|these|they|the|in|i|we|he|she)\b)"
 )
 # How a reply begins, or all of it: "Definitely not.", "I disagree".
 _NOT_SO = re.compile(
@@ -73,7 +77,7 @@ _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
 
 def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     """What the reply says of a statement: "Incorrect.", "So the statement is false."."""
-    texts = _meant(reply)
+    texts = meant(reply)
     if not texts:
         return
     for found, right in _called(reply.low):
@@ -85,9 +89,10 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
         if _is_partly(reply, found):
             return
-        option = texts.get(f" {found[1]} ", -1)
-        if option >= 0 and stance(reply, *found.span(1)) == "asserted":
-            yield Verdict.of(option, found.start(1), found.end(1))
+        group = "drawn" if found["drawn"] else 1
+        option = texts.get(f" {found[group]} ", -1)
+        if option >= 0 and (found["drawn"] or stance(reply, *found.span(1)) == "asserted"):
+            yield Verdict.of(option, *found.span(group))
             return
 
 
@@ -98,7 +103,7 @@ def verb_alone(reply: ReplyText) -> Iterator[Verdict]:
     said = _VERB_ALONE.fullmatch(reply.low)
     if said is None:
         return
-    texts = _meant(reply)
+    texts = meant(reply)
     denied = said["nots"] or said["none"]
     for key in (" no ", " false ") if denied else (" yes ", " true "):
         if key in texts:
@@ -106,7 +111,7 @@ def verb_alone(reply: ReplyText) -> Iterator[Verdict]:
             return
 
 
-def _meant(reply: ReplyText) -> Mapping[str, int]:
+def meant(reply: ReplyText) -> Mapping[str, int]:
     """The words of truth that are options, or that options begin with: "No, it is not"."""
     begun = _begun(reply.choices.options)
     return reply.choices.texts if begun is None else begun

@@ -1,4 +1,4 @@
-"""What a reply takes back: "scratch that", "I stand corrected"."""
+"""What a reply takes back ("scratch that"), and where it thinks again ("Hmm, but wait")."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import Claim, ReplyText
+from mubench_gen.parser.text import any_in
 
 # "I take that back": what was said before counts no more.
 _WITHDRAWN = re.compile(
@@ -23,6 +24,37 @@ _WITHDRAWS = cues(
     " forget thought thoughts mistake bad wait let",
     _WITHDRAWN,
 )
+# Where a reply thinks again; with a group: it says at once that it was wrong.
+_RECONSIDERS = re.compile(
+    r"(?:\A|[.!?,;:\n(-] {0,3}|\b(?:but|and|hmm+) )"
+    r"(?:(?:(?:hmm+|but|no|oh|ah|uh|well|actually|ok|okay),? ){0,3}"
+    r"(?:wait|hold on|hang on|not so fast)\b"
+    r"(?! (?:for|until|till|to|times?|a (?:week|month|day))\b)"
+    r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}on"
+    r" (?:(?:(?:a )?(?:second|closer)|further) (?:thoughts?|look|glance|inspection|reflection)"
+    r"|re-?(?:count|inspect|examin|read|flect|consider|view)\w{0,5})\b"
+    r"|(?:(?:hmm+|but|no|oh|ah|well|actually),? ){0,2}(?:let me|i(?:'ll| should))"
+    r" (?:re-?(?:count|consider|check|think|examine|read)|(?:count|check|look|think|read|start|try)"
+    r" (?:(?:it|this|that|them|the \w+) )?(?:again|over|anew|once more))\b"
+    r"|or (?:is|are|was|does|do) (?:it|they|this|that)(?=\?)|now that i (?:look|think|see|check)\b"
+    r"|then again\b|(?:that|this) changes (?:things|everything|my)\b"
+    r"|i(?:'m| am|'ve| have)? chang(?:e|ed|ing) my mind\b()|(?:hmm+|actually),? no(?=[,.:;!-]))"
+    r"(?:[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong|incorrect|mistaken|not right"
+    r"|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not|couldn't) be(?: right| correct"
+    r"| it| so)?|that (?:doesn't|does not) (?:fit|work|add up)|i was wrong)(?=[.,;:!\n ])()"
+    r")?"
+)
+RECONSIDERING = cues(
+    "wait hold hang fast second closer further re recount* reinspect* reexamin* reread* reflect*"
+    " reconsider* review* let ll should mind hmm* actually or now again changes",
+    _RECONSIDERS,
+)
+_SHORTEST = 4  # characters, as "wait"
+THINKS_AGAIN = (  # one is in every match
+    "wait", "hold on", "hang on", "so fast", "on second", "on closer", "on further",
+    "on a se", "on a cl", "on re", "let me ", "i'll ", "i should ", "my mind", "hmm", "actually",
+    "it?", "they?", "this?", "that?", "that i ", "again", " changes ",
+)  # fmt: skip
 
 
 def left_standing(reply: ReplyText, kept: list[Claim]) -> list[Claim]:
@@ -39,6 +71,16 @@ def taken_back(reply: ReplyText, start: int) -> bool:
     if not until:
         return False
     return wholly or bool(refusals(reply, until))
+
+
+def reconsidered(reply: ReplyText, start: int) -> tuple[int, bool] | None:
+    """Where the reply thinks again behind a place; whether it says at once that it was wrong."""
+    if len(reply.low) - start < _SHORTEST or not reply.cues & RECONSIDERING:
+        return None
+    if not any_in(THINKS_AGAIN, reply.low[start:]):
+        return None
+    found = _RECONSIDERS.search(reply.low, start)
+    return (found.end(), found.lastindex is not None) if found else None
 
 
 def _withdrawn_until(reply: ReplyText, start: int = 0) -> tuple[int, bool]:

@@ -43,6 +43,11 @@ class SeparatedTable:
     @cached_property
     def columns(self) -> Sequence[str]:
         names = [name.strip() for name in next(self._records())[2]]
+        if not names:
+            raise DataError(
+                f"{self.path}, row 1: it is empty, and the first row has to name the columns. "
+                "Delete the empty lines before them."
+            )
         doubled = next((name for name in names if name and names.count(name) > 1), None)
         if doubled is not None:
             raise DataError(f"{self.path}, row 1: the column {doubled!r} is there twice.")
