@@ -52,15 +52,15 @@ _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
     r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take"
     r"|prefer|on|upon)|[,:;>.?!-])"
-    r" the (former|latter|(?:first|second)(?= of (?:these|those|the|them)\b))"
-    r"(?: one)?(?: of (?:these|those|the|them)(?: two)?)?"
+    r" the (former|latter|(?:first|second)(?= of (?:these|those|them|the two)\b))"
+    r"(?: one)?(?: of (?:these|those|them|the two)(?: two)?)?"
     r"(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
 _EACH = ("of ", "for ")
 _LATTERS = ("the former", "the latter", "first of th", "second of th")
-LATTERS = cues("former* latter* first second", _OF_TWO)
+LATTERS = cues("former* latter* these those them two", _OF_TWO)
 PLACES = cues(
     "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
     " statement",
