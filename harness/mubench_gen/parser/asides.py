@@ -36,7 +36,7 @@ _CANDIDATE = re.compile(
     r"|\bto (?:confirm|verify|prove|establish|check)\b"
     # What the question says.
     r"|\b(?:question|options?|choices?|list)\b[^.;\n]{0,30}\b(?:mentions?|includes?|contains?"
-    r"|lists?|asks?)\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
+    r"|lists?|asks?(?! (?:about|for) is\b))\b|\b(?:second|2nd|third|3rd) (?:choice|guess|best)\b"
     r"|\b(?:check|look|search|screen|test)(?:ing)? for\b(?![^.;\n]*:)|\b(?:species|cells|stains"
     r"|organisms"
     r"|organelles|bacteria|methods|techniques) like\b(?! th(?:is|ese))"
@@ -87,7 +87,7 @@ _KIND = re.compile(
 _BEGINS = re.compile(r"(?:\A|[.!?\n,;:] {0,2}|\b(?:and|but|while|whereas) )$")
 _IN = re.compile(r"\b(?:in|with|for)(?: (?:an?|the))? $")
 _IN_ENDS = ("in ", "with ", "for ", " a ", " an ", " the ")  # one ends every match
-_WOULD = re.compile(r"[^.;\n]{0,40}\b(?:(?<!i )would|(?:one|you|we) can|(?!i'd)\w+'d)\b")
+_WOULD = re.compile(r"(?:(?! - )[^.;\n]){0,40}\b(?:(?<!i )would|(?:one|you|we) can|(?!i'd)\w+'d)\b")
 # "not central as they'd be in cardiac muscle"
 _AS_WOULD = re.compile(
     r"\b(?:as|than|like|what) (?:it|they|one|you|we)(?: would|'d) \w{2,8}"

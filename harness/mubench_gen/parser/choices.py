@@ -9,6 +9,7 @@ from itertools import chain
 
 from mubench_gen.parser.keys import alias_keys, all_starts, key_of, short_of, species_key, starts_of
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
+from mubench_gen.parser.qualified import Longer, longer_texts
 from mubench_gen.parser.tokens import Tokens, squeezed
 from mubench_gen.parser.vocabulary import with_yes_and_no
 
@@ -41,24 +42,10 @@ class Choices:
     """
 
     __slots__ = (
-        "_aliases",
-        "_by_length",
-        "_cased",
-        "_further",
-        "_heads",
-        "_initials",
-        "_keys",
-        "_letters",
-        "_lowered",
-        "_owned",
-        "_squeezed",
-        "_starts",
-        "_texts",
-        "_words",
-        "labels",
-        "options",
-        "room",
-    )
+        "_aliases", "_by_length", "_cased", "_further", "_heads", "_initials", "_keys", "_letters",
+        "_longer", "_lowered", "_owned", "_squeezed", "_starts", "_texts", "_words", "labels",
+        "options", "room",
+    )  # fmt: skip
 
     def __init__(
         self, options: tuple[str, ...], labels: LabelSet, aliases: tuple[tuple[str, ...], ...] = ()
@@ -81,6 +68,7 @@ class Choices:
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
+        self._longer: Longer | None = None
 
     def written(self) -> Iterator[str]:
         """The options' texts and their aliases, as they are written."""
@@ -153,6 +141,13 @@ class Choices:
         if self._further is None:
             self._further = bool(self._aliases) or any(map(species_key, self.options))
         return self._further
+
+    @property
+    def longer(self) -> Longer:
+        """For each option the others that have all its words, with the words they have besides."""
+        if self._longer is None:
+            self._longer = longer_texts(self.keys)
+        return self._longer
 
     def read(self, tokens: Tokens) -> int | None:
         """The option that these tokens are the text of, -1 if they are of several, else None."""

@@ -70,9 +70,9 @@ def _next_item(text: str) -> bool:
 
 def _is_small(reply: str, line: str) -> bool:
     """Whether a short reply goes on in small letters behind its last stop, or ends in a name of
-    two words behind a semicolon: "orange granules; eosinophil".
+    three words behind a semicolon: "orange granules; eosinophil".
     """
     last = _STOP.split(line)[-1]
     _, semicolon, named = last.rpartition("; ")
-    small = named.count(" ") < 2 if semicolon else last[:1].islower()
+    small = named.count(" ") < 3 if semicolon else last[:1].islower()
     return len(reply) < _SMALL and small

@@ -21,6 +21,7 @@ from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
 from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import LABEL_BEHIND
+from mubench_gen.parser.text import any_in
 
 _SENTENCE_BACK = 240
 _THEREFORE = re.compile(
@@ -65,18 +66,30 @@ _IF = re.compile(
     r"if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$"
 )
 _IFS = cues("if", _IF)
-_PLAINLY_NOT = re.compile(r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't) (?:an? |the )?[(\"']?$")
+_PLAINLY_NOT = re.compile(
+    r"(?:\A|[.!?;\n])[^.!?;\n]*(?:\bnot|n't|\banything but) (?:an? |the )?[(\"']?$"
+)
 _UNSURE = re.compile(
     r"\b(?:say|said|sure|certain|know|think|mean|whether|if|can|could|may|might|would|why|no"
     r"|neither|nor|only)\b|(?:not|n't)\b.*(?:not|n't)\b"
 )
+# "True for A; equally true for B": neither is singled out.
+_EQUALLY = re.compile(
+    r"\b(?:equally|just as|likewise) (?:true|valid|likely|plausible|possible|good|well|correct"
+    r"|applicable|consistent)(?: (?:for|of|with|as))? (?:option )?[(\[\"']*$"
+)
+_ALIKE = ("equally", "just as", "likewise")  # one is in every match
+_EQUALS = cues("equally just likewise", _EQUALLY)
 _OTHER_SIDE = re.compile(r",? (?:and |while |but )?the (?:left|right|upper|lower|bottom|other)\b")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
 def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
     """ "The corresponding point is (D) Point D.", "It's B." """
+    alike = reply.cues & _EQUALS and any_in(_ALIKE, reply.low)
     for label in reversed(labels_named(reply)[-MANY:]):
+        if alike and _EQUALLY.search(reply.low, max(0, label.start - 48), label.start):
+            return
         if _is_pointed(reply, label):
             yield _read(reply, label)
             return

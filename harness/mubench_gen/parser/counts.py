@@ -43,7 +43,7 @@ _APART = re.compile(  # a count for each side
     r"\b(?:right|lower|second|bottom) (?:image|panel|half|side|part|one|field)\b"
 )
 _ABOUT = (
-    r"(?:(?:exactly|about|more than|over|nearly|almost|only|just|around|roughly|approximately"
+    r"(?:(?:exactly|about|some|more than|over|nearly|almost|only|just|around|roughly|approximately"
     r"|at least|a total of) ){0,2}"
 )
 _COUNTED = re.compile(
@@ -55,13 +55,18 @@ _COUNTED = re.compile(
 _OPENING = re.compile(rf"\A[\s\"'(]*{_ABOUT}(?=[a-z0-9 ]+(?:[.,;:)]| - |\s*$))")
 # "There are no nuclei", "I don't see any cells here": none of what is counted.
 _NO_THINGS = re.compile(
-    r"(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no|(?:do not|don't"
-    r"|can't|cannot|couldn't|could not) (?:see|find|count|identify|detect|spot|make out) any"
+    r"(?:\bthere (?:is|are|were)(?:n't| not) any"
+    r"(?= (?:in|at|on|here|that|visible|to be|present)\b|[.,;]|\W*$)"
+    r"|(?:do not|don't|can't|cannot|couldn't|could not) (?:see|find|count|detect|spot)"
+    r" (?:any|a single one)(?=[.!]?\s*$)"
+    r"|(?:\b(?:there (?:is|are|were)(?: no|n't any| not any)|(?:shows?|contains?) no"
+    r"|(?:do not|don't|can't|cannot|couldn't|could not)"
+    r" (?:see|find|count|identify|detect|spot|make out) any"
     r"|i (?:see|find|count|detect) no)"
     r"|(?:\A|[.!?\n] ?)no) (?:\w+ ){0,2}?(?:nucle(?:i|us)|cells?|mitos[ei]s|mitotic figures?"
     r"|parasites?|bacteria|organelles?|particles?|objects?|vesicles?|granules?|spores?|droplets?"
     r"|eggs?|embryos?|grains?|neurons?|\w+(?:cyte|phil|blast)s?)"
-    r"(?=\W*$|[.,;]| (?:is|are|at all|here|in (?:this|the)|within|visible|present|to be seen)\b)"
+    r"(?=\W*$|[.,;]| (?:is|are|at all|here|in (?:this|the)|within|visible|present|to be seen)\b))"
 )
 COUNTS = cues(
     "no any just only giving making resulting total totals totaling totalling sum gives makes"
@@ -86,18 +91,18 @@ _VALUES |= {"dozens": 24, "hundreds": 200, "none": 0}
 _VALUES |= {word: k for k, word in enumerate(NUMBERS) if k != 1}
 _VALUE = re.compile(rf"(?:(\d{{1,6}})(?![.,]?\d)|{'|'.join(_VALUES)})(?= [a-z]|[.,;:)]|\W*$)")
 _SHARE = re.compile(
-    r"(?<![\d.-])(\d{1,3}(?:\.\d+)?) ?(?:%|percent\b)(?! ?(?:sure|certain|confiden))"
+    r"(?<![\d.-])(\d{1,3}(?:\.\d+)?)(?:-?ish)? ?(?:%|percent\b)(?! ?(?:sure|certain|confiden))"
 )
-_ABOVE = ("more than ", "over ")
+_ABOVE = ("more than ", "over ", "above ", "exceeding ", ">", "> ")
 _LIMIT = 1_000_000
 _SHORT = 24  # characters of a range
 _RANGES = (  # an option's form, and what to add to its number for the lowest and the highest
     (re.compile(r"(\d+) ?(?:\+|(?:or|and) (?:more|above)|plus)(?: ?%| [a-z]+)?"), 0, _LIMIT),
     (re.compile(r"(?:at least|>=|≥) ?(\d+)(?: ?%| [a-z]+)?"), 0, _LIMIT),
-    (re.compile(r"(?:more than|over|>) ?(\d+)(?: ?%| [a-z]+)?"), 1, _LIMIT),
+    (re.compile(r"(?:more than|over|above|>) ?(\d+)(?: ?%| [a-z]+)?"), 1, _LIMIT),
     (re.compile(r"(\d+) (?:or|and) (?:fewer|less|below)(?: ?%| [a-z]+)?"), -_LIMIT, 0),
     (re.compile(r"(?:at most|up to|<=|≤) ?(\d+)(?: ?%| [a-z]+)?"), -_LIMIT, 0),
-    (re.compile(r"(?:fewer than|less than|under|<) ?(\d+)(?: ?%| [a-z]+)?"), -_LIMIT, -1),
+    (re.compile(r"(?:fewer than|less than|under|below|<) ?(\d+)(?: ?%| [a-z]+)?"), -_LIMIT, -1),
 )
 _BETWEEN = re.compile(r"(\d+) ?(?:-|–|to) ?(\d+)(?: ?%| [a-z]+)?")
 
@@ -107,8 +112,9 @@ def counted(reply: ReplyText) -> Iterator[Verdict]:
     if not are_numbers(reply.choices.options):
         return
     none = None if answering_claims(reply) else _NO_THINGS.search(reply.low)
-    if none and " 0 " in reply.choices.texts and _says_no_more(reply, none):
-        yield Verdict.of(reply.choices.texts[" 0 "], *none.span())
+    zero = reply.choices.texts.get(" 0 ", reply.choices.texts.get(" none "))
+    if none and zero is not None and _says_no_more(reply, none):
+        yield Verdict.of(zero, *none.span())
         return
     totals = [*_numbers(reply, _TOTAL), *_summed(reply)]
     if totals:
@@ -151,9 +157,15 @@ def _share(reply: ReplyText) -> Verdict | None:
     if not any("%" in option for option in reply.choices.options):
         return None
     shares = [
-        _of_value(reply, float(number[1]), *number.span()) for number in _SHARE.finditer(reply.low)
+        _of_value(reply, float(number[1]) + _is_above(reply, number.start()), *number.span())
+        for number in _SHARE.finditer(reply.low)
     ]
     return shares[0] if len({share and share.option for share in shares}) == 1 else None
+
+
+def _is_above(reply: ReplyText, start: int) -> bool:
+    """Whether the number that begins at a place is a bound: "more than 50 %"."""
+    return reply.low.endswith(_ABOVE, 0, start)
 
 
 def _opening(reply: ReplyText) -> Iterator[Verdict]:
@@ -196,7 +208,7 @@ def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
 
 def _number_at(reply: ReplyText, at: int) -> Verdict | None:
     """The option that is the number at a place, or that the number lies within."""
-    above = reply.low.endswith(_ABOVE, 0, at)
+    above = _is_above(reply, at)
     found = None if above else text_at(reply, at)
     if found is not None:
         numeric = found.option is not None and reply.choices.keys[found.option][1].isdigit()

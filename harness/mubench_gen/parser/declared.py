@@ -11,6 +11,7 @@ from mubench_gen.parser.hypothetical import HYPOTHESES, is_hypothetical
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.stances import denied_on_line
+from mubench_gen.parser.structured import is_nested
 from mubench_gen.parser.target import NOT, label_at, target_at
 from mubench_gen.parser.text import any_in
 
@@ -30,7 +31,7 @@ DECLARES = cues(
 )
 _CJK_CUES = (
     "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢",
-    "回答", "答:", "正確答案", "解答",
+    "回答", "答:", "正確答案", "解答", "正确的是", "正確的是",
 )  # fmt: skip
 BEYOND_ASCII = cues("")
 _CJK_LINK = re.compile(
@@ -84,6 +85,8 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
     for noun in cues_behind(reply, NOUNS):
         for start, end in occurrences(reply, noun):
             if start and low[start - 1].isalpha():
+                continue
+            if reply.marked[start - 1 : start] in ('"', "'") and is_nested(reply, start - 1):
                 continue
             before = low[max(0, start - 48) : start]
             if _is_doubtful(before[-24:]) or _KEYED.search(reply.marked, max(0, start - 14), start):
@@ -196,9 +199,12 @@ def declared_cjk(reply: ReplyText) -> Iterator[Verdict]:
     if reply.low.isascii():
         return
     for cue in cues_behind(reply, _CJK_CUES):
-        for _, end in occurrences(reply, cue):
+        for start, end in occurrences(reply, cue):
+            if reply.low.startswith("不", max(0, start - 1)):
+                continue  # 不正确的是 B
             link = _CJK_LINK.match(reply.low, end)
             found = target_at(reply, link.end()) if link else None
-            if found is not None and not _CJK_NOT.match(reply.low, found.end):
+            told = found is not None and not listed(reply, found)
+            if found is not None and told and not _CJK_NOT.match(reply.low, found.end):
                 yield found
                 break

@@ -36,13 +36,14 @@ _FRAME = re.compile(
     r"|classic(?:al)? (?:of|for)"
     r"|diagnostic of|suggestive of|pathognomonic (?:of|for)|(?:that|those|hallmark) of"
     r"|(?:identif(?:y|ies|ied)|classified|recogni[sz]ed)(?: (?:it|this|the \w+))? as|i\.e\.,?"
-    r"|namely|that is,?|belongs? to"
+    r"|namely|that is,?|belongs? to|one of (?:them|these|those)[,:-]"
     r"|(?:sign(?:ed)?|read|report(?:ed)?|label|file|diagnose|grade|score|classify"
     r"|interpret(?:ed)?)"
     r" (?:it |this |the \w+ )?(?:out )?(?:as|under)"
     r"|(?:is|was|comes|came|image|picture|micrograph) from"
     r"|(?:is|are|lies?|sits?|located|situated|positioned|placed) (?:just |directly )?(?:to|on|at)"
-    r"|locali[sz](?:es|ed) (?:to|in)|(?:is|are) in|what [^.;,\n]{1,40} is"
+    r"|locali[sz](?:es|ed) (?:to|in)|(?:is|are) in"
+    r"|what [^.;,\n]{1,40}(?:, (?:though|however),)? is:?"
     r"|what (?:we|you|i) (?:call|see|have|are looking at)(?: here)?(?: is)?"
     # What there is most of.
     r"|(?:bulk|majority|most) of (?:the|this) \w+ (?:is|are|consists? of)|mostly|mainly|chiefly"
@@ -67,7 +68,7 @@ _FITS = re.compile(
     r"|[^.;,\n]{1,40} (?:among|of|in) (?:the|these|those) (?:choices|options|list|candidates))"
     r"|best|most (?:likely|plausible|consistent)|correct|the answer|right(?: one| answer| option)?"
     r"(?! (?:side|half|panel|image|part|for|at|in|of)\b))"
-    r"|fits best|makes (?:the )?most sense"
+    r"|fits best|makes (?:the )?most sense|(?:gets?|has|wins) my vote|is (?:my|the) (?:pick|bet)"
     r"|it (?:is|must be|has to be)(?=\W*(?:$|[.,;!\n]| (?:because|since|then)\b))"
     r"|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
     r"|(?:located|situated|positioned)(?=[.,;]|$)"
@@ -110,7 +111,13 @@ _NOUN = re.compile(
     r"(?:'s)?(?:[ -](?:image|imaging|micrograph|microscop[ey]|stain(?:ing|ed)?|section|cell|picture"
     r"|tissue|type|slide|stage|phase|one|locali[sz]ation|pattern|distribution|signal|side"
     r"|technique|mode|smear|compound|culture|proteins?|network|lesion|tumou?r|neoplasm|process"
-    r"|origin|nature|domain|class|category|specimen|sample)\b)?"
+    r"|optical (?:section|slice)|skeleton|shell|test|frustule|origin|nature|domain|class|category"
+    r"|specimen|sample)\b)?"
+)
+# "What the question asks about is the cilium": it counts before what else is said to be shown.
+_ASKED = re.compile(
+    r"\bquestion (?:asks? (?:about|for)|is about|refers? to|means|wants|marks?|points? (?:to|at))"
+    r"[^.;\n]{0,40}$"
 )
 _ROOM = 72
 _COMMA = 7  # characters from a comma to a name, with an article
@@ -122,6 +129,7 @@ def identified(reply: ReplyText) -> Iterator[Verdict]:
     if any(claim.stance == "supposed" for claim in placed):
         return
     framed = framed_claims(reply, placed)
+    framed = [claim for claim in framed if _is_asked(reply, claim)] or framed
     if len({claim.option for claim in framed}) == 1 and not denied_later(placed, framed[-1]):
         yield Verdict.of(framed[-1].option, framed[-1].start, framed[-1].end)
 
@@ -140,6 +148,10 @@ def framed_claims(reply: ReplyText, placed: list[Claim]) -> list[Claim]:
         for claim in placed
         if claim.stance == "asserted" and claim.start not in listed and is_framed(reply, claim)
     ]
+
+
+def _is_asked(reply: ReplyText, claim: Claim) -> bool:
+    return _ASKED.search(reply.low, max(0, claim.start - _ROOM), claim.start) is not None
 
 
 def _other_stands(claim: Claim, other: Claim) -> bool:

@@ -65,6 +65,8 @@ def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:
     for match in labels.prose.finditer(text):
         start, end = match.span()
         before = text[start - 1] if start else ""
+        if before == "°":
+            continue  # "37 °C"
         if before.isascii() and (before.isalnum() or before in _INSIDE) and before:
             continue
         if said & _TITLES and _TITLE.search(reply.low, max(0, start - 6), start):

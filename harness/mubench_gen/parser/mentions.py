@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from mubench_gen.parser.choices import Choices
+from mubench_gen.parser.qualified import qualified
 from mubench_gen.parser.tokens import Tokens, pieces, squeezed
 
 _STAINED = ("stain", "label", "positive", "shaped")  # "DAPI-stained" speaks of DAPI, "8-cell" of 8
@@ -50,7 +51,10 @@ def mentions(
             if choices.miscased(key, text[start:end]):
                 continue
             used.update(range(first, last + 1))
-            taken.append((start, end, choices.squeezed[key]))
+            option = choices.squeezed[key]
+            if option in choices.longer:
+                start, end, option = qualified(choices.longer, lowered, start, end, option)
+            taken.append((start, end, option))
     taken.sort()
     return taken
 

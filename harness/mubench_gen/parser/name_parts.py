@@ -100,6 +100,19 @@ def short_names(reply: ReplyText) -> tuple[tuple[str, ...], ...] | None:
     )
 
 
+def last_words(reply: ReplyText) -> tuple[tuple[str, ...], ...]:
+    """For each option its last word, if the reply has it and no other option: "not trichrome".
+
+    It is often a kind, which names no option, but denies the only one of that kind.
+    """
+    held = Counter(word for key in reply.choices.keys for word in set(key.split()))
+    lasts = (key.split()[-1:] if key.count(" ") > _INITIALS else [] for key in reply.choices.keys)
+    said = set(reply.tokens.words)
+    return tuple(
+        tuple(word for word in last if word in said - PLAIN and held[word] == 1) for last in lasts
+    )
+
+
 def _is_species(option: str) -> bool:
     return bool(species_key(option)) and may_be_epithet(option.split()[1])
 

@@ -78,7 +78,7 @@ _FIGURE = re.compile(
 )
 # "The structure labelled 'A'": a letter in the image.
 _MARKED = re.compile(
-    r"\b(?:structures?|organelles?|arrows?|arrowheads?|asterisks?|tissues?)"
+    r"\b(?:structures?|organelles?|arrows?|arrowheads?|asterisks?|tissues?|cells?|those|ones?)"
     r" (?:that is |which is )?(?:labell?ed|marked|named|denoted|indicated)"
     r" (?:as |with |by )?[(\[\"']{0,2}$"
 )

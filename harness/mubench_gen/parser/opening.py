@@ -32,6 +32,17 @@ _LACKS = re.compile(
     r"|present|seen|possible|likely|supported|answer|case|here|fit|match|apply|consistent"
     r"|appear)\b))"
 )
+_MADE_OF = re.compile(
+    r" ?[(\[](?!(?:or|not|maybe|perhaps|possibly|could|might)\b)([^()\[\]\n]{3,80})[)\]]"
+    r"|, (?:with|containing|consisting of|made (?:up )?of|composed of)"
+    r"( (?:(?!\b(?:or|maybe|perhaps)\b)[^.;\n]){3,80})"
+)
+# "No, I'm not able to judge": the word is about what the reply can do.
+_DECLINES = re.compile(
+    r", (?:sorry,? |but )?(?:i'm afraid )?i(?:'m| am)? (?:(?:not able|unable) to|can ?not|can't"
+    r"|could ?n[o']t) (?:really |possibly )?(?:make (?:that|this|an?|such)|give|tell|judge|decide"
+    r"|answer|assess|say(?! that)|provide|help|assist|determine)\b"
+)
 _OFFERS = re.compile(r"[,!.]? (?:i can|i'd be|i would be|i'm happy|i am happy|let me|let's|sure)\b")
 _ASKED = re.compile(r"(?! i (?:guess|think|suppose|believe))[^.!;\n]{0,40}\?")
 _LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
@@ -55,6 +66,8 @@ def _leading(reply: ReplyText) -> Verdict | None:
     if (OPERATOR.match(reply.low, found.end) and not common) or _has_rival(reply, found):
         return None
     if _ASKED.match(reply.low, found.end) or (common and _OFFERS.match(reply.low, found.end)):
+        return None
+    if common and _DECLINES.match(reply.low, found.end):
         return None
     if is_other_use(reply, found.start, found.end):
         return None
@@ -95,7 +108,7 @@ def _has_rival(reply: ReplyText, found: Verdict) -> bool:
     groups = answering_sentences(reply)
     for claim in groups[0] if groups else ():
         between = reply.low[found.end : claim.start]
-        if claim.start < found.end or SENTENCE.search(between):
+        if claim.start < found.end or SENTENCE.search(between) or _is_part(reply, found, claim):
             continue
         if claim.stance in ("asserted", "open") and claim.option != found.option:
             verb, other = _VERB.match(reply.low, found.end), _VERB.match(reply.low, claim.end)
@@ -103,6 +116,14 @@ def _has_rival(reply: ReplyText, found: Verdict) -> bool:
                 return True  # "xylem transports water, while phloem transports sugars"
             return not _AGAINST.search(between)
     return False
+
+
+def _is_part(reply: ReplyText, found: Verdict, claim: Claim) -> bool:
+    """Whether brackets behind the answer tell what it is made of: "pearlite (ferrite + Fe3C)"."""
+    parts = _MADE_OF.match(reply.low, found.end)
+    if parts is None or not parts.start() < claim.start < parts.end():
+        return False
+    return parts[1] != reply.low[claim.start : claim.end]
 
 
 def _begins(reply: ReplyText, claim: Claim) -> bool:

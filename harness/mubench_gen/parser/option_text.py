@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mubench_gen.parser.qualified import qualified
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.text import lower
@@ -75,7 +76,10 @@ def _text_from(reply: ReplyText, at: int) -> Verdict | None:
         common = f" {key} " in COMMON and low[end : end + 8].lstrip(" ")[:1] not in DELIMITERS
         if common and not _GOES_ON.match(low, end):
             continue
-        return Verdict.of(choices.squeezed[key], at, end)
+        option = choices.squeezed[key]
+        if low[end : end + 1] in (" ", ",") and option in choices.longer:
+            _, end, option = qualified(choices.longer, low, at, end, option)
+        return Verdict.of(option, at, end)
     return None
 
 

@@ -16,22 +16,25 @@ from mubench_gen.parser.words import NUMBERS
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _NUMBERS = NUMBERS[1:7]
 _PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
+_NOUN = "(?:description|alternative|candidate|possibility)"
 _ORDINAL = re.compile(
-    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer|statement)"
+    rf"(?<!my )(?<!as is the )\b(?:{_PLACE} (?:option|choice|answer|statement)"
     rf"|(?:option|choice|statement) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))"
     r"(?!\w|\.\d)"
 )
 # "I'd go with the last one.": behind words that choose.
 _CHOSEN = re.compile(
     r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is"
-    r"|leaves(?: only| us| me)?(?: with)?)"
-    rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
-    r"(?=[\s.!]*(?:\n|$|because|since|as ))"
+    r"|leaves(?: only| us| me)?(?: with)?|matches|fits|corresponds to|agrees with|describes)"
+    rf" (?:the {_PLACE}(?: (?:one|{_NOUN}))?|(?:number|no\.) ([1-9][0-9]?))"
+    r"(?=(?: best)?[\s.!]*(?:\n|$|because|since|as ))"
 )
 # "The first one fits best.", and the whole reply "The third one."
 _ONE = re.compile(
-    rf"\bthe {_PLACE}() one(?= (?:fits|matches|is (?:the )?(?:best|correct|right|most likely))"
-    r"|\W*$)"
+    rf"\b(?:(?<=only )the|the(?= \w+ (?:one|{_NOUN})\b)) {_PLACE}()(?: (?:one|{_NOUN}))?"
+    r"(?= (?:(?:fits|matches)(?! (?:poorly|badly|less|worse))|remains|makes sense"
+    r"|is (?:the )?(?:best|correct|right|most likely|left))"
+    r"(?![^.\n]{0,24}\b(?:so|as) (?:does|is|do|are)\b)|\W*$)"
 )
 # "The only true statement is the second one", "this matches the third item of my list".
 _CLOSES = re.compile(
@@ -42,19 +45,22 @@ _CLOSES = re.compile(
     r"| (?:item|entry|line|point) (?:in|of|on) (?:my|the|your|this|that) list)?(?=[\s.!]*$|[,;] )"
 )
 ORDINALS = re.compile(rf"\b(?:{'|'.join(_WORDS)}|last)\b")
-_ONE_CUES = (" one fits", " one matches", " one is")
+_ONE_CUES = ("only the ", " fits", " matches", " is ", " remains")
 _SOLE = 40  # characters of such a reply
 # "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
     r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take"
-    r"|prefer)|[,:;>.?!-])"
-    r" the (former|latter)(?: one)?(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
+    r"|prefer|on|upon)|[,:;>.?!-])"
+    r" the (former|latter|(?:first|second)(?= of (?:these|those|them|the two)\b))"
+    r"(?: one)?(?: of (?:these|those|them|the two)(?: two)?)?"
+    r"(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
 _EACH = ("of ", "for ")
-LATTERS = cues("former* latter*", _OF_TWO)
+_LATTERS = ("the former", "the latter", "first of th", "second of th")
+LATTERS = cues("former* latter* these those them two", _OF_TWO)
 PLACES = cues(
     "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
     " statement",
@@ -63,7 +69,8 @@ PLACES = cues(
 )
 _CUES = (
     "option", "choice", "statement", "answer", "number", " no. ", "the last", "go with",
-    "going with", "choose the ", "pick the ", "select the ",
+    "going with", "choose the ", "pick the ", "select the ", "leaves ", "fits the ",
+    "matches the ", "description", "alternative", "candidate", "possibility",
 )  # fmt: skip
 
 
@@ -108,7 +115,7 @@ def _place(match: re.Match[str], options: int) -> int | None:
 
 def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     """The one of two options of the same or the last sentence that "the latter" speaks of."""
-    if "the former" not in reply.low and "the latter" not in reply.low:
+    if not any_in(_LATTERS, reply.low):
         return
     found = list(_OF_TWO.finditer(reply.low))[-MANY:]
     each = [match for match in found if match[0].startswith(_EACH)]
@@ -119,8 +126,10 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
         two = _last_two(reply, named)
         # What is said of the two before ("A vs. B: the latter") says nothing of the choice.
         floor = named[-1].end if named else 0
-        if two and stance(reply, match.start(1) - 4, match.end(1), floor) == "asserted":
-            yield Verdict.of(two[match[1] == "latter"], match.start(1) - 4, match.end(1))
+        if two and stance(reply, match.start(1) - 4, match.end(), floor) == "asserted":
+            yield Verdict.of(
+                two[match[1] in ("latter", "second")], match.start(1) - 4, match.end(1)
+            )
             return
 
 

@@ -53,6 +53,8 @@ def is_of_stem(word: str, other: str) -> bool:
     """Whether two words are the same, or differ in their endings alone."""
     if word == other:
         return True
+    if other.endswith("a") and word == f"{other}n":
+        return True  # "foraminiferan" of "foraminifera"
     same = takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False))
     stem = sum(1 for _ in same)
     bare = other.removesuffix("e")  # "blurred" of "blur", "noisy" of "noise"

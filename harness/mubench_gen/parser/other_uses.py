@@ -21,6 +21,16 @@ _NUMBERED = re.compile(
     r"|bars?(?: (?:is|of|shows|measures|represents|indicates|corresponds to)|:)?) $"
 )
 # "a 16-bit camera", "4 frames per second", "2 days after fertilization"
+# "The bar reads 10 µm; the cell is twice as long": the measure of something else.
+_OF_BAR = re.compile(
+    r"\b(?:scale|bars?|ruler|grid|squares?) (?:reads?|says|shows|is|of|measures|represents|equals"
+    r"|stands for) (?:about )?$"
+)
+_TIMES = re.compile(
+    r"\b(?:half|twice|double|triple|third|quarter|fifth|tenth|times)\b[^.;\n]{0,24}"
+    r"\b(?:as (?:long|wide|large|big|thick|tall|broad)|(?:the|that|this|its) (?:bar|length|size"
+    r"|width|scale|square)|longer|shorter|wider|larger|smaller|bigger|thicker|it|that)\b"
+)
 _MEASURES = re.compile(
     r"[ -]?d\b|x (?:objective|magnification|zoom|lens)|[^.;,\n]{0,24} (?:normally|on average)\b"
     r"|-(?:bit|channel|colou?r|dimensional|fold|well|(?:second|minute|hour|day|week|month|year)s?)\b"
@@ -78,13 +88,15 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     """Whether the mention of an option's text stands for something else."""
     low = reply.low
     said = low[start:end]
-    if said[:1].isdigit() and _is_range(low, start, end):
+    if said[:1].isdigit() and is_range(low, start, end):
         return True
     if not said[-1:].isdigit():
         if said in _OTHERWISE:
             return _is_said_otherwise(low, start, end)
         if "%" in low and _THRESHOLD.search(low, max(0, start - _ROOM), start):
             return low.count("%") > 1
+        if said[:1].isdigit() and is_of_scale(low, start):
+            return True
         return said[-1:] in ("%", "t") and _SURE.match(low, end) is not None
     return bool(
         _SURE.match(low, end)
@@ -99,7 +111,12 @@ def is_other_use(reply: ReplyText, start: int, end: int) -> bool:
     )
 
 
-def _is_range(low: str, start: int, end: int) -> bool:
+def is_of_scale(low: str, start: int) -> bool:
+    """Whether the size at a place is that of a scale, by which something else is measured."""
+    return bool(_OF_BAR.search(low, max(0, start - _ROOM), start) and _TIMES.search(low))
+
+
+def is_range(low: str, start: int, end: int) -> bool:
     """Whether the number is one end of a range: "50-100 µm", "2 to 3 cells"."""
     if _TO.match(low, end):
         return True

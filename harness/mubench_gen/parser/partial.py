@@ -156,12 +156,12 @@ def _misspelt(reply: ReplyText, joined: str) -> int | None:
     near = []
     for index, key in enumerate(reply.choices.keys):
         pairs = [pair for pair in zip(key.split(), written, strict=False) if pair[0] != pair[1]]
-        if key.count(" ") == joined.count(" ") and len(pairs) == 1 and _is_slip(*pairs[0]):
+        if key.count(" ") == joined.count(" ") and len(pairs) == 1 and is_slip(*pairs[0]):
             near.append(index)
     return near[0] if len(near) == 1 else None
 
 
-def _is_slip(word: str, written: str) -> bool:
+def is_slip(word: str, written: str) -> bool:
     """Two letters swapped, one left out or doubled, or a vowel for another; none at the start."""
     if len(word) < _SLIPS or word[0] != written[0] or not word.isalpha():
         return False

@@ -41,14 +41,17 @@ from mubench_gen.parser.leading import (
     sole_labels,
     sole_text,
 )
+from mubench_gen.parser.measured import measured
 from mubench_gen.parser.opening import first_sentence, leading_text, opening_sentence
 from mubench_gen.parser.ordinal import LATTERS, PLACES, former_or_latter, ordinal
+from mubench_gen.parser.paraphrases import paraphrased
 from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import EQUALS, result
 from mubench_gen.parser.reply_text import BOXES, BRACES, TAGS, ReplyText, Verdict
 from mubench_gen.parser.short_names import short_name
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
-from mubench_gen.parser.truths import TRUTHS, true_or_false
+from mubench_gen.parser.the_other import OTHERS, other_of_two, pointed_at
+from mubench_gen.parser.truths import TRUTHS, true_or_false, verb_alone
 from mubench_gen.parser.weights import (
     CHECKED_SIGNS,
     ORDERS,
@@ -72,6 +75,7 @@ STRONG: Tiers = (
         weighed,
         ordered,
         checked,
+        pointed_at,
         answer_tag,
         boxed,
         declared_answer,
@@ -91,6 +95,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         item_marked_correct,
         final_line,
         former_or_latter,
+        other_of_two,
         final_text,
         only_marked_label,
         result,
@@ -100,6 +105,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         only_option,
         lone_number,
         true_or_false,
+        verb_alone,
         text_then_label,
         therefore,
         identified,
@@ -108,11 +114,13 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         eliminated,
         short_name,
         partial_text,
+        measured,
+        paraphrased,
     )
 )
 WEAK: Tiers = (
     (pointed_label,),
-    (former_or_latter,),
+    (former_or_latter, other_of_two),
     (final_text,),
     (only_marked_label,),
     (result,),
@@ -122,7 +130,7 @@ WEAK: Tiers = (
     (closing,),
     (only_option,),
     (lone_number,),
-    (true_or_false,),
+    (true_or_false, verb_alone),
     (text_then_label,),
     (therefore,),
     (identified,),
@@ -132,6 +140,8 @@ WEAK: Tiers = (
     (ordinal,),
     (eliminated,),
     (partial_text,),
+    (measured,),
+    (paraphrased,),
     (short_name,),
     (several_options,),
 )
@@ -163,6 +173,8 @@ NEEDS: dict[Rule, int] = {
     said_correct: SAID_CORRECT,
     item_marked_correct: MARKED_CORRECT,
     former_or_latter: LATTERS,
+    other_of_two: OTHERS,
+    pointed_at: TAGS,
     together: TOGETHER,
     result: EQUALS,
     counted: COUNTS,

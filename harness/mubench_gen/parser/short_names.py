@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from mubench_gen.parser.claims import answering_claims, claims
 from mubench_gen.parser.conclusions import eliminated, only_option
 from mubench_gen.parser.identified import ends_clause, identified, is_sentence
-from mubench_gen.parser.name_parts import PLAIN, short_names
+from mubench_gen.parser.name_parts import PLAIN, last_words, short_names
 from mubench_gen.parser.other_forms import other_forms
 from mubench_gen.parser.refusals import only_declines
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
+from mubench_gen.parser.stance_words import DENIES
 from mubench_gen.parser.text import any_in
 from mubench_gen.parser.tokens import tokenize
 
@@ -116,6 +117,8 @@ def short_name(reply: ReplyText) -> Iterator[Verdict]:
             if verdict.option in once - told and _ends_alone(reply, verdict):
                 yield verdict
         yield from eliminated(short)
+        if reply.cues & DENIES and any(kinds := last_words(reply)):
+            yield from eliminated(ReplyText(reply.marked, short.choices.named(kinds)))
 
 
 def _alone(reply: ReplyText, short: ReplyText, placed: list[Claim]) -> list[Claim]:

@@ -6,6 +6,7 @@ import re
 
 from mubench_gen.parser.asides import LISTS
 from mubench_gen.parser.cues import cues
+from mubench_gen.parser.likened import LIKENS
 
 BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,| > |\b(?:but|whereas|while|although|though|however|because|since"
@@ -72,8 +73,8 @@ CONTRASTS = cues(
 DENIAL = re.compile(
     r"\b(?:not\b(?! (?:wrong|incorrect|false)\b)"
     r"|(?<!not )(?<!n't )(?:incorrect(?:ly)?|(?<!nothing is )(?<!least )wrong|false)\b"
-    r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot|non"
-    r"|inaccurate"
+    r"|(?:no (?:way|chance|es|era|puede)|r/o|schlie(?:ß|ss)(?:e|en|t)|neither|nor|never|cannot"
+    r"|non(?!-)|inaccurate"
     r"|irrelevant|unlikely|invalid|eliminated?|rul(?:ed?|es|ing) out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
     r"|absent|no longer|i doubt|no (?:una?|el|los)|impossible|implausible|improbable|hardly"
@@ -151,7 +152,7 @@ GENERALISES = cues(
     GENERAL,
 )
 BEGINS = re.compile(
-    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas|that) )(?:(?:an?|the) )?[\"']?$"
+    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas|that) )[\"']?(?:(?:an?|the) )?[\"']?$"
 )
 # "Lymphocyte: no.", "looks like a neuron, but it isn't."
 NO_BEHIND = re.compile(
@@ -164,7 +165,9 @@ NO = re.compile(
     r"\b(?:no|without|absence of|the lack of|lacks?|lacking|absent|none(?: of)?|nothing"
     r"|i retract|i withdraw|ni|negative for|free (?:of|from)|devoid of)"
     r"\s(?:(?:an?|the|any|visible|clear|obvious"
-    r"|signs? of|trace of|evidence (?:of|for)|support for)\s){0,2}$"
+    r"|signs? of|trace of|evidence (?:of|for)|support for"
+    r"|(?!mistaking|missing|denying|doubting)[a-z]{3,}(?:ed|ing|al|ous|ic|ual|ive|able|ible))"
+    r"\s){0,2}$"
 )
 LACKS = cues(
     "no nothing without absence lack lacks lacking absent none retract withdraw ni negative free"
@@ -238,9 +241,9 @@ SEEMING = re.compile(
     r"|could be|might be|(?:seem|appear)s? to be|suggests?) (?:an? |the )?[\"'(]?$"
 )
 BUT_IS = re.compile(
-    r"[^.;,\n]{0,24},? (?:but|yet|although|though|however),? (?:it|this|that|they|these)"
-    r"(?:'s| is|'re| are| was) (?:an?(?! (?:bit|little|lot|tad)\b)|just|only|actually|really|merely"
-    r"|in fact)\b"
+    r"[^.;,\n]{0,24},? (?:but|yet|although|though|however),?(?: (?:it|this|that|they|these)|(?= is"
+    r"| are))(?:'s| is|'re| are| was) (?:an?(?! (?:bit|little|lot|tad)\b)|just|only|actually"
+    r"|really|merely|in fact)\b"
 )
 SEEMS = cues("but yet although though however", BUT_IS)
 NOT_BUT = ("ではなく", "でもなく", "じゃなく", "아니라", "아니고")  # deny what stands before them
@@ -270,7 +273,7 @@ IFS = cues("if had were when otherwise", IF_SO, IF_BEHIND)
 CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
 CONCEDING = cues(" ".join(CONCEDES))
 TELLING_BEFORE = DENIES | CONTRASTS | LACKS | OPENS | SUPPOSES | CONCEDING | LISTS
-TELLING_BEHIND = SEEMS | EQUALS | DENIES | GENERALISES | NOS | WOULDS
+TELLING_BEHIND = SEEMS | LIKENS | EQUALS | DENIES | GENERALISES | NOS | WOULDS
 SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
 # "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
 DENIED = re.compile(

@@ -8,6 +8,7 @@ from mubench_gen.parser.all_but_one import ALL_BUT_ONE, all_but
 from mubench_gen.parser.asides import MAY_BE_ASIDE, TELLS, is_aside, is_told_apart
 from mubench_gen.parser.cues import cues
 from mubench_gen.parser.hypothetical import HYPOTHESES, declared_otherwise
+from mubench_gen.parser.likened import LIKENED_BUT, LIKENS
 from mubench_gen.parser.reply_text import ReplyText, Stance
 from mubench_gen.parser.stance_words import (
     AHEAD,
@@ -184,6 +185,7 @@ def _said_behind(low: str, said: int, start: int, end: int) -> Stance | None:
     if said & NOS and NO_BEHIND.match(low, end):
         return "denied"
     general = said & GENERALISES and GENERAL.match(low, after)
+    general = general or (said & LIKENS and LIKENED_BUT.match(low, after))
     if general and BEGINS.search(low, max(0, start - 24), start):
         return "contrasted"
     return "denied" if said & DENIES and _is_denied_behind(low, said, after) else None

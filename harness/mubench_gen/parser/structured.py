@@ -36,11 +36,46 @@ _ASIDE = re.compile(
 )
 
 
+# From one box or object to the next, if nothing tells them apart: "\\boxed{A} \\boxed{B}".
+_NO_WORD = re.compile(
+    r"[\"']?(?:\\text\{)?([\w()\[\] -]{1,60})[\"']?\s{0,4}\}{1,3}"
+    r"(?:[\s`$,;.&-]|json|and\b|or\b){0,24}"
+    r"(?:\{\s{0,9}(?:[\"'](?:id|question|item|number|index)[\"']\s?:\s?[\"']?\w{1,12}[\"']?,\s{0,9})?)?"
+)
+# An answer within a field of others: {"answer": "A", "alternatives": [{"answer": "C"}]}.
+_NESTED = re.compile(
+    r"[\"'](?:altern|other|reject|runner|second|exclu|distract|wrong)\w*[\"']\s?:\s?[\[{]"
+    r"[^\]}]{0,80}$",
+    re.IGNORECASE,
+)
+_NEST_ROOM = 120
+
+
+def _beside_another(reply: ReplyText, marks: list[re.Match[str]], last: Verdict) -> bool:
+    """Whether another option stands in the mark right before the last one."""
+    if len(marks) < 2:
+        return False
+    before = _NO_WORD.fullmatch(reply.marked, marks[-2].end(), marks[-1].start())
+    if before is None:
+        return False
+    said = lower(before[1].strip(" ()[]"))
+    option = reply.choices.labels.index_of.get(said)
+    if option is None:
+        option = reply.choices.read(tokenize(said))
+    return option not in (None, last.option)
+
+
+def is_nested(reply: ReplyText, at: int) -> bool:
+    """Whether a field at a place is one of what was not chosen."""
+    return _NESTED.search(reply.marked, max(0, at - _NEST_ROOM), at) is not None
+
+
 def _after_marks(reply: ReplyText, pattern: re.Pattern[str]) -> Iterator[Verdict]:
-    for mark in pattern.finditer(reply.marked):
-        found = target_at(reply, mark.end())
-        if found is not None:
-            yield found
+    marks = [one for one in pattern.finditer(reply.marked) if not is_nested(reply, one.start())]
+    found = [one for mark in marks if (one := target_at(reply, mark.end())) is not None]
+    if found and _beside_another(reply, marks, found[-1]):
+        found[-1] = Verdict("ambiguous", None, found[-1].start, found[-1].end)
+    yield from found
 
 
 def boxed(reply: ReplyText) -> Iterator[Verdict]:

@@ -24,7 +24,10 @@ _TRUTH = re.compile(
 _NOT_SO = re.compile(
     r"\W*(?:(?:definitely|absolutely|certainly|clearly|surely|probably|most likely|of course) not"
     r"[.!]?\s*$|i (?:(?:don't|do not) (?:think|believe) so|disagree|(?:do not|don't) agree)\b"
-    r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b)"
+    r"|it (?:does not|doesn't) (?:appear|seem|look) (?:so|like it)\b"
+    r"|(?:i(?:'d| would)? (?:say|think|believe) (?:that )?)?it(?:(?:'s| is)"
+    r"(?: (?:simply|just|clearly))? not| isn't)(?: (?:really|actually|quite))?"
+    r" (?:true|the case|correct|accurate) that\b|it(?:'s| is) (?:false|untrue|wrong) that\b)"
 )
 _SO = re.compile(
     r"\W*\b(?:absolutely|definitely|certainly|of course|indeed)"
@@ -47,10 +50,11 @@ _CALLED = re.compile(
     r" (?:(?P<right>correct|right|accurate|valid|true|supported|so|the case)"
     r"|incorrect|wrong|inaccurate|invalid|untrue|false|unsupported|refuted)"
     r"(?=[.!]?\s*$|[,;:.!\n)]| because| since| as\b| and\b| for\b| given\b)"
-    r"| (?P<holds>holds)(?! (?:if|only|for some)\b)| (?:does not|doesn't) hold)"
+    r"| (?P<holds>holds|stands)(?! (?:if|only|for some)\b)| (?:does not|doesn't) (?:hold|stand))"
 )
 TRUTHS = cues(
     "yes no true false so not like statement claim disagree agree agreed hold holds right case"
+    " stand stands untrue"
     " correct* incorrect* wrong* accurate valid supported inaccurate invalid untrue unsupported"
     " refuted affirmative absolutely definitely certainly course indeed",
     _TRUTH,
@@ -59,6 +63,13 @@ TRUTHS = cues(
     _OPENS,
     _CALLED,
 )
+# "It does.", "There is none.", as the whole reply
+_VERB_ALONE = re.compile(
+    r"\W*(?:indeed,? )?(?:(?:it|they|this|that|there|these)"
+    r" (?:is|are|does|do|has|have|can)(?: indeed)?(?P<nots>n't| not| none)?"
+    r"|(?P<none>not at all|no such thing))[.!]?\s*"
+)
+_VERB_ROOM = 32
 _TRUE_OR_FALSE = frozenset(("yes", "no", "true", "false"))
 _SHORT = 8  # characters
 _PARTLY = re.compile(r"\b(?:parts?|partly|partially|half|some)\b[^.;\n]*$")
@@ -82,6 +93,21 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
         option = texts.get(f" {found[group]} ", -1)
         if option >= 0 and (found["drawn"] or stance(reply, *found.span(1)) == "asserted"):
             yield Verdict.of(option, *found.span(group))
+            return
+
+
+def verb_alone(reply: ReplyText) -> Iterator[Verdict]:
+    """Yes or no by a verb, as the whole reply: "It does.", "There is none."."""
+    if len(reply.low) > _VERB_ROOM:
+        return
+    said = _VERB_ALONE.fullmatch(reply.low)
+    if said is None:
+        return
+    texts = meant(reply)
+    denied = said["nots"] or said["none"]
+    for key in (" no ", " false ") if denied else (" yes ", " true "):
+        if key in texts:
+            yield Verdict.of(texts[key], *said.span())
             return
 
 

@@ -13,15 +13,15 @@ from mubench_gen.parser.text import any_in
 _WITHDRAWN = re.compile(
     r"\b(?<!if )i (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
     r"|(?:retract|withdraw) (?:that|it|my))|stand corrected"
-    r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
+    r"|(?:was|am) (?:wrong|mistaken)|misspoke|((?:can(?:no|')t|can not|won't) stand by))\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
     r"|my (?:\w+ )?(?:answer|statement|reply|guess|claim)\b[^.:;\n]*)"
     r"|\bon (?:second|closer) thoughts?\b"
     r"|\bmy (?:mistake|bad)\b|\b(?:no,? wait|wait,? no)\b|\blet me correct (?:that|myself)\b"
 )
 _WITHDRAWS = cues(
-    "back corrected wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
-    " thought thoughts mistake bad wait let",
+    "back corrected wrong mistaken misspoke retract withdraw stand scratch strike ignore disregard"
+    " forget thought thoughts mistake bad wait let",
     _WITHDRAWN,
 )
 # Where a reply thinks again; with a group: it says at once that it was wrong.
@@ -90,4 +90,4 @@ def _withdrawn_until(reply: ReplyText, start: int = 0) -> tuple[int, bool]:
     if not reply.cues & _WITHDRAWS:
         return 0, False
     found = list(_WITHDRAWN.finditer(reply.low, start))
-    return (found[-1].end(), found[-1][1] is not None) if found else (0, False)
+    return (found[-1].end(), bool(found[-1][1] or found[-1][2])) if found else (0, False)
