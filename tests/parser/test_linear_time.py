@@ -53,6 +53,8 @@ PIECES = [
         "If so, then the answer is B. ",
         "So it is the nucleus. Let me check again. ",
         "A? wait. B? wait, that is wrong. ",
+        '{"answer": "A"}, ',
+        "\\boxed{A} \\boxed{B} ",
         "The nucleus is shown. ",
         "".join(map(chr, range(0x2460, 0x2500))),
     ),

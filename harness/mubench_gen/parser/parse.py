@@ -81,13 +81,15 @@ def _decide(text: ReplyText, tiers: Tiers, thoughts: int = _THOUGHTS) -> Answer 
         for rule in tier:
             if rule in left_out:
                 continue
+            before = best
             for verdict in rule(text):
                 if rule in OF_WHOLE and text.cut:
                     break
                 if best is None or _overrules(verdict, best[0]):
                     best = verdict, rule.__name__
                     text.floor = verdict.start if verdict.status != "out_of_range" else 0
-                    left_out = unneeded_behind(text)
+            if best is not before:
+                left_out = unneeded_behind(text)
         if best is not None and not taken_back(text, best[0].start):
             verdict, name = best
             if verdict.status != "answered":
