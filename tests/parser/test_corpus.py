@@ -39,7 +39,7 @@ def test_every_reply_has_a_regime_and_a_failure_mode(half: str) -> None:
 
 
 # Hard: read without the aliases that tasks have, or full of paraphrases.
-BARS = {"terse": 0.68, "without_answer": 0.94, "answers_by_voices": 0.88, "judges": 0.91}
+BARS = {"terse": 0.68, "without_answer": 0.94, "answers_by_voices": 0.88, "judges": 0.88}
 WRONG = {"judges": 0.01}  # long chains of thought among them
 # Facts in general, which are answers where a question asks for one.
 LEFT = {"chorus": 0.92, "without_answer": 0.9}

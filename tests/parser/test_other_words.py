@@ -379,3 +379,15 @@ def test_what_the_question_asks_about_is_told(reply: str, option: str | None) ->
 def test_an_answer_that_the_reply_cannot_stand_by_is_taken_back() -> None:
     assert named("Answer: B\nThinking again, I cannot stand by that.", VESSELS) is None
     assert named("Answer: B. I can't stand by B, though; Answer: C", VESSELS) == "pith"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["The nucleus is 'C'-shaped.", "It is bent like the letter C.", "The lumen resembles a D."],
+)
+def test_a_letter_that_tells_a_shape_is_no_label(reply: str) -> None:
+    assert named(reply, CELLS) is None
+
+
+def test_an_answer_counts_beside_a_letter_that_tells_a_shape() -> None:
+    assert named("A 'C' shaped nucleus, so B.", CELLS) == "Eosinophil"

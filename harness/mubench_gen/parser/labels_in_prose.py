@@ -36,6 +36,12 @@ _FORMULA_SIGNS = frozenset("+^×÷≤≥≈>")  # one is in every match
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
 _TITLE = re.compile(r"\b(?:dr|mrs?|ms|prof|st)\. $")
 _TITLES = cues("dr mr mrs ms prof st", _TITLE)
+# A letter that tells a shape: "a 'C' shaped nucleus", "bent like the letter C".
+_SHAPED = re.compile(r"[)\]\"']?(?: |-)(?:shaped?\b|like\b(?<=-like))")
+_LIKE = re.compile(
+    r"\b(?:like|resembl\w{1,4}|(?:shape|form) of) (?:an? |(?:an? |the )letter )[\"']?$"
+)
+_LIKES = cues("like resembl* shape form", _LIKE)
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
@@ -98,6 +104,10 @@ def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
     text = reply.text
     before, after = text[start - 1] if start else "", text[end : end + 1]
     if _FORMULA.match(text, end) or _is_in_formula(text, start):
+        return False
+    if _SHAPED.match(reply.low, end) or (
+        reply.cues & _LIKES and _LIKE.search(reply.low, max(0, start - 32), start)
+    ):
         return False
     if after in ("'", "-", "/", "&", "+", "=", "%", "^") and text[end + 1 : end + 2].isalnum():
         return False
