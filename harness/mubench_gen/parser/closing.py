@@ -11,6 +11,7 @@ from mubench_gen.parser.identified import ends_clause, framed_claims, is_followe
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.middle import STOP, has_sentences
 from mubench_gen.parser.ordinal import ORDINALS, closing_place
+from mubench_gen.parser.own_numbers import own_number
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.restated import restated
@@ -27,7 +28,8 @@ _IS = re.compile(
     r"(?:the|this|these|that|those|my|our|it|they|what) "
     r"(?!(?:scale|bar|background|other|others|rest|remaining|counterstain|adjacent|neighbo\w+"
     r"|surrounding|second|next|smaller|larger|upper|lower|left|right|one)\b)"
-    r"(?:(?!(?:on|at|next|beside|near|above|below|behind|around|between)\b)[\w'-]+ ){0,6}?"
+    r"(?:(?!(?:on|at|next|beside|near|above|below|behind|around|between)\b(?! (?:its|their)\b))"
+    r"[\w'-]+ ){0,6}?"
     r"(?:is|are|was|were|must be|has to be|have to be|can only be|remains|shows|represents|names?)"
     r" (?:(?:\w+ly|thus|indeed|still|already|just|in fact) )?"
     r"(?:(?:in|at|from|of|called|scored|graded|classified as|one of) )?"
@@ -50,7 +52,7 @@ def closing(reply: ReplyText) -> Iterator[Verdict]:
     bounds = _last_sentences(reply)
     if len(bounds) <= _BEFORE or bounds[-1][0] < _LEAST or _ends_in_list(reply, bounds):
         return
-    answer = restated(reply, *bounds[-1])
+    answer = restated(reply, *bounds[-1]) or own_number(reply, *bounds[-1])
     if answer is not None:
         yield answer
         return

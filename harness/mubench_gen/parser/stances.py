@@ -69,6 +69,11 @@ _AT_FIRST = re.compile(
     r"|(?:au (?:début|départ|premier abord)|à première vue|d'abord|initialement),? (?:j'ai|je"
     r"|j'avais|c'est|on))\b"
 )
+# "…, even though it looks stratified"
+_EVEN_THOUGH = re.compile(
+    r"even though (?:\w+ ){1,4}(?:looks?|seems?|appears?|resembles?|mimics?)"
+    r"(?: (?:like|to be|rather|somewhat|quite|a bit))?(?: an?)? $"
+)
 _AT_FIRSTS = cues(
     "dachte hielt vermutete tippte blick abord pensais croyais initialement", _AT_FIRST
 )
@@ -160,7 +165,10 @@ def _said_before(
     if (
         last
         and last[0] in CONCEDES
-        and SENTENCE_START.search(low, max(0, last.start() - 8), last.start())
+        and (
+            SENTENCE_START.search(low, max(0, last.start() - 8), last.start())
+            or _EVEN_THOUGH.search(low, max(0, last.start() - 5), start)
+        )
     ):
         return "contrasted"
     if said & DENIES and DENIAL.search(low, left, start):

@@ -39,9 +39,10 @@ _RECONSIDERS = re.compile(
     r"|or (?:is|are|was|does|do) (?:it|they|this|that)(?=\?)|now that i (?:look|think|see|check)\b"
     r"|then again\b|(?:that|this) changes (?:things|everything|my)\b"
     r"|i(?:'m| am|'ve| have)? chang(?:e|ed|ing) my mind\b()|(?:hmm+|actually),? no(?=[,.:;!-]))"
-    r"(?:[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong|incorrect|mistaken|not right"
-    r"|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not|couldn't) be(?: right| correct"
-    r"| it| so)?|that (?:doesn't|does not) (?:fit|work|add up)|i was wrong)(?=[.,;:!\n ])()"
+    r"(?:,? no(?=[.!]|$)()|[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong"
+    r"|incorrect|mistaken|not right|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not"
+    r"|couldn't) be(?: right| correct| it| so)?|that (?:doesn't|does not) (?:fit|work|add up)"
+    r"|i was wrong)(?=[.,;:!\n ])()"
     r")?"
 )
 RECONSIDERING = cues(
