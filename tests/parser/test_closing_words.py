@@ -18,6 +18,9 @@ LAYERS = ("simple columnar", "stratified squamous", "transitional", "pseudostrat
         "My final answer will never be B.",
         "The answer is B - wait, no. I'm no longer certain about any of them.",
         "I choose B. Hmm, wait, no.",
+        "The answer is eosinophil. I'm no longer sure, though.",
+        "Eosinophil was my first choice. Then I saw the blue granules.",
+        "The cell beside it is an eosinophil. The one with the arrow is blurred.",
         "The atlas shows an eosinophil there. Your picture doesn't show enough detail.",
         "So eosinophil, it seems. The granules are blue. It is no eosinophil at all, I'd say: an "
         "eosinophil it is not.",
@@ -73,6 +76,8 @@ def test_that_what_is_asked_for_cannot_be_seen_is_a_refusal(reply: str) -> None:
         ),
         ("Both A and C are possible. Eosinophil gets my vote.", "eosinophil"),
         ("I went through all four. The only one I haven't ruled out is the basophil.", "basophil"),
+        ("A. no. B. no. C. no. That only leaves D.", "monocyte"),
+        ("The nucleus is lobed. I can't see a granule. I end up with neutrophil.", "neutrophil"),
         ("I looked at each. The one that wasn't rejected is D.", "monocyte"),
         ("The granules are small. A is possible, C as well. A, then.", "neutrophil"),
         (

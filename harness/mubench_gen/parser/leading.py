@@ -29,7 +29,7 @@ _BOTH_WRONG = re.compile(
     r" (?:incorrect|wrong|false|not|out|eliminated|excluded|ruled out|rejected|discarded)\b)"
 )
 # "A: no, B: no": verdicts on one item behind the other.
-_NO_NEXT = re.compile(r"[)\]]? ?[:=-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=-] ?\w")
+_NO_NEXT = re.compile(r"[)\]]? ?[:=.-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=.-] ?\w")
 _MARKED = re.compile("[☑☒✅✔✓✗✘❌☐○●◉%]")  # labels with marks or shares are no bare list
 _MARKS = re.compile(r"[\s(\[\"']*")
 OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")

@@ -14,6 +14,7 @@ _WITHDRAWN = re.compile(
     r"\b(?<!if )i (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
     r"|(?:retract|withdraw) (?:that|it|my))|stand corrected"
     r"|(?:was|am) (?:wrong|mistaken)|misspoke)\b"
+    r"|\b(?<!if )i(?:'m| am) (no longer (?:sure|certain|convinced))\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
     r"|my (?:\w+ )?(?:answer|statement|reply|guess|claim)\b[^.:;\n]*)"
     r"|\bon (?:second|closer) thoughts?\b"
@@ -21,7 +22,7 @@ _WITHDRAWN = re.compile(
 )
 _WITHDRAWS = cues(
     "back corrected wrong mistaken misspoke retract withdraw scratch strike ignore disregard forget"
-    " thought thoughts mistake bad wait let",
+    " thought thoughts mistake bad wait let longer",
     _WITHDRAWN,
 )
 # Where a reply thinks again; with a group: it says at once that it was wrong.
@@ -91,4 +92,4 @@ def _withdrawn_until(reply: ReplyText, start: int = 0) -> tuple[int, bool]:
     if not reply.cues & _WITHDRAWS:
         return 0, False
     found = list(_WITHDRAWN.finditer(reply.low, start))
-    return (found[-1].end(), found[-1][1] is not None) if found else (0, False)
+    return (found[-1].end(), found[-1].lastindex is not None) if found else (0, False)
