@@ -110,6 +110,13 @@ def test_closing_words_that_choose_nothing_do_not_answer(reply: str) -> None:
     assert named(reply, CELLS) is None
 
 
+def test_the_earlier_of_two_is_the_first_where_the_options_have_that_order() -> None:
+    stages = ("metaphase", "anaphase", "telophase")
+
+    assert named("Anaphase or telophase? No furrow: the earlier of the two.", stages) == "anaphase"
+    assert named("Telophase or anaphase? No furrow: the earlier of the two.", stages) is None
+
+
 def test_a_subject_may_hold_the_place_of_its_parts() -> None:
     reply = (
         "Cristae are missing. Some sacs have no ribosomes. Lysosomes are round. So the stack with "
