@@ -110,6 +110,28 @@ def test_closing_words_that_choose_nothing_do_not_answer(reply: str) -> None:
     assert named(reply, CELLS) is None
 
 
+def test_what_a_closing_sentence_denies_leaves_the_last_option() -> None:
+    reply = (
+        "Monocytes have folded nuclei. Granules are few and faint here. So not a neutrophil, not a "
+    )
+
+    assert named(reply + "basophil, and not an eosinophil.", CELLS) == "monocyte"
+    assert named(reply + "basophil.", CELLS) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The stain is weak. I can't exclude a neutrophil, an eosinophil or a basophil.",
+        "There is not enough to call it a neutrophil, an eosinophil or a basophil.",
+        "It might not be a neutrophil, an eosinophil or a basophil.",
+        "I cannot rule out B.",
+    ],
+)
+def test_what_cannot_be_excluded_or_called_so_is_not_denied(reply: str) -> None:
+    assert named(reply, CELLS) is None
+
+
 def test_the_earlier_of_two_is_the_first_where_the_options_have_that_order() -> None:
     stages = ("metaphase", "anaphase", "telophase")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, claims
 from mubench_gen.parser.conclusions import PLAINLY_CONCLUDES
 from mubench_gen.parser.identified import ends_clause, framed_claims, is_followed_by_another
 from mubench_gen.parser.labels_in_prose import labels_named
@@ -20,6 +20,7 @@ from mubench_gen.parser.text import any_in, lower
 
 _LEAST = 60  # characters before a closing sentence
 _BEFORE = 2  # sentences before it
+_FEWEST = 2  # options of which not only one may be denied
 _BACK = 3  # sentences from the end on that may speak of the rejected options alone
 _REACH = 720  # characters of these
 # "So the epithelium is …": a subject and its verb, right before an option.
@@ -52,7 +53,8 @@ def closing(reply: ReplyText) -> Iterator[Verdict]:
     bounds = _last_sentences(reply)
     if len(bounds) <= _BEFORE or bounds[-1][0] < _LEAST or _ends_in_list(reply, bounds):
         return
-    answer = restated(reply, *bounds[-1]) or own_number(reply, *bounds[-1])
+    last = bounds[-1]
+    answer = restated(reply, *last) or own_number(reply, *last) or _left_over(reply, *last)
     if answer is not None:
         yield answer
         return
@@ -65,6 +67,21 @@ def closing(reply: ReplyText) -> Iterator[Verdict]:
             yield found._replace(start=found.start + start, end=found.end + start)
         if found is not None or not _only_rejects(text):
             return
+
+
+def _left_over(reply: ReplyText, start: int, end: int) -> Verdict | None:
+    """The only one of several options that the sentence does not deny: "So not A, not B, nor C"."""
+    count = len(reply.choices.options)
+    if count <= _FEWEST or "not" not in reply.low[start:end]:
+        return None
+    said = answering_claims(ReplyText(reply.marked[start:end], reply.choices))
+    rest = set(range(count)) - {claim.option for claim in said}
+    if len(rest) != 1 or any(claim.stance != "denied" for claim in said):
+        return None
+    left = rest.pop()
+    if any(claim.option == left and claim.stance == "denied" for claim in reply.kept(claims)):
+        return None
+    return Verdict.of(left, said[-1].start + start, said[-1].end + start)
 
 
 def _may_name(reply: ReplyText, start: int, end: int) -> bool:
