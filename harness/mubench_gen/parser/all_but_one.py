@@ -40,9 +40,15 @@ _RULES_OUT = re.compile(r"\b(?:rul\w{1,3} out|exclud\w{1,3}|eliminat\w{1,3}) (?:
 _LESS_THAN = re.compile(
     r"\bless (?:likely|plausible|probable|fitting) than (?:option |an? |the )?[\"'(]?$"
 )
+# "The only one I didn't reject is B."
+_NOT_REJECTED = re.compile(
+    r"\b(?:only|sole|the one|the option) [^.;,\n]{0,40}(?:n't|not|never)(?: (?:be|been|\w+ly))?"
+    r" (?:exclud|rule|ruling|eliminat|dismiss|discard|reject)\w{0,3}(?: (?:out|so far|yet)){0,2}"
+    r" (?:is|was|remains) (?:option |the |an? )?[\"'(]?$"
+)
 _OTHERS = cues(
-    "but than except apart aside besides excluded ruled eliminated dismissed discarded rejected",
-    *(_ONLY, _ALL_BUT, _LESS_THAN, _ONLY_LEFT, _APART_FROM),
+    "but than except apart aside besides exclud* rule* ruling eliminat* dismiss* discard* reject*",
+    *(_ONLY, _ALL_BUT, _LESS_THAN, _ONLY_LEFT, _APART_FROM, _NOT_REJECTED),
 )
 ALL_BUT_ONE = _OTHERS | _NO_OTHERS
 
@@ -54,7 +60,7 @@ def all_but(low: str, said: int, start: int, end: int) -> Stance | None:
         return "asserted"
     if not said & _OTHERS:
         return None
-    if _LESS_THAN.search(before) or _ONLY.search(before):
+    if _LESS_THAN.search(before) or _ONLY.search(before) or _NOT_REJECTED.search(before):
         return "asserted"
     if _NONE_ELSE.match(low, end) and _APART_FROM.search(before):
         return "asserted"

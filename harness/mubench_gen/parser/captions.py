@@ -40,11 +40,12 @@ _NEIGHBOUR = re.compile(
     r" (?:is |was )?(?:right |just )?(?:next to|beside|adjacent to|near|around|above|below|behind)"
     r" (?:it|them|this|that)\b"
 )
-# "The other cell is a monocyte."
+# "The other cell is a monocyte.", "The cell next to it is in anaphase."
 _OF_ANOTHER = re.compile(
-    r"(?:\A|[.!?;,:\n] ?|\band )(?:the|its) (?:other|neighbo\w{5,7}|adjacent|surrounding)"
-    r" (?!(?:option|choice|candidate|possibilit|answer|guess|idea|thought|look|glance)\w*\b)"
-    r"[a-z]+ (?:is|are|was|were|looks like|seems to be) (?:an? |the )?[\"'(]?$"
+    r"(?:\A|[.!?;,:\n] ?|\band )(?:(?:the|its) (?:other|neighbo\w{5,7}|adjacent|surrounding)"
+    r" (?!(?:option|choice|candidate|possibilit|answer|guess|idea|thought|look|glance)\w*\b)[a-z]+"
+    r"|(?:the|an?) [a-z]+ (?:next to|beside|adjacent to|near|above|below|behind) (?:it|them|that))"
+    r" (?:is|are|was|were|looks like|seems to be) (?:in )?(?:an? |the )?[\"'(]?$"
 )
 _NEIGHBOURS = cues(
     "next beside adjacent near around above below behind other neighbo* surrounding",

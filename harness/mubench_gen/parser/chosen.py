@@ -20,7 +20,8 @@ CHOOSES = (
     "in favour of",
     "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
     "answer with", "i'd say", "would say", "i favour", "i favor", "my call is", "my pick is",
-    "my vote is", "therefore", "thus", "hence", "so", "conclusion",
+    "my vote is", "i end up with", "i'm left with", "i stick with", "i'll stick with",
+    "i'm sticking with", "therefore", "thus", "hence", "so", "conclusion",
     "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
     "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo", "creo que es", "acho que é",
     "pense que c'est", "crois que c'est", "glaube, es ist", "denke, es ist", "penso che sia",
@@ -33,7 +34,7 @@ CHOICE_WORDS = cues(
     " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
     " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
     " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
-    " opto call"
+    " opto call end left stick sticking"
 )
 # Of these the ones behind which a text is a choice, too.
 _FIRM = frozenset(
@@ -42,7 +43,8 @@ _FIRM = frozenset(
      "decide for",
      "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
      "i'd say", "would say",
-     "i favour", "i favor", "my call is", "my pick is", "my vote is")
+     "i favour", "i favor", "my call is", "my pick is", "my vote is", "i end up with",
+     "i'm left with", "i stick with", "i'll stick with", "i'm sticking with")
 )  # fmt: skip
 _TEXT_ENDS = re.compile(
     r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based"

@@ -276,10 +276,13 @@ def _told_all_the_same(reply: ReplyText, refused: list[re.Match[str]], group: li
     declined = _advice_until(reply, refused)
     if 0 < declined < group[0].start:
         return identifies(reply.low, group[0].start)
-    # "It is a lymphocyte. The granules can't be seen."
-    asserted = all(claim.stance == "asserted" for claim in group)
-    return asserted and all(
-        group[-1].end < one.start() and is_of_part(reply.low, one.start()) for one in refused
+    # "It is a lymphocyte. The granules can't be seen.", "I can't see granules. It's a monocyte."
+    if any(claim.stance != "asserted" for claim in group):
+        return False
+    behind = identifies(reply.low, group[0].start)
+    return all(
+        (behind or group[-1].end < one.start()) and is_of_part(reply.low, one.start())
+        for one in refused
     )
 
 

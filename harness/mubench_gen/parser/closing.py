@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import answering_claims
+from mubench_gen.parser.claims import answering_claims, claims
 from mubench_gen.parser.conclusions import PLAINLY_CONCLUDES
 from mubench_gen.parser.identified import ends_clause, framed_claims, is_followed_by_another
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.middle import STOP, has_sentences
 from mubench_gen.parser.ordinal import ORDINALS, closing_place
+from mubench_gen.parser.own_numbers import own_number
 from mubench_gen.parser.refusals import refusals
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
 from mubench_gen.parser.restated import restated
@@ -19,6 +20,7 @@ from mubench_gen.parser.text import any_in, lower
 
 _LEAST = 60  # characters before a closing sentence
 _BEFORE = 2  # sentences before it
+_FEWEST = 2  # options of which not only one may be denied
 _BACK = 3  # sentences from the end on that may speak of the rejected options alone
 _REACH = 720  # characters of these
 # "So the epithelium is …": a subject and its verb, right before an option.
@@ -27,7 +29,8 @@ _IS = re.compile(
     r"(?:the|this|these|that|those|my|our|it|they|what) "
     r"(?!(?:scale|bar|background|other|others|rest|remaining|counterstain|adjacent|neighbo\w+"
     r"|surrounding|second|next|smaller|larger|upper|lower|left|right|one)\b)"
-    r"(?:(?!(?:on|at|next|beside|near|above|below|behind|around|between)\b)[\w'-]+ ){0,6}?"
+    r"(?:(?!(?:on|at|next|beside|near|above|below|behind|around|between)\b(?! (?:its|their)\b))"
+    r"[\w'-]+ ){0,6}?"
     r"(?:is|are|was|were|must be|has to be|have to be|can only be|remains|shows|represents|names?)"
     r" (?:(?:\w+ly|thus|indeed|still|already|just|in fact) )?"
     r"(?:(?:in|at|from|of|called|scored|graded|classified as|one of) )?"
@@ -50,7 +53,8 @@ def closing(reply: ReplyText) -> Iterator[Verdict]:
     bounds = _last_sentences(reply)
     if len(bounds) <= _BEFORE or bounds[-1][0] < _LEAST or _ends_in_list(reply, bounds):
         return
-    answer = restated(reply, *bounds[-1])
+    last = bounds[-1]
+    answer = restated(reply, *last) or own_number(reply, *last) or _left_over(reply, *last)
     if answer is not None:
         yield answer
         return
@@ -63,6 +67,21 @@ def closing(reply: ReplyText) -> Iterator[Verdict]:
             yield found._replace(start=found.start + start, end=found.end + start)
         if found is not None or not _only_rejects(text):
             return
+
+
+def _left_over(reply: ReplyText, start: int, end: int) -> Verdict | None:
+    """The only one of several options that the sentence does not deny: "So not A, not B, nor C"."""
+    count = len(reply.choices.options)
+    if count <= _FEWEST or "not" not in reply.low[start:end]:
+        return None
+    said = answering_claims(ReplyText(reply.marked[start:end], reply.choices))
+    rest = set(range(count)) - {claim.option for claim in said}
+    if len(rest) != 1 or any(claim.stance != "denied" for claim in said):
+        return None
+    left = rest.pop()
+    if any(claim.option == left and claim.stance == "denied" for claim in reply.kept(claims)):
+        return None
+    return Verdict.of(left, said[-1].start + start, said[-1].end + start)
 
 
 def _may_name(reply: ReplyText, start: int, end: int) -> bool:

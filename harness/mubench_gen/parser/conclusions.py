@@ -230,7 +230,8 @@ def _last_drawn(reply: ReplyText, cue: re.Pattern[str]) -> Iterator[Verdict]:
         if all(claim.stance in ("denied", "contrasted", "supposed") for claim in group):
             continue
         if _draws(reply, group, cue):
-            yield from sole_claim(group)
+            placed = answering_claims(reply)
+            yield from (said for said in sole_claim(group) if not denied_later(placed, said))
         return
 
 

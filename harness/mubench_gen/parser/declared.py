@@ -70,7 +70,8 @@ _ELSEWHERE = re.compile(
 _ONCE = re.compile(r"[)\]\"']* (?:before|until|at first|initially|originally)\b")
 _IF_SO = re.compile(r"[)\]\"']* (?:only )?if (?:it|they|there|the \w{1,20})(?:'s| is| are| has)\b")
 _NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,;])")
-_NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
+# "La respuesta no es A", "the answer cannot possibly be A".
+_NOT_BEFORE = re.compile(r"(?:\b(?:no|não|never|(?:can)?not)|n't)(?: (?:ever|well|\w{2,10}ly))? $")
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
 _ITEM = re.compile(r"\n[ \t(\[*>-]{0,8}")
@@ -171,7 +172,7 @@ def _after_noun(reply: ReplyText, noun: str, end: int) -> Verdict | None:
     if stop and stop[0] == "?":
         return None
     for copula in islice(_COPULA.finditer(low, at, limit), _COPULAS):
-        denied = _NOT_BEFORE.search(low, max(at, copula.start() - 5), copula.start())
+        denied = _NOT_BEFORE.search(low, max(at, copula.start() - 20), copula.start())
         found = _after_copula(reply, copula.end(), limit, denied=denied is not None)
         if found is not None:
             return found

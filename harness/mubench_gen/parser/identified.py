@@ -26,8 +26,8 @@ _FRAME = re.compile(
     r"|(?:must|can only|has to) be)"
     r"|\bthat would be|\b(?:they|these|those)(?:'re| are| were)"
     r"|\b(?:you|we)(?:'re| are) (?:looking at|seeing|dealing with)"
-    r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|likeliest|most (?:likely|plausible"
-    r"|probable|fitting))(?: [a-z]+)? (?:is|would be)"
+    r"|\b(?<!second )(?<!third )(?<!next )(?:best|closest|nearest|likeliest|most (?:likely"
+    r"|plausible|probable|fitting))(?: [a-z]+)? (?:is|would be)"
     r"|\b(?:acquired|taken|obtained|captured|recorded|imaged|viewed|seen|observed"
     r"|(?:image|picture|micrograph|photo)(?: \w+){0,3} (?:produced|made)"
     r"|stained|labell?ed)(?: \w+ly)? (?:by|with|using|via|through|in|under)"
@@ -66,6 +66,7 @@ _ENDS = re.compile(
 _FITS = re.compile(
     r" (?:(?:is|remains|seems|would be) (?:the )?(?:only (?:one|option|choice"
     r"|[^.;,\n]{1,40} (?:among|of|in) (?:the|these|those) (?:choices|options|list|candidates))"
+    r"|my (?:final |best )?(?:pick|choice|answer|vote|guess|bet|call)"
     r"|best|most (?:likely|plausible|consistent)|correct|the answer|right(?: one| answer| option)?"
     r"(?! (?:side|half|panel|image|part|for|at|in|of)\b))"
     r"|fits best|makes (?:the )?most sense|(?:gets?|has|wins) my vote|is (?:my|the) (?:pick|bet)"

@@ -29,7 +29,7 @@ _BOTH_WRONG = re.compile(
     r" (?:incorrect|wrong|false|not|out|eliminated|excluded|ruled out|rejected|discarded)\b)"
 )
 # "A: no, B: no": verdicts on one item behind the other.
-_NO_NEXT = re.compile(r"[)\]]? ?[:=-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=-] ?\w")
+_NO_NEXT = re.compile(r"[)\]]? ?[:=.-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=.-] ?\w")
 _MARKED = re.compile("[☑☒✅✔✓✗✘❌☐○●◉%]")  # labels with marks or shares are no bare list
 _MARKS = re.compile(r"[\s(\[\"']*")
 OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")
@@ -42,8 +42,11 @@ _SURE = re.compile(  # "A it is!", "A for sure."
     r"|i (?:think|guess|believe|say|suppose)|✓|✔|✅)\W*"
 )
 _ASKED = re.compile(r"[^.!\n]{1,24}\?\s*\w")
-_LAST_LABEL = re.compile(r"(?:[^\W\d_]{2}[)\"']?[.!]|\?) {1,2}[(\[]?([A-Z])[)\]]?[.!]?\s*$")
-_LAST_ROOM = 24
+_LAST_LABEL = re.compile(
+    r"(?:[^\W\d_]{2}[)\"']?[.!]|\?) {1,2}[(\[]?([A-Z])[)\]]?(?:,? (?:then|it is))?[.!]?\s*$"
+)
+_LAST_ENDS = (" then", "it is")
+_LAST_ROOM = 32
 # "See Fig. A", "Dr. A": a point that ends no sentence.
 _SHORTENED = re.compile(r"\b(?:figs?|dr|mrs?|ms|prof|st|cf|vs|eq)\. {1,2}[(\[]?$")
 # "B and D look alike, but …"
@@ -274,7 +277,8 @@ def final_line(reply: ReplyText) -> Iterator[Verdict]:
 
 def _final_sentence(reply: ReplyText) -> Iterator[Verdict]:
     """ "It has no granules. D.": a capital behind a sentence, not one of several or an initial."""
-    if not reply.text.rstrip().rstrip(".!)]")[-1:].isupper():
+    said = reply.text[-_LAST_ROOM:].rstrip().rstrip(".!)]")
+    if not (said[-1:].isupper() or said.endswith(_LAST_ENDS)):
         return
     found = _LAST_LABEL.search(reply.text, max(0, len(reply.text) - _LAST_ROOM))
     option = reply.choices.labels.index_of.get(found[1].lower()) if found else None

@@ -47,20 +47,25 @@ _CLOSES = re.compile(
 ORDINALS = re.compile(rf"\b(?:{'|'.join(_WORDS)}|last)\b")
 _ONE_CUES = ("only the ", " fits", " matches", " is ", " remains")
 _SOLE = 40  # characters of such a reply
-# "A or B? The nuclei are far apart, so the latter.": behind words that conclude, at a clause's end.
+# "A or B? The nuclei are far apart, so the latter.", "I'd say the earlier of the two.":
+# behind words that conclude, at a clause's end.
 _OF_TWO = re.compile(
     r"(?:\b(?:so|hence|thus|therefore|is|it's|be|say|choose|pick|favou?rs?|for|of|to|towards?|with"
     r"|suggests?|indicates?|likely|probably|but|and|overall|that|think|believe|as|have|has|take"
     r"|prefer|on|upon)|[,:;>.?!-])"
-    r" the (former|latter|(?:first|second)(?= of (?:these|those|them|the two)\b))"
+    r" the (?:(former|latter|(?:first|second)(?= of (?:these|those|them|the two)\b))"
     r"(?: one)?(?: of (?:these|those|them|the two)(?: two)?)?"
+    r"|(earlier|later)(?: one)? of (?:the|these|those) two)"
     r"(?=[\s)\"']*(?:$|[.,;:!(\n-]|because|since|as\b|fits"
     r"|(?:is|seems) (?:the |much |far |by far )?(?:more |most |much |far )?(?:likel|plausibl"
     r"|probabl|consistent|correct|right|best|better|answer|case|it\b|what|shown)))"
 )
+_TWO_CUES = (  # one is in every match
+    "the former", "the latter", "the earlier", "the later", "first of th", "second of th",
+)  # fmt: skip
+_SECOND = ("latter", "later", "second")
 _EACH = ("of ", "for ")
-_LATTERS = ("the former", "the latter", "first of th", "second of th")
-LATTERS = cues("former* latter* these those them two", _OF_TWO)
+LATTERS = cues("former* latter* earlier later these those them two", _OF_TWO)
 PLACES = cues(
     "first* second* third* fourth* fifth* sixth* last* st nd rd th number no option choice"
     " statement",
@@ -115,7 +120,7 @@ def _place(match: re.Match[str], options: int) -> int | None:
 
 def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
     """The one of two options of the same or the last sentence that "the latter" speaks of."""
-    if not any_in(_LATTERS, reply.low):
+    if not any_in(_TWO_CUES, reply.low):
         return
     found = list(_OF_TWO.finditer(reply.low))[-MANY:]
     each = [match for match in found if match[0].startswith(_EACH)]
@@ -126,10 +131,12 @@ def former_or_latter(reply: ReplyText) -> Iterator[Verdict]:
         two = _last_two(reply, named)
         # What is said of the two before ("A vs. B: the latter") says nothing of the choice.
         floor = named[-1].end if named else 0
-        if two and stance(reply, match.start(1) - 4, match.end(), floor) == "asserted":
-            yield Verdict.of(
-                two[match[1] in ("latter", "second")], match.start(1) - 4, match.end(1)
-            )
+        start, end = match.span(match.lastindex or 0)
+        # The earlier stage is the one before only where the options have the same order.
+        if match[2] and two != sorted(two):
+            continue
+        if two and stance(reply, start - 4, match.end(), floor) == "asserted":
+            yield Verdict.of(two[reply.low[start:end] in _SECOND], start - 4, end)
             return
 
 

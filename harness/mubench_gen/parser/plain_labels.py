@@ -62,7 +62,7 @@ _NO_TEXT = (*ARTICLES, "none", "neither", "all")
 # Behind a label these make it more than a mark before a text.
 _WORDS = (
     "is are was were does do did can could would should must may will seem seems appears looks"
-    " remains has have be been cannot fails lacks ist est es não incorrect wrong false not and"
+    " remains has have be been cannot fails lacks ist est es não incorrect wrong false no not and"
     " or nor und oder et ou y o e as i namely which meaning"
 )
 _SAYING = frozenset(_WORDS.split())

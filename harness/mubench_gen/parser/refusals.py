@@ -45,7 +45,10 @@ _CHOOSES = cues(
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
     r"|i (?:do not|don't) (?:know(?! what (?:is|else)\b)|have)|no idea|not sure"
-    r"|(?:not|n't) (?:enough|sufficient) (?:\w+ )?(?:information|context|detail|evidence)"
+    r"|no longer (?:sure|certain)"
+    r"|(?:not|(?:is|are|was|have|has|do|does|did)n't)"
+    r" (?:(?:got|have|see|show|give|provide|contain|offer) )?(?:enough|sufficient)"
+    r" (?:\w+ )?(?:information|context|details?|evidence)"
     r"|insufficient (?:information|context|detail)"
     rf"|no (?:{_IMAGE})s? (?:was|is|were|are|has been|have been|(?:seems?|appears?) to be"
     r"|could be)? ?(?:provided|attached|given|uploaded|visible|included"
@@ -79,13 +82,26 @@ YET = re.compile(
     r"|(?<=[.!?\n][ \n])(?:of|out of|among|from) (?:the|these|those|your) (?:\w+ )?"
     r"(?:options|choices|classes|categories))\b|但|不过"
 )
-# "The granules can't be seen": what is said of a part, and not of what is asked for.
-_PART = re.compile(
-    r"(?:\A|[.;,!?\n] ?|\b(?:and|but|although|though|while|because|since) )(?:the|its|their|any)"
+# No part of what the image shows, but what is asked for.
+_NOT_ASKED = (
     r"(?! (?:\w+ ){0,3}(?:types?|class(?:es)?|categor(?:y|ies)|answers?|options?|choices?|identity"
     r"|diagnos[ei]s|stages?|stains?|staining|modality|techniques?|methods?|species|organisms?"
     r"|tissues?|images?|pictures?|question|cells?|structures?|number|count|microscop[ey]|difference"
-    r"|origin|source|subtype|exact|correct|right|content|rest)\b)(?: \w+){1,4} $"
+    r"|origin|source|subtype|exact|correct|right|content|rest)\b)"
+)
+# "The granules can't be seen".
+_PART = re.compile(
+    r"(?:\A|[.;,!?\n] ?|\b(?:and|but|although|though|while|because|since) )(?:the|its|their|any)"
+    rf"{_NOT_ASKED}(?: \w+){{1,4}} $"
+)
+# "I can't see any granules".
+_UNSEEN = re.compile(
+    r"(?:can ?not|can't|could ?n[o']t|(?:do|did)(?: not|n't)"
+    r"|(?:unable|impossible|hard|difficult) to)"
+    r" (?:\w+ly )?(?:see|make out|spot|detect|find|discern) "
+    rf"(?:any(?=[.,;\n]| (?:here|from|in)\b|$)|(?:any|an?|the|its|their){_NOT_ASKED}"
+    rf"(?! (?:\w+ ){{0,3}}(?:features?|details?|clues?|way|{_IMAGE}|anything|reason|evidence)\b)"
+    r" \w)"
 )
 _SUBJECT = 60  # characters
 _PASSIVE = re.compile(r"(?:can ?not|can't|could ?n[o']t) be\b")
@@ -105,6 +121,8 @@ def refusals(reply: ReplyText, start: int = 0) -> list[re.Match[str]]:
 
 def is_of_part(low: str, at: int) -> bool:
     """Whether what a place says not to be seen or told is a part of what the image shows."""
+    if _UNSEEN.match(low, at):
+        return True
     return _PASSIVE.match(low, at) is not None and bool(
         _PART.search(low, max(0, at - _SUBJECT), at)
     )
@@ -117,7 +135,9 @@ def _may_decline(reply: ReplyText) -> bool:
 def only_declines(reply: ReplyText) -> bool:
     """Whether a refusal has no word behind which an answer counts all the same."""
     low = reply.low
-    if not refusals(reply) or "though" in low or "while" in low:
+    if "though" in low or "while" in low:
+        return False
+    if all(is_of_part(low, one.start()) for one in refusals(reply)):
         return False
     return not (YET.search(low) or ADVICE.search(low))
 

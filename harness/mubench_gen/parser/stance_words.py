@@ -126,7 +126,7 @@ GENERAL = re.compile(
     r"|(?: stain| method| technique)?\s+(?:was|is) named after\b|\s+(?:uses?"
     r"|employs?|relies|rely|requires?)\b"
     r"|\s+(?:was|were) (?:\w+ )?(?:considered|counterstained|suspected|tempting|discussed"
-    r"|entertained|invented"
+    r"|entertained|invented|(?<=my )(?:first|initial|original)"
     r"|introduced|discovered|described by|awarded|derived from)\b"
     r"|\s+(?:is|are|remains?) (?:the|an?) (?:workhorses?|powerhouses?|mainstay|cornerstone|backbone"
     r"|gold standard|method of choice|stain of choice)\b|\s+(?:is"
@@ -144,7 +144,7 @@ GENERAL = re.compile(
 GENERALISES = cues(
     "first usually typically generally often normally always tend tends use uses employ employs"
     " relies rely require requires considered counterstained suspected tempting discussed"
-    " entertained invented"
+    " entertained invented initial original"
     " introduced discovered described named awarded derived workhorse* powerhouse*"
     " mainstay cornerstone backbone standard choice widely* routinely* frequently* popular*"
     " common* that which most similar alike mimic resemble known branch study science discipline"

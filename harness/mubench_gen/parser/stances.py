@@ -70,6 +70,20 @@ _AT_FIRST = re.compile(
     r"|(?:au (?:début|départ|premier abord)|à première vue|d'abord|initialement),? (?:j'ai|je"
     r"|j'avais|c'est|on))\b"
 )
+# "I can't exclude a neutrophil", "not enough to call it a neutrophil", "may not be a neutrophil"
+_NOT_DENIED = re.compile(
+    r"(?:\b(?:can ?not|can't|could ?n[o']t"
+    r"|(?:unable|hard|difficult|impossible|not (?:able|possible)) to)"
+    r" (?:\w+ )?(?:exclude|rule out|eliminate|dismiss|discard|reject)"
+    r"|\bnot enough (?:\w+ ){0,3}?to (?:call|say|conclude|confirm|claim)"
+    r"(?: (?:it|this|that|is)){0,2}"
+    r"|\b(?:may|might) not be) (?:an? |the |option )?[\"'(]?$"
+)
+# "…, even though it looks stratified"
+_EVEN_THOUGH = re.compile(
+    r"even though (?:\w+ ){1,4}(?:looks?|seems?|appears?|resembles?|mimics?)"
+    r"(?: (?:like|to be|rather|somewhat|quite|a bit))?(?: an?)? $"
+)
 _AT_FIRSTS = cues(
     "dachte hielt vermutete tippte blick abord pensais croyais initialement", _AT_FIRST
 )
@@ -161,11 +175,14 @@ def _said_before(
     if (
         last
         and last[0] in CONCEDES
-        and SENTENCE_START.search(low, max(0, last.start() - 8), last.start())
+        and (
+            SENTENCE_START.search(low, max(0, last.start() - 8), last.start())
+            or _EVEN_THOUGH.search(low, max(0, last.start() - 5), start)
+        )
     ):
         return "contrasted"
     if said & DENIES and DENIAL.search(low, left, start):
-        return "denied"
+        return "contrasted" if _NOT_DENIED.search(low, left, start) else "denied"
     if said & LACKS and NO.search(low, max(left, start - 40), start):
         return "denied"
     if said & _AT_FIRSTS and _AT_FIRST.search(low, left, start):

@@ -14,6 +14,7 @@ _WITHDRAWN = re.compile(
     r"\b(?<!if )i (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
     r"|(?:retract|withdraw) (?:that|it|my))|stand corrected"
     r"|(?:was|am) (?:wrong|mistaken)|misspoke|((?:can(?:no|')t|can not|won't) stand by))\b"
+    r"|\b(?<!if )i(?:'m| am) (no longer (?:sure|certain|convinced))\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
     r"|my (?:\w+ )?(?:answer|statement|reply|guess|claim)\b[^.:;\n]*)"
     r"|\bon (?:second|closer) thoughts?\b"
@@ -21,7 +22,7 @@ _WITHDRAWN = re.compile(
 )
 _WITHDRAWS = cues(
     "back corrected wrong mistaken misspoke retract withdraw stand scratch strike ignore disregard"
-    " forget thought thoughts mistake bad wait let",
+    " forget thought thoughts mistake bad wait let longer",
     _WITHDRAWN,
 )
 # Where a reply thinks again; with a group: it says at once that it was wrong.
@@ -39,9 +40,10 @@ _RECONSIDERS = re.compile(
     r"|or (?:is|are|was|does|do) (?:it|they|this|that)(?=\?)|now that i (?:look|think|see|check)\b"
     r"|then again\b|(?:that|this) changes (?:things|everything|my)\b"
     r"|i(?:'m| am|'ve| have)? chang(?:e|ed|ing) my mind\b()|(?:hmm+|actually),? no(?=[,.:;!-]))"
-    r"(?:[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong|incorrect|mistaken|not right"
-    r"|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not|couldn't) be(?: right| correct"
-    r"| it| so)?|that (?:doesn't|does not) (?:fit|work|add up)|i was wrong)(?=[.,;:!\n ])()"
+    r"(?:,? no(?=[.!]|$)()|[^.!?\n]{0,40}?\b(?:(?:that|this|it)(?:'s| is| was) (?:wrong"
+    r"|incorrect|mistaken|not right|not (?:it|correct))|(?:that|this|it) (?:can't|cannot|can not"
+    r"|couldn't) be(?: right| correct| it| so)?|that (?:doesn't|does not) (?:fit|work|add up)"
+    r"|i was wrong)(?=[.,;:!\n ])()"
     r")?"
 )
 RECONSIDERING = cues(
@@ -90,4 +92,4 @@ def _withdrawn_until(reply: ReplyText, start: int = 0) -> tuple[int, bool]:
     if not reply.cues & _WITHDRAWS:
         return 0, False
     found = list(_WITHDRAWN.finditer(reply.low, start))
-    return (found[-1].end(), bool(found[-1][1] or found[-1][2])) if found else (0, False)
+    return (found[-1].end(), found[-1].lastindex is not None) if found else (0, False)
