@@ -391,3 +391,23 @@ def test_a_letter_that_tells_a_shape_is_no_label(reply: str) -> None:
 
 def test_an_answer_counts_beside_a_letter_that_tells_a_shape() -> None:
     assert named("A 'C' shaped nucleus, so B.", CELLS) == "Eosinophil"
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [
+        ("Several of the reviewers would argue that it is a basophil. I can't commit.", None),
+        ("As a vision model, I would say this is a basophil.", "Basophil"),
+        ("I said B before, but I must withdraw that.", None),
+        ("B looks right at first, but D fits better.", None),
+        ("A) is possible, B) is possible, D) is out.", None),
+        ("I'll take C.", "Basophil"),
+        ("I'd begin with A. Two lobes and orange granules, so B.", "Eosinophil"),
+    ],
+)
+def test_what_others_say_or_came_first_is_no_answer(reply: str, option: str | None) -> None:
+    assert named(reply, CELLS) == option
+
+
+def test_a_size_behind_an_abbreviation_is_read_without_a_full_stop() -> None:
+    assert named("approx. 100 microns", SIZES) == "100 µm"

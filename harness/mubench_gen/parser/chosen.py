@@ -18,7 +18,8 @@ CHOOSES = (
     "go for", "vote for", "prefer", "settle on", "settle for", "decide on", "decide for",
     "lean to", "leaning to", "lean towards", "leaning towards", "lean toward", "in favor of",
     "in favour of",
-    "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
+    "i lean", "i'd lean", "i take", "i'll take", "it must be", "it has to be", "this must be",
+    "this has to be",
     "answer with", "i'd say", "would say", "i favour", "i favor", "my call is", "my pick is",
     "my vote is", "i end up with", "i'm left with", "i stick with", "i'll stick with",
     "i'm sticking with", "therefore", "thus", "hence", "so", "conclusion",
@@ -31,7 +32,7 @@ CHOOSES = (
 )  # fmt: skip
 CHOICE_WORDS = cues(
     "choose chose select selected pick picked go going opt vote prefer settle decide lean leaning"
-    " favor favour be answer say therefore thus hence so conclusion likely probably elijo"
+    " favor favour be answer say take therefore thus hence so conclusion likely probably elijo"
     " choisis escolho donc deshalb daher portanto tanto quindi dunque scelgo creo acho pense crois"
     " glaube denke penso credo denk menurut pencherais inclino tippe dirais diria direi sagen opte"
     " opto call end left stick sticking"

@@ -54,8 +54,9 @@ PLAINLY_CONCLUDES = re.compile(
     r"|i (?:therefore |thus |hence )?conclude|conclusion:|that settles|no doubt|without doubt)\b"
 )
 _POINTS = re.compile(
-    r"(?:\b(?:is|are|be|was|leaves|say|select|choose|pick|chose|selected|picked|with|for|towards?"
-    r"|favou?r|matches|to|as|makes it|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
+    r"(?:\b(?:is|are|be|was|leaves|say|select|choose|pick|chose|selected|picked"
+    r"|(?<!start )(?<!begin )with|for|towards?|favou?r|matches|to|as|makes it"
+    r"|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
     r"|:|=|>|[(]option|选|是|为|は|選)"
     r"\s*(?:option|choice|answer|the|likely|probably|选项|most likely)?\s*[(\[\"':]*\s*$"
 )

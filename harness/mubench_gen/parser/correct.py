@@ -52,7 +52,8 @@ _UNLESS = re.compile(
 
 # A remark on what an option is right for: "is correct for lipids", "is right only if …".
 _LIMITED = re.compile(
-    r"(?: (?:answer|option|choice|one))?,? (?:only\b|were it not|had (?:it|the)\b|but for the\b"
+    r"(?: (?:answer|option|choice|one))?,? (?:only\b|(?:at|on) first\b|initially\b|were it not"
+    r"|had (?:it|the)\b|but for the\b"
     r"|to (?:question \d|the (?:previous|last|other"
     r"|next))|(?:for|if|when|where|with respect to"
     r"|in the (?:case|context|sense) of|as far as)\b(?! (?:this|the (?:image|question|picture"

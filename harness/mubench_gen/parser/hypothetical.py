@@ -26,9 +26,12 @@ _CASE = re.compile(
 # "Whoever looks at the colour could say 'the answer is A'".
 _REPORTED = re.compile(
     r"\b(?:some(?:one|body)|any(?:one|body)|who(?:ever)?|(?:an?|the) (?:\w+ )?(?:reader|student"
-    r"|observer|person|novice|beginner|colleague|reviewer|viewer|layman|classifier|model))\b"
-    r"[^.;\n]{0,100}? (?:could|might|may|would|will) (?:\w+ )?"
-    r"(?:say|answer|claim|argue|conclude|think|reply|object|write)(?: that)?[,:]? ?[\"']?(?:the )?$"
+    r"|observer|person|novice|beginner|colleague|reviewer|viewer|layman|classifier|model)"
+    r"|(?:my|the|most|some|many|several|other|few) (?:\w+ )?(?:colleagues|readers|people|students"
+    r"|observers|reviewers|experts|textbooks))\b"
+    r"(?:(?!\bi\b)[^.;\n]){0,100}? (?:could|might|may|would|will) (?:\w+ )?"
+    r"(?:say|answer|claim|argue|conclude|think|reply|object|write)(?: that)?"
+    r"(?: (?:this|it|that)(?:'s| is) (?:an? )?)?[,:]? ?[\"']?(?:the )?$"
 )
 # "Your last line should be of the form: Answer: A".
 _FORM = re.compile(
@@ -87,6 +90,8 @@ def is_reported(low: str, end: int) -> bool:
 
 def declared_otherwise(low: str, start: int) -> Stance | None:
     """What such a declaration of the option at a place makes of it; None if there is none."""
+    if any_in(_SAYS, low[max(0, start - _BEHIND) : start]) and is_reported(low, start):
+        return "contrasted"
     noun = low.rfind("answer", max(0, start - _BEHIND), start)
     if noun < 0 or any(stop in low[noun:start] for stop in ".;\n"):
         return None

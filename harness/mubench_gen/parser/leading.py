@@ -28,6 +28,11 @@ _BOTH_WRONG = re.compile(
     r" (?:(?:all|both) )?(?:fail|(?:are|is|can|could|have)(?: (?:both|all|be|been|clearly)){0,3}"
     r" (?:incorrect|wrong|false|not|out|eliminated|excluded|ruled out|rejected|discarded)\b)"
 )
+# "A) is possible, B) is, too": one of several that are left.
+_POSSIBLE = re.compile(
+    r"[)\].:]{0,2} ?(?:is|seems|would be|may be|might be|remains) (?:also |equally |still )?"
+    r"(?:possible|plausible|conceivable|an option)\b"
+)
 # "A: no, B: no": verdicts on one item behind the other.
 _NO_NEXT = re.compile(r"[)\]]? ?[:=.-] ?no[.,;|] ?[(\[]?[a-z0-9][)\]]? ?[:=.-] ?\w")
 _MARKED = re.compile("[☑☒✅✔✓✗✘❌☐○●◉%]")  # labels with marks or shares are no bare list
@@ -134,6 +139,8 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         if found is None or found.status != "answered":
             return
     if _NO_NEXT.match(reply.low, found.end) or _is_article(reply, found):
+        return
+    if _POSSIBLE.match(reply.low, found.end):
         return
     if stance(reply, found.start, _end(reply, found)) == "supposed":
         return  # "it would be a diatom if it had a frustule"

@@ -29,7 +29,8 @@ _MARKED = (("{", BRACES), ("<", TAGS), ("boxed", BOXES))
 # The verb before a name that may end a reply without a full stop.
 _IS = re.compile(
     r"(?:\b(?:is|it's|that's|are|was|were|must be|has to be|rather than|instead of|not"
-    r"|go(?:ing)? (?:for|with)|choose|pick|say|guess|suggests?|indicates?|so|hence|thus)|=)"
+    r"|go(?:ing)? (?:for|with)|choose|pick|say|guess|suggests?|indicates?|so|hence|thus|approx\."
+    r"|ca\.)|=)"
     r"(?: (?:most likely|likely|probably|clearly|thus|therefore))? (?:an? |the )?[\"'(]?$"
 )
 _VERB_ROOM = 32

@@ -12,7 +12,8 @@ from mubench_gen.parser.text import any_in
 # "I take that back": what was said before counts no more.
 _WITHDRAWN = re.compile(
     r"\b(?<!if )i (?:(take (?:(?:that|it|this) back|back (?:that|what i said|my answer))"
-    r"|(?:retract|withdraw) (?:that|it|my))|stand corrected"
+    r"|(?:(?:have to|must|need to|should|will) )?(?:retract|withdraw) (?:that|it|my))"
+    r"|stand corrected"
     r"|(?:was|am) (?:wrong|mistaken)|misspoke|((?:can(?:no|')t|can not|won't) stand by))\b"
     r"|\b(?<!if )i(?:'m| am) (no longer (?:sure|certain|convinced))\b"
     r"|\b(?:scratch|strike|ignore|disregard|forget) (?:that\b"
