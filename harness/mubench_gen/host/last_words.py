@@ -17,7 +17,7 @@ _KEPT = 60  # lines
 _LONGEST = 2_000  # characters of a line that are shown
 _SAID = 300  # characters in a message
 _CRASH = "Fatal Python error: "
-_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<name>\S+)')
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<name>\S+)')
 _PYTHONS = sysconfig.get_path("stdlib") + os.sep  # code in which no fault is looked for
 _END = 2.0  # seconds for what was written before the end to arrive
 

@@ -9,7 +9,8 @@ from mubench_gen.inference.batches import Answered
 from mubench_gen.types import Failure
 
 _AT_FIRST, _LATER = 20, 50  # requests in a row
-_PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|[\w./-]*\d[\w./-]*")  # names, numbers, files
+# Names, numbers and files.
+_PARTICULARS = re.compile(r"'[^']{0,400}'|\"[^\"]{0,400}\"|(?<![\w./-])[\w./-]*\d[\w./-]*")
 
 
 class Breaker:

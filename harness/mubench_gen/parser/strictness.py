@@ -22,8 +22,8 @@ FORMS = frozenset(
     (
         "sole_label", "label_with_text", "sole_text", "sole_labels", "ranked", "json_answer",
         "weighed", "ordered", "checked", "answer_tag", "boxed", "declared_answer", "declared_cjk",
-        "declared_abroad", "chosen", "corrected", "said_correct", "item_marked_correct",
-        "leading_label", "final_line",
+        "declared_abroad", "pointed_at", "chosen", "corrected", "said_correct",
+        "item_marked_correct", "leading_label", "final_line",
     )
 )  # fmt: skip
 _READOUTS = ("choice", "logprob", "cloze", "similarity")

@@ -15,7 +15,9 @@ from mubench_gen.types import Question, Row
 
 _FEW = 8  # questions: what all of these have in common may be chance
 _NEARLY_ALL = 0.9
-_LETTER = re.compile(r"\b(?:answer|correct|key)\b\W*(?:is|option)?\W*\b([a-z])\b", re.IGNORECASE)
+_LETTER = re.compile(
+    r"\b(?:answer|correct|key)\b\W{0,20}(?:(?:is|option)\W{0,20})?\b([a-z])\b", re.IGNORECASE
+)
 _BY_CHANCE = 0.05  # the share of questions that may name their answer, as prose does
 _NOTICED = 2
 

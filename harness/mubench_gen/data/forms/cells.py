@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-LABELLED = re.compile(r"^\s*\(?([A-Za-z])[).:]\s+(.+?)\s*$")
+LABELLED = re.compile(r"^\s*\(?([A-Za-z])[).:]\s+(\S(?:.*\S)?)\s*$")
 _NO_OPTION = frozenset({"nan", "NaN", "<NA>"})  # as pandas prints a missing value
 
 

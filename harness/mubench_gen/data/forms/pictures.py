@@ -35,7 +35,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\-\s]+")
 _TAIL = 64  # bytes at the end of a PNG file
 _SHORTEST = 64  # characters of an image in base64
 _ROOTS = ("", "images", "image", "imgs", "img", "data", "figures")
-_SPLITTERS = re.compile(r"\s*[;|,]\s*")
+_SPLITTERS = re.compile(r"[;|,]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Pictures:
 
     def _path_of(self, text: str) -> list[str] | None:
         """The files that a text names, by their paths from the data's folder."""
-        for parts in ([text], _SPLITTERS.split(text)):
+        for parts in ([text], map(str.strip, _SPLITTERS.split(text))):
             found = [self._one_path(part) for part in parts]
             if all(path is not None for path in found):
                 return [path for path in found if path is not None]

@@ -51,9 +51,9 @@ _TOO_MANY = re.compile(
 )
 # A name in quotes, with an underscore, or called a parameter: no mere word of the message.
 _NAMED = re.compile(
-    r"""['"`](?P<quoted>\w+)['"`]|\b(?P<long>[a-z]+(?:_[a-z]+)+)\b"""
+    r"""['"`](?P<quoted>\w{1,80})['"`]|\b(?P<long>[a-z]+(?:_[a-z]+)+)\b"""
     r"""|(?:parameter|argument|field|property|key)s?(?: supplied)?:? ?(?P<said>\w+)"""
-    r"""|(?P<before>\w+)(?= (?:parameter|argument|field)\b)|(?P<logprobs>\blogprobs\b)""",
+    r"""|\b(?P<before>\w+)(?= (?:parameter|argument|field)\b)|(?P<logprobs>\blogprobs\b)""",
     re.IGNORECASE,
 )
 

@@ -6,7 +6,7 @@ import re
 
 _LONGEST = 400  # characters shown of its words
 # A line of its log: time, level, who says it. Levels: D, I, W, E.
-_LINE = re.compile(r"(?:[\d.]+ )?(?P<level>[DIWE])\s+(?:\w+\s+)?(?P<words>\S.*)")
+_LINE = re.compile(r"^(?:[\d.]+ )?(?P<level>[DIWE])\s+(?:\w+\s+)?(?P<words>\S.*)")
 _SAYS = re.compile(r"^(?:\w+\(?\)?: )?\w+: (?:error(?: loading model)?: )?", re.IGNORECASE)
 _EMPTY = re.compile(r"(failed to load model|exiting due to model loading error)\.?\Z")
 # The first that fits is told, so the more special ones come first.

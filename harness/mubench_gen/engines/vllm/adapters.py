@@ -19,7 +19,7 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
 # Prefixes of a model's text tower. vLLM ignores what an adapter changes elsewhere.
 _SPOKEN = re.compile(r"(model\.)?(language_model|text_model|layers\.\d+)\.")
 _PART = re.compile(
-    r"(base_model\.model\.)?(?P<module>.+?)\.lora_(A|B|embedding_A|embedding_B)(\.weight)?"
+    r"^(base_model\.model\.)?(?P<module>.+?)\.lora_(A|B|embedding_A|embedding_B)(\.weight)?"
 )
 _SHOWN = 3
 EXTENSION = "mubench_gen.engines.vllm.worker.LooksAtAdapters"

@@ -13,7 +13,7 @@ from typing import Any
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.tensors import are_equal
 
-_HEAD = re.compile(r"(model\.|language_model\.)*lm_head\.weight")
+_HEAD = re.compile(r"^(model\.|language_model\.)*lm_head\.weight")
 _EMBEDDING = re.compile(
     r"(model\.|language_model\.|text_model\.|transformer\.)*(embed_tokens|wte)\.weight"
 )

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _OPENING = re.compile(r"<svg [^>]*>")
-_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
-_STYLE = re.compile(r"\s*<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>")
+_METADATA = re.compile(r"(?<!\s)\s*<metadata>.*?</metadata>", re.DOTALL)
+_STYLE = re.compile(r"(?<!\s)\s*<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>")
 _NUMBERED = re.compile(r' id="[a-z0-9]+(?:\.\w+)?_\d+"')  # figure_1, axes_1, patch_2, …: unused
 _TIP = re.compile(r'<g id="(tip-\d+)">')
-_FONT = re.compile(r"font(-family)?: [^;\"]*?'DejaVu Sans'[^;\"]*;?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)px")
+_FONT = re.compile(r"font(-family)?: [^;\"]{0,200}?'DejaVu Sans'[^;\"]*;?")
+_SIZE = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)px")
 _COLOUR = re.compile("|".join(VARIABLES), re.IGNORECASE)
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _GROUND = "fill: #ffffff"  # behind the whole figure: the page has its own

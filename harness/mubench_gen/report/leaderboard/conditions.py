@@ -9,7 +9,7 @@ from typing import Any
 from mubench_gen.scores.metadata import ABSENT, facts_of
 
 FILTERS = ("protocol", "family", "size", "licence", "origin")
-_COUNT = re.compile(r"([\d.]+)\s*([MBT])", re.IGNORECASE)
+_COUNT = re.compile(r"(?<![\d.])([\d.]+)\s*([MBT])", re.IGNORECASE)
 _UNITS = {"m": 1e-3, "b": 1.0, "t": 1e3}
 # Upper limits in billions of parameters.
 _SIZES = ((1, "below 1B"), (5, "1B to 5B"), (15, "5B to 15B"), (50, "15B to 50B"))

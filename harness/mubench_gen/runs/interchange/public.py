@@ -17,7 +17,7 @@ from mubench_gen.storage.records import Record
 
 # An absolute path of two names or more, by its last name; not the rest of a URL.
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"<>|:]+/)+([^/\s'\"<>|:]*)")
-_FOLDERS = re.compile(r"[^/=,]*/(?=[^/,])")
+_FOLDERS = re.compile(r"(?<![^/=,])[^/=,]*/(?=[^/,])")
 _MODELS = ("--model", "--models", "--base", "--finetuned")  # OWNER/NAME of the hub
 
 

@@ -19,9 +19,10 @@ from mubench_gen.model import Checkpoint, Runtime
 # Options with which answers would come from other weights: weights from elsewhere or in another
 # form, and caches that outlive a reload or are in another process.
 _ELSEWHERE = re.compile(
-    r"model_weights|load_format|model_loader_extra_config|ignore_patterns|quantization(_config)?"
+    r"^(?:model_weights|load_format|model_loader_extra_config|ignore_patterns|quantization(_config)?"
     r"|model_class_overrides|worker_(extension_)?cls|weight_transfer_config|enable_lora"
-    r"|default_mm_loras|kv_transfer_config|kv_offloading_\w+|ec_\w+_config|data_parallel_(?!size\Z)\w+"
+    r"|default_mm_loras|kv_transfer_config|kv_offloading_\w+|ec_\w+_config"
+    r"|data_parallel_(?!size\Z)\w+)"
 )
 
 

@@ -19,7 +19,9 @@ _NO_OPTIONS = "without options"
 _NAMES = ("choices", "options", "candidates", "endings")
 _QUESTIONS = ("question", "query", "problem", "input", "text")
 _ANSWERS = ("answer", "answer_idx", "label", "gold", "target", "answerKey")
-_LISTED = re.compile(r"^\s*[(\[]?([A-Za-z]|\d{1,2})[)\].:]\s*(\S.*?)\s*$", re.MULTILINE)
+_LISTED = re.compile(
+    r"^[^\S\n]*[(\[]?([A-Za-z]|\d{1,2})[)\].:]\s*(\S(?:.*\S)?)[^\S\n]*$", re.MULTILINE
+)
 _FIRST = ("A", "a", "1")
 
 
