@@ -51,10 +51,8 @@ HYPOTHESES = cues(
     _FORM,
     _TEMPLATE,
 )
-_REACH = 200
-
-
 _SAYS = ("say", "answer", "claim", "argue", "conclu", "think", "reply", "object", "write")
+_REACH = 200  # characters before the noun
 _NEAR = 24  # characters before the noun, in which the last words of these patterns stand
 _BEHIND = 40  # characters from the noun to the option
 

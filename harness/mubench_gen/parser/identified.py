@@ -69,7 +69,7 @@ _FITS = re.compile(
     r"|my (?:final |best )?(?:pick|choice|answer|vote|guess|bet|call)"
     r"|best|most (?:likely|plausible|consistent)|correct|the answer|right(?: one| answer| option)?"
     r"(?! (?:side|half|panel|image|part|for|at|in|of)\b))"
-    r"|fits best|makes (?:the )?most sense|(?:gets?|has|wins) my vote|is (?:my|the) (?:pick|bet)"
+    r"|fits best|makes (?:the )?most sense|(?:gets?|has|wins) my vote|is the (?:pick|bet)"
     r"|it (?:is|must be|has to be)(?=\W*(?:$|[.,;!\n]| (?:because|since|then)\b))"
     r"|(?:was|were) (?:used|applied|added)(?: here)?(?=[.,])"
     r"|(?:located|situated|positioned)(?=[.,;]|$)"

@@ -20,7 +20,6 @@ _NUMBERED = re.compile(
     r"|passage) (?:no\.?|number|nr\.?)"
     r"|bars?(?: (?:is|of|shows|measures|represents|indicates|corresponds to)|:)?) $"
 )
-# "a 16-bit camera", "4 frames per second", "2 days after fertilization"
 # "The bar reads 10 µm; the cell is twice as long": the measure of something else.
 _OF_BAR = re.compile(
     r"\b(?:scale|bars?|ruler|grid|squares?) (?:reads?|says|shows|is|of|measures|represents|equals"
@@ -31,6 +30,7 @@ _TIMES = re.compile(
     r"\b(?:as (?:long|wide|large|big|thick|tall|broad)|(?:the|that|this|its) (?:bar|length|size"
     r"|width|scale|square)|longer|shorter|wider|larger|smaller|bigger|thicker|it|that)\b"
 )
+# "a 16-bit camera", "4 frames per second", "2 days after fertilization"
 _MEASURES = re.compile(
     r"[ -]?d\b|x (?:objective|magnification|zoom|lens)|[^.;,\n]{0,24} (?:normally|on average)\b"
     r"|-(?:bit|channel|colou?r|dimensional|fold|well|(?:second|minute|hour|day|week|month|year)s?)\b"

@@ -66,7 +66,7 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
         return Answer("truncated")
     for text in texts:
         again = reconsidered(text, 0)
-        later = _read_from(text, again[0]) if again else None
+        later = _decide_from(_from(text, again[0]), again[0]) if again else None
         if later is not None and later.status == "answered":
             return later
     return Answer("refused" if any(map(refuses, texts)) else "none")
@@ -106,16 +106,17 @@ def _rethought(
     text: ReplyText, answer: Answer, at: int, wrong: bool, thoughts: int
 ) -> Answer | None:
     """What a reply concludes from a place on; the answer before, if nothing speaks against it."""
-    later = _read_from(text, at, thoughts)
+    behind = _from(text, at)
+    later = _decide_from(behind, at, thoughts)
     if later is not None and later.status == "answered":
         return later
-    said = [claim.stance for claim in claims(_from(text, at)) if claim.option == answer.index]
+    said = [one.stance for one in behind.kept(claims) if one.option == answer.index]
     return None if wrong or said[-1:] == ["denied"] else answer
 
 
-def _read_from(text: ReplyText, at: int, thoughts: int = _THOUGHTS) -> Answer | None:
-    """What the reply concludes from a place on."""
-    later = _decide(_from(text, at), BEHIND, thoughts)
+def _decide_from(behind: ReplyText, at: int, thoughts: int = _THOUGHTS) -> Answer | None:
+    """What the part of a reply from a place on concludes."""
+    later = _decide(behind, BEHIND, thoughts)
     if later is None or later.span is None:
         return later
     start, end = later.span

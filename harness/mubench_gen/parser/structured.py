@@ -48,7 +48,7 @@ _NESTED = re.compile(
     r"[^\]}]{0,80}$",
     re.IGNORECASE,
 )
-_NEST_ROOM = 120
+_NEST_ROOM = 120  # characters
 
 
 def _beside_another(reply: ReplyText, marks: list[re.Match[str]], last: Verdict) -> bool:

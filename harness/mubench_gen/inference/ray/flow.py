@@ -91,6 +91,7 @@ class _Flow:
         self._references = References(ray)
         self._under_way: dict[int, dict[str, Request]] = {}
         self._sent = 0
+        self._ended = False
         self._looked = 0.0
         self._window = 0
         self._fault: MubenchError | None = None
@@ -144,8 +145,9 @@ class _Flow:
         while len(self._under_way) < self._window:
             bundle = self._bundles.next()
             if bundle is None:
-                if self._bundles.ended:
+                if self._bundles.ended and not self._ended:
                     self._feed.end.remote(self._sent)
+                    self._ended = True
                 return
             failed = self._send(bundle)
             if failed:
